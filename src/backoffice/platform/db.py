@@ -1,0 +1,613 @@
+"""The one door to the database: who opens a transaction, for which tenant, and how it ends.
+
+`Database.tx(principal)` is one message (BEGIN and the tenant's context), one tenant from first to last statement,
+and a rollback unless the one who opened it says `commit`. Statements are SQLAlchemy Core, compiled once per shape and
+run on asyncpg. Nothing else in the product says BEGIN, SET or COMMIT (`tests/rules/test_one_door.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from sqlalchemy import Executable, Table, bindparam, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.util import LRUCache
+
+from backoffice.kernel import ids
+from backoffice.kernel.errors import NotFound, Problem, VersionConflict
+from backoffice.platform import models
+from backoffice.platform.crypto import Ciphers, Sealed, TenantCipher
+from backoffice.platform.effects import Effect
+from backoffice.platform.events import Emitted, EventType
+from backoffice.platform.events import body as event_body
+from backoffice.platform.jobs.kinds import JobPayload
+from backoffice.platform.principal import Principal
+from backoffice.platform.tables import TENANT
+
+Row = Mapping[str, Any]
+
+_ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$")
+_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
+CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
+_TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
+
+
+class Unavailable(Problem):
+    """The database cannot be reached or is overloaded. Nothing was done; try again."""
+
+    status = 503
+    code = "temporarily_unavailable"
+    title = "The service is temporarily unavailable"
+    retryable = True
+
+    def __init__(self, detail: str = "Nothing was done. Try again in a moment.") -> None:
+        super().__init__(detail, headers={"Retry-After": "2"})
+
+
+class Taken(Exception):
+    """A unique key refused a row inside `Tx.savepoint`; `key` is the constraint's name."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class CommitUncertain(Problem):
+    """The connection broke while the transaction was being committed; a retry with the same key tells which."""
+
+    status = 503
+    code = "commit_uncertain"
+    title = "It is not known whether the request took effect"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The connection to the database was lost during the commit. Repeat the request with the same "
+            "Idempotency-Key: it runs only if it did not run before.",
+            headers={"Retry-After": "2"},
+        )
+
+
+# ---------------------------------------------------------------------------------------------------- statements
+
+
+_compiled: LRUCache[Any, Any] = LRUCache(2_000)
+
+
+def compile_statement(statement: Executable, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """SQL and positional arguments. The compiled form is kept by the statement's shape, as SQLAlchemy's own execution
+    keeps it; none of its result or bind processing runs, asyncpg's types are ours."""
+    kept: Any = statement  # Executable does not say that it can be compiled
+    compiled, extracted, _, _ = kept._compile_w_cache(_DIALECT, compiled_cache=_compiled, column_keys=[])
+    bound = compiled.construct_params(dict(params), extracted_parameters=extracted, _check=False)
+    return compiled.string, [_stored(bound[name]) for name in compiled.positiontup or ()]
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _stored(value: Any) -> Any:
+    return value.token if isinstance(value, Sealed) else value
+
+
+# --------------------------------------------------------------------------------------------------- transaction
+
+
+@dataclass(slots=True)
+class Started:
+    """A job of a transaction, before it is written."""
+
+    id: UUID
+    payload: JobPayload
+    key: str | None
+    due_at: datetime | None
+    parent_id: UUID | None
+    progress_total: int
+    written: bool = False
+
+
+@dataclass(slots=True)
+class Tx:
+    """One tenant's transaction. Commands read and write through it, and say what happened with `emit`, `start` and
+    `audit`; those are written together just before the commit."""
+
+    principal: Principal
+    request_id: str
+    connection: asyncpg.Connection
+    dry_run: bool = False
+    traceparent: str | None = None
+    ciphers: Ciphers | None = None
+    emitted: list[Emitted] = field(default_factory=list)
+    started: list[Started] = field(default_factory=list)
+    announce: set[str] = field(default_factory=set)  # channels to notify once this is committed, never within
+    _effects: list[Effect] = field(default_factory=list)
+    _audit: list[dict[str, Any]] = field(default_factory=list)
+    _now: datetime | None = None
+    _savepoints: int = 0
+    rang: bool = False  # whether a commit should ring the dispatcher's and courier's doorbell
+
+    @property
+    def tenant(self) -> UUID:
+        return self.principal.tenant.id
+
+    # -- reading and writing
+
+    async def fetch(self, statement: Executable, **params: Any) -> list[Row]:
+        sql, args = compile_statement(statement, {"tenant": self.tenant, **params})
+        rows: list[Row] = await self.connection.fetch(sql, *args)
+        return rows
+
+    async def row(self, statement: Executable, **params: Any) -> Row | None:
+        sql, args = compile_statement(statement, {"tenant": self.tenant, **params})
+        row: Row | None = await self.connection.fetchrow(sql, *args)
+        return row
+
+    async def value(self, statement: Executable, **params: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.row(statement, **params)
+        return None if row is None else next(iter(row.values()))
+
+    async def execute(self, statement: Executable, **params: Any) -> int:
+        """Runs it; the number of rows it touched."""
+        sql, args = compile_statement(statement, {"tenant": self.tenant, **params})
+        status: str = await self.connection.execute(sql, *args)
+        return int(status.rsplit(" ", 1)[-1]) if status[-1].isdigit() else 0
+
+    async def function(self, name: str, *args: Any) -> list[Row]:
+        """Rows of `SELECT * FROM <schema.function>(…)`, one of the listed functions of `ctl`."""
+        assert re.fullmatch(r"ctl\.[a-z_]+", name), name
+        rows: list[Row] = await self.connection.fetch(
+            f"SELECT * FROM {name}({', '.join(f'${i + 1}' for i in range(len(args)))})",  # noqa: S608 - checked name
+            *args,
+        )
+        return rows
+
+    async def insert(self, table: Table, /, **values: Any) -> Row:
+        """One new row of this tenant; the row as stored. Adds created_at, updated_at where the table has them."""
+        stamped = await self._stamped(table, values)
+        row = await self.row(insert(table).values(stamped).returning(*table.c))
+        assert row is not None
+        return row
+
+    async def insert_or_none(self, table: Table, /, **values: Any) -> Row | None:
+        """Insert first and let the database say who won: None when a unique key refused the row."""
+        stamped = await self._stamped(table, values)
+        return await self.row(pg_insert(table).values(stamped).on_conflict_do_nothing().returning(*table.c))
+
+    async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Many rows of one shape in one statement: the columns travel as arrays (`unnest`), so the statement is the
+        same for 2 rows and for 100,000."""
+        if rows:
+            sql, args = await self._unnest(table, rows)
+            await self.connection.execute(sql, *args)
+
+    async def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """As `insert_many`, without the rows that a unique key refuses; the new ones as stored. Give the rows in the
+        order of that key: two who insert the same keys then wait for each other in one order."""
+        if not rows:
+            return []
+        sql, args = await self._unnest(table, rows)
+        new: list[Row] = await self.connection.fetch(f"{sql} ON CONFLICT DO NOTHING RETURNING *", *args)
+        return new
+
+    async def _unnest(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[Any]]:
+        stamped = [await self._stamped(table, row) for row in rows]
+        names = [name for name in stamped[0] if name != "tenant_id"]
+        # JSON travels as text: the driver would take a list of JSON arrays for an array of more dimensions.
+        as_text = {name for name in names if isinstance(table.c[name].type, JSONB)}
+        types = ["text" if n in as_text else table.c[n].type.compile(dialect=_DIALECT) for n in names]
+        arrays = ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(types, start=2))
+        listed = ", ".join(f'"{name}"' for name in names)
+        chosen = ", ".join(f'rows."{name}"::jsonb' if name in as_text else f'rows."{name}"' for name in names)
+        sql = (
+            f"INSERT INTO app.{table.name} (tenant_id, {listed}) "  # noqa: S608 - names of our own tables
+            f"SELECT $1::uuid, {chosen} FROM unnest({arrays}) AS rows({listed})"
+        )
+        columns = ([_json(row[n]) if n in as_text else _stored(row[n]) for row in stamped] for n in names)
+        return sql, [self.tenant, *columns]
+
+    async def change(
+        self,
+        table: Table,
+        id_: UUID,
+        values: Mapping[str, Any],
+        *,
+        if_version: int | None = None,
+        **guard: Any,
+    ) -> Row | None:
+        """One guarded UPDATE of an object: raises the version, stamps updated_at, returns the new row.
+
+        `guard` names columns and the values they must have now (the state being left): None when they do not.
+        NotFound when there is no such row; VersionConflict when `if_version` is given and not the current one.
+        """
+        current = table.c
+        where = [current.tenant_id == TENANT, current.id == bindparam("guard_id", id_, type_=current.id.type)]
+        if if_version is not None:
+            where.append(current.version == if_version)
+        for name, value in guard.items():
+            column = current[name]
+            where.append(column == func.any(list(value)) if isinstance(value, tuple) else column == value)
+        row = await self.row(
+            table.update()
+            .where(*where)
+            .values(**values, version=current.version + 1, updated_at=await self.now())
+            .returning(*current)
+        )
+        if row is not None:
+            return row
+        there = await self.row(select(current.version).where(current.tenant_id == TENANT, current.id == id_))
+        if there is None:
+            raise NotFound
+        if if_version is not None and there["version"] != if_version:
+            raise VersionConflict(there["version"])
+        return None
+
+    async def _stamped(self, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+        stamped = {"tenant_id": self.tenant, **values}
+        for column in ("created_at", "updated_at"):
+            if column in table.c and column not in stamped:
+                stamped[column] = await self.now()
+        return stamped
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What is refused inside undoes only what was done inside, and what was said there is not told. Taken when a
+        unique key refused a row."""
+        told = [(said, len(said)) for said in (self.emitted, self._effects, self.started, self._audit)]
+        self._savepoints += 1
+        name = f"s{self._savepoints}"
+        await self.connection.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except Exception as error:
+            await self.connection.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+            for said, length in told:
+                del said[length:]
+            if isinstance(error, asyncpg.UniqueViolationError):
+                raise Taken(error.constraint_name or "") from error
+            raise
+        await self.connection.execute(f"RELEASE SAVEPOINT {name}")
+
+    # -- time and ids
+
+    async def now(self) -> datetime:
+        """The tenant's clock: frozen for a test tenant that froze it, else the transaction's start."""
+        if self._now is None:
+            clock = models.test_clock.c
+            frozen = select(clock.frozen_time).where(clock.tenant_id == TENANT).scalar_subquery()
+            self._now = (await self.value(select(func.coalesce(frozen, func.now())))).astimezone(UTC)
+        return self._now
+
+    async def cipher(self) -> TenantCipher:
+        """Seals and opens this tenant's values."""
+        assert self.ciphers is not None, "this process was given no key store"
+        return await self.ciphers.for_tenant(self.tenant)
+
+    async def new_id(self) -> UUID:
+        return ids.new(await self.now())
+
+    # -- what happened
+
+    def emit(
+        self,
+        kind: EventType,
+        object_: msgspec.Struct,
+        *,
+        changed: Sequence[str] = (),
+        previous: dict[str, Any] | None = None,
+        effects: Sequence[Effect] = (),
+    ) -> None:
+        """Record that something happened to `object_` (its outward struct, which has an `id`)."""
+        assert isinstance(object_, kind.payload), f"{kind.name} is told with {kind.payload.__name__}"
+        object_id = ids.decode(kind.object_type, object_.id)  # type: ignore[attr-defined]
+        assert object_id is not None, f"{kind.name}: {object_.id}"  # type: ignore[attr-defined]
+        self.emitted.append(Emitted(kind, object_, object_id, changed, previous, effects))
+        self._effects += effects
+
+    async def start(
+        self,
+        payload: JobPayload,
+        *,
+        key: str | None = None,
+        due_at: datetime | None = None,
+        parent_id: UUID | None = None,
+        progress_total: int = 0,
+    ) -> UUID:
+        """Record a job; the row is the outbox. `key` makes the submit idempotent per kind (the id of the job that
+        is there is returned); `due_at` is tenant time."""
+        started = Started(await self.new_id(), payload, key, due_at, parent_id, progress_total)
+        if key is not None:  # at once, so that the database says who of two was first
+            row = await self.insert_or_none(models.job, **self._job_row(started, await self.now()))
+            if row is None:
+                job = models.job.c
+                there = await self.value(
+                    select(job.id).where(job.tenant_id == TENANT, job.kind == payload.kind, job.key == key)
+                )
+                return UUID(str(there))
+            started.written = self.rang = True
+        self.started.append(started)
+        return started.id
+
+    def audit(
+        self,
+        action: str,
+        *,
+        object_type: str | None = None,
+        object_id: UUID | None = None,
+        object_version: int | None = None,
+        changed: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Record who did what. `changed` holds field names, and values only of fields that are not sensitive."""
+        self._audit.append(
+            {
+                "action": action,
+                "object_type": object_type,
+                "object_id": object_id,
+                "object_version": object_version,
+                "changed": dict(changed or {}),
+                "reason": reason,
+            }
+        )
+
+    def effects(self) -> list[Effect]:
+        """All effects told so far, in order."""
+        return list(self._effects)
+
+    async def flush(self) -> None:
+        """Write what was said: audit rows, jobs, events (each object's events numbered without a gap)."""
+        new_jobs = [job for job in self.started if not job.written]
+        if not (self._audit or new_jobs or self.emitted):
+            return
+        now = await self.now()
+        if self._audit:
+            who = {
+                "actor": self.principal.actor,
+                "actor_kind": self.principal.actor_kind,
+                "key_id": self.principal.key_id,
+                "request_id": self.request_id,
+            }
+            rows = [{"id": ids.new(now), **who, **row} for row in self._audit]
+            self._audit.clear()
+            await self.insert_many(models.audit_event, rows)
+        if new_jobs:
+            rows = [self._job_row(job, now) for job in new_jobs]
+            for job in new_jobs:
+                job.written = True
+            self.rang = True
+            await self.insert_many(models.job, [row for row in rows if "run_at" not in row])
+            await self.insert_many(models.job, [row for row in rows if "run_at" in row])
+        if self.emitted:
+            await self._write_events(now)
+            self.rang = True
+
+    def _job_row(self, job: Started, now: datetime) -> dict[str, Any]:
+        waits = job.due_at is not None and job.due_at > now
+        row: dict[str, Any] = {
+            "id": job.id,
+            "kind": job.payload.kind,
+            "kind_version": job.payload.version,
+            "key": job.key,
+            "band": job.payload.band,
+            "state": "scheduled" if waits else "ready",
+            "payload": msgspec.to_builtins(job.payload),
+            "actor": self.principal.actor,
+            "request_id": self.request_id,
+            "traceparent": self.traceparent,
+            "parent_id": job.parent_id,
+            "due_at": job.due_at,
+            "max_attempts": job.payload.max_attempts,
+            "progress_total": job.progress_total,
+            "created_at": now,
+            "updated_at": now,
+        }
+        if waits:  # a claim looks again whether the tenant's clock, which may stand still, has come so far
+            row["run_at"] = job.due_at
+        return row
+
+    async def _write_events(self, now: datetime) -> None:
+        sequence = models.object_sequence
+        counts: dict[UUID, int] = {}
+        for emitted in self.emitted:
+            counts[emitted.object_id] = counts.get(emitted.object_id, 0) + 1
+        ordered = sorted(counts.items())  # one order of locks for everybody
+        rows: list[Row] = []
+        for chunk in in_chunks(ordered, 500):
+            upsert = pg_insert(sequence).values(
+                [{"tenant_id": self.tenant, "object_id": id_, "last": count} for id_, count in chunk]
+            )
+            rows += await self.fetch(
+                upsert.on_conflict_do_update(
+                    index_elements=[sequence.c.tenant_id, sequence.c.object_id],
+                    set_={"last": sequence.c.last + upsert.excluded.last},
+                ).returning(sequence.c.object_id, sequence.c.last)
+            )
+        next_ = {row["object_id"]: row["last"] - counts[row["object_id"]] + 1 for row in rows}
+        written = []
+        for emitted in self.emitted:
+            id_ = ids.new(now)
+            number = next_[emitted.object_id]
+            next_[emitted.object_id] += 1
+            written.append(
+                {
+                    "id": id_,
+                    "type": emitted.kind.name,
+                    "object_type": emitted.kind.object_type,
+                    "object_id": emitted.object_id,
+                    "object_sequence": number,
+                    "body": event_body(
+                        emitted,
+                        id_=id_,
+                        at=now,
+                        object_sequence=number,
+                        principal=self.principal,
+                        request_id=self.request_id,
+                    ),
+                    "actor": self.principal.actor,
+                    "request_id": self.request_id,
+                    "traceparent": self.traceparent,
+                    "occurred_at": now,
+                }
+            )
+        self.emitted.clear()
+        await self.insert_many(models.event, written)
+
+
+# ------------------------------------------------------------------------------------------------------ database
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+async def _keep_as_is(_: asyncpg.Connection) -> None:
+    """Every transaction sets its context with SET LOCAL, so a returned connection has nothing to reset."""
+
+
+class Database:
+    """A pool of one login role. `open` before use, `close` after."""
+
+    def __init__(self, dsn: str, *, size: int = 12, ring: Callable[[], None] | None = None) -> None:
+        self._dsn = dsn
+        self._size = size
+        self._pool: asyncpg.Pool | None = None
+        self.ring = ring  # called after a commit that left work for the dispatcher or the courier
+        self.ciphers: Ciphers | None = None
+
+    async def open(self) -> None:
+        self._pool = await asyncpg.create_pool(
+            self._dsn,
+            min_size=1,
+            max_size=self._size,
+            init=_prepare,
+            reset=_keep_as_is,
+            timeout=5,
+            max_inactive_connection_lifetime=60,
+        )
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        assert self._pool is not None, "the database is not open"
+        return self._pool
+
+    @asynccontextmanager
+    async def tx(
+        self,
+        principal: Principal,
+        *,
+        request_id: str,
+        read_only: bool = False,
+        dry_run: bool = False,
+        traceparent: str | None = None,
+        time_class: str = "write",
+    ) -> AsyncIterator[Tx]:
+        """A transaction bound to the principal's tenant. It is rolled back unless `await db.commit(tx)` was called.
+
+        Unavailable (503) when no connection can be had. `time_class`: read 2 s, write 5 s, step 60 s.
+        """
+        if not _ACTOR.match(principal.actor) or not _ACTOR.match(request_id):
+            raise ValueError("actor and request id must be ids")
+        tenant = UUID(bytes=principal.tenant.id.bytes)
+        statement, whole = _TIMEOUTS["read" if read_only else time_class]
+        begin = (
+            f"BEGIN {'READ ONLY' if read_only else ''}; SET LOCAL app.tenant_id='{tenant}'; "
+            f"SET LOCAL app.actor='{principal.actor}'; SET LOCAL app.request_id='{request_id}'; "
+            f"SET LOCAL statement_timeout='{statement}'; SET LOCAL transaction_timeout='{whole}'"
+        )
+        async with self._connection() as connection:
+            try:
+                await connection.execute(begin)
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+                raise Unavailable from error
+            tx = Tx(
+                principal=principal,
+                request_id=request_id,
+                connection=connection,
+                dry_run=dry_run,
+                traceparent=traceparent,
+                ciphers=self.ciphers,
+            )
+            yield tx
+
+    @asynccontextmanager
+    async def untenanted(self) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction without a tenant, for the listed functions of `ctl` (opening a key) and for `bo_dispatch`
+        and `bo_queue`, whose roles see no payload. Commits when the block ends well."""
+        async with self._connection() as connection, connection.transaction():
+            yield connection
+
+    async def answers(self) -> bool:
+        """Whether the database can be reached and answers."""
+        try:
+            async with self.autocommit() as connection:
+                await connection.fetchval("SELECT 1", timeout=2)
+        except (Unavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection outside any transaction: one statement, one commit (heartbeats, listening)."""
+        async with self._connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        try:
+            connection = await self.pool.acquire(timeout=5)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable from error
+        try:
+            yield connection
+        finally:
+            # The pool takes back a connection with an open transaction as if nothing were; so end it here, whatever
+            # happens to the task meanwhile.
+            await asyncio.shield(self._give_back(connection))
+
+    async def _give_back(self, connection: asyncpg.Connection) -> None:
+        try:
+            if connection.is_in_transaction() and not connection.is_closed():
+                await connection.execute("ROLLBACK", timeout=2)
+        except Exception:
+            connection.terminate()
+        await self.pool.release(connection)
+
+    async def commit(self, tx: Tx) -> None:
+        """Flush what was said and COMMIT; then ring the doorbell. CommitUncertain when the connection breaks in it."""
+        await tx.flush()
+        try:
+            await tx.connection.execute("COMMIT")
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+            raise CommitUncertain from error
+        if tx.rang and self.ring is not None:
+            self.ring()
+        for channel in sorted(tx.announce):
+            assert channel in CHANNELS, channel
+            await tx.connection.execute(f"NOTIFY {channel}")
+
+
+def in_chunks(rows: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    """Slices of at most `size`."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

@@ -1,0 +1,148 @@
+"""The Litestar application under the edge: exception handlers, dependencies, response headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Response
+from litestar import Request as LitestarRequest
+from litestar.di import Provide
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    SerializationException,
+    ValidationException,
+)
+from litestar.openapi.config import OpenAPIConfig
+
+from backoffice.kernel.errors import BadRequest, NotFound, Problem
+from backoffice.platform import logs, metrics
+from backoffice.platform.db import Tx
+from backoffice.platform.web import problems, validation
+from backoffice.platform.web.edge import Request
+from backoffice.platform.web.idempotency import Replay
+from backoffice.platform.web.lists import Query
+
+log = logs.get("http")
+
+
+def _edge(request: LitestarRequest[Any, Any, Any]) -> Request:
+    found: Request = request.scope["state"]["request"]
+    return found
+
+
+async def _tx(request: LitestarRequest[Any, Any, Any]) -> Tx:
+    return _edge(request).tx
+
+
+async def _listed(request: LitestarRequest[Any, Any, Any]) -> Query | None:
+    return _edge(request).listed
+
+
+async def _if_match(request: LitestarRequest[Any, Any, Any]) -> int | None:
+    return _edge(request).if_match
+
+
+async def _upload(request: LitestarRequest[Any, Any, Any]) -> bytes:
+    return _edge(request).body
+
+
+def create_app(
+    handlers: Sequence[Any],
+    *,
+    docs_url: str,
+    given: Mapping[str, Any] | None = None,
+    openapi: OpenAPIConfig | None = None,
+) -> Litestar:
+    """The application over all domains' handlers; it must be wrapped by `Edge`. `given` are objects that handlers may
+    ask for by name (`peppers`, `storage`)."""
+
+    def giving(it: Any) -> Provide:
+        return Provide(lambda: it, sync_to_thread=False)
+
+    def problem_response(request: LitestarRequest[Any, Any, Any], problem: Problem) -> Response[bytes]:
+        edge: Request | None = request.scope.get("state", {}).get("request")
+        metrics.REFUSALS.labels(problem.code).inc()
+        content = problems.body(
+            problem, request_id=edge.id if edge else "", instance=request.scope["path"], docs_url=docs_url
+        )
+        return Response(
+            content, status_code=problem.status, media_type=problems.MEDIA_TYPE, headers=dict(problem.headers)
+        )
+
+    def on_problem(request: LitestarRequest[Any, Any, Any], error: Problem) -> Response[bytes]:
+        return problem_response(request, error)
+
+    def on_replay(request: LitestarRequest[Any, Any, Any], replay: Replay) -> Response[bytes]:
+        _edge(request).replayed = True
+        headers = {name: value for name, value in replay.headers.items() if name != "content-type"}
+        return Response(
+            replay.body,
+            status_code=replay.status,
+            media_type=replay.headers.get("content-type", "application/json"),
+            headers={**headers, "Idempotent-Replayed": "true"},
+        )
+
+    def on_invalid(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
+        """The fast path refused the body: walk it again for all its faults. A path or query value of the wrong form
+        is told by its parameter."""
+        handler = request.route_handler
+        field = handler.parsed_data_field
+        if field is not None:
+            refusal = validation.refuse(_edge(request).body, field.raw)
+            if refusal.status == 400 or refusal.errors:
+                return problem_response(request, refusal)
+        return problem_response(request, BadRequest("The request has parameters of the wrong form."))
+
+    def on_http(request: LitestarRequest[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+        if isinstance(error, NotFoundException):
+            return problem_response(request, NotFound())
+        if isinstance(error, MethodNotAllowedException):
+            return problem_response(request, problems.MethodNotAllowed(headers=dict(error.headers or {})))
+        if error.status_code == 413:
+            return problem_response(request, problems.TooLarge())
+        if error.status_code < 500:
+            return problem_response(request, BadRequest())
+        return on_fault(request, error)
+
+    def on_fault(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
+        log.error("request_failed", **logs.error_fields(error))
+        return problem_response(request, problems.InternalFault("The fault is recorded under the request id."))
+
+    async def stamp(response: Response[Any]) -> Response[Any]:
+        """A single object carries its version as a strong ETag; a job that was started says where it can be seen."""
+        content = response.content
+        version = getattr(content, "version", None)
+        if isinstance(version, int):
+            response.headers["ETag"] = f'"v{version}"'
+        if response.status_code == 202 and getattr(content, "object", None) in ("job", "bulk_job"):
+            response.headers["Location"] = f"/v1/{content.object}s/{content.id}"
+            response.headers["Retry-After"] = "2"
+        return response
+
+    return Litestar(
+        route_handlers=list(handlers),
+        dependencies={
+            "tx": Provide(_tx),
+            "listed": Provide(_listed),
+            "if_match": Provide(_if_match),
+            "upload": Provide(_upload),
+            **{name: giving(it) for name, it in (given or {}).items()},
+        },
+        exception_handlers={
+            Problem: on_problem,
+            Replay: on_replay,
+            ValidationException: on_invalid,
+            SerializationException: on_invalid,
+            msgspec.ValidationError: on_invalid,
+            HTTPException: on_http,
+            Exception: on_fault,
+        },
+        after_request=stamp,
+        openapi_config=openapi,
+        request_max_body_size=None,
+        logging_config=None,
+    )

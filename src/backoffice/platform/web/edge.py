@@ -1,0 +1,366 @@
+"""The edge: an ASGI middleware that gives every request its principal, its limits and its one transaction.
+
+It holds the response back until the transaction has ended: below 400 it stores the idempotent answer and commits, else
+it rolls back; a dry run is rolled back always. Only then do bytes go out, so an answer never promises what a failed
+COMMIT took back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qsl
+
+import asyncpg
+import msgspec
+import structlog
+
+from backoffice.kernel import clock, ids
+from backoffice.kernel.errors import BadRequest, NotFound, Problem
+from backoffice.platform import logs, metrics, traces
+from backoffice.platform.db import Database, Tx, Unavailable
+from backoffice.platform.events import API_VERSION
+from backoffice.platform.principal import Principal
+from backoffice.platform.web import idempotency, problems
+from backoffice.platform.web.authenticate import Authenticator
+from backoffice.platform.web.limits import Quotas, Slots
+from backoffice.platform.web.lists import Query
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BODY_LIMIT = 1 << 20
+UPLOAD_LIMIT = 64 << 20
+UPLOAD_TYPES = ("text/csv", "application/x-ndjson")
+VERSIONS = (API_VERSION,)
+_SAFE = ("GET", "HEAD", "OPTIONS")
+log = logs.get("http")
+
+
+@dataclass(slots=True)
+class Request:
+    """What the edge knows of a request; the guard and the dependencies read it from `scope["state"]["request"]`."""
+
+    id: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    raw_query: str
+    query: list[tuple[str, str]]
+    dry_run: bool = False
+    api_version: str = API_VERSION
+    body: bytes = b""
+    tx: Tx = None  # type: ignore[assignment]  # set before a handler can see it
+    key: str | None = None
+    fingerprint: bytes = b""
+    replayed: bool = False
+    if_match: int | None = None
+    listed: Query | None = None
+    limits: dict[str, str] = field(default_factory=dict)
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    @property
+    def idempotency_scope(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(slots=True)
+class _Held:
+    """The response of the application, held until the transaction has ended."""
+
+    status: int = 500
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+
+    async def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    def named(self) -> dict[str, str]:
+        return {name.decode().lower(): value.decode("latin-1") for name, value in self.headers}
+
+    def become(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.body = status, bytearray(body)
+        self.headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+Preview = Callable[[Tx], Awaitable[None]]
+OpenLink = Callable[[str], Awaitable[Principal | None]]
+LINKS = "/v1/downloads/"  # a signed link opens without a key; its use is written down, so it is no read-only request
+Wait = Callable[[Principal, bytes, float], Awaitable[bytes | None]]
+
+
+class Edge:
+    """Wraps the application. `preview(tx)` runs the jobs a dry run would only queue; `wait(principal, body, seconds)`
+    waits for a job that was answered with 202, and gives its body when it ended in time."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        db: Database,
+        authenticator: Authenticator,
+        preview: Preview,
+        wait: Wait,
+        open_link: OpenLink,
+        docs_url: str,
+        pool: int,
+        public: frozenset[str] = frozenset(),
+    ) -> None:
+        self.app = app
+        self.db = db
+        self.authenticator = authenticator
+        self.quotas = Quotas()
+        self.slots = Slots(pool)
+        self._preview = preview
+        self._wait = wait
+        self._open_link = open_link
+        self._docs_url = docs_url
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._public:
+            await self.app(scope, receive, send)
+            return
+        started = perf_counter()
+        request = self._read(scope)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.id)
+        held = _Held()
+        with traces.span(
+            f"{request.method}", traceparent=request.header("traceparent"), server=True, request_id=request.id
+        ) as span:
+            try:
+                await self._answer(scope, receive, request, held, traces.traceparent(span))
+            except Problem as problem:
+                self._refuse(held, request, problem)
+            except Exception as error:
+                log.error("request_failed", **logs.error_fields(error))
+                self._refuse(held, request, problems.InternalFault("The fault is recorded under the request id."))
+            span.update_name(f"{request.method} {scope.get('path_template') or 'unknown'}")
+            span.set_attribute("http.response.status_code", held.status)
+        await self._send(held, request, send)
+        self._record(scope, request, held, perf_counter() - started)
+
+    # -- one request
+
+    def _read(self, scope: Scope) -> Request:
+        raw_query = scope.get("query_string", b"").decode("latin-1")
+        query = parse_qsl(raw_query, keep_blank_values=True)
+        return Request(
+            id=ids.encode("request", ids.new(clock.wall())),
+            method=scope["method"],
+            path=scope["path"],
+            headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+            raw_query=raw_query,
+            query=query,
+            dry_run=("dry_run", "true") in query and scope["method"] not in _SAFE,
+        )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, request: Request, held: _Held, traceparent: str | None
+    ) -> None:
+        principal = await self._principal(request)
+        structlog.contextvars.bind_contextvars(tenant=str(principal.tenant.id), actor=principal.actor)
+        request.api_version = self._version(request, principal)
+        write = request.method not in _SAFE or request.path.startswith(LINKS)
+        request.limits, refusal = self.quotas.take(principal, write=write)
+        if refusal is not None:
+            raise refusal
+        self._check_dry_run(request)
+        request.body = await self._body(receive, request) if request.method not in _SAFE else b""
+        async with self.slots.hold(principal.tenant.id, write=write):
+            try:
+                async with self.db.tx(
+                    principal,
+                    request_id=request.id,
+                    read_only=not write,
+                    dry_run=request.dry_run,
+                    traceparent=traceparent,
+                ) as tx:
+                    request.tx = tx
+                    await self._run(scope, request, held)
+                    await self._finish(request, held)
+            except asyncpg.PostgresError as error:
+                raise self._database_problem(error) from error
+        if held.status == 403:
+            await self._note_refusal(principal, request, held)
+        if held.status == 202 and not request.replayed:
+            await self._maybe_wait(principal, request, held)
+        if held.status == 200 and not write:
+            self._not_modified(request, held)
+
+    async def _run(self, scope: Scope, request: Request, held: _Held) -> None:
+        sent = False
+
+        async def replay_body() -> Message:
+            nonlocal sent
+            if sent:
+                await asyncio.sleep(3600)  # the client is still there until we have answered
+            sent = True
+            return {"type": "http.request", "body": request.body, "more_body": False}
+
+        scope.setdefault("state", {})["request"] = request
+        await self.app(scope, replay_body, held.take)
+
+    async def _finish(self, request: Request, held: _Held) -> None:
+        """Inside the transaction, after the handler: preview, keep the answer, commit; or leave it to be undone."""
+        tx = request.tx
+        if held.status >= 400:
+            return
+        if tx.dry_run:
+            if tx.started:
+                await self._preview(tx)
+            effects = tx.effects()
+            await tx.flush()
+            result = msgspec.Raw(bytes(held.body)) if held.body else None
+            told = msgspec.json.encode({"object": "dry_run", "effects": effects, "result": result})
+            held.become(200, {"content-type": "application/json", "bo-dry-run": "true"}, told)
+            return
+        if (request.method in _SAFE and not request.path.startswith(LINKS)) or request.replayed:
+            await tx.connection.execute("COMMIT")
+            return
+        if request.key is not None:
+            await idempotency.keep(
+                tx,
+                request.idempotency_scope,
+                request.key,
+                request.fingerprint,
+                status=held.status,
+                headers=held.named(),
+                body=bytes(held.body),
+            )
+        await self.db.commit(tx)
+
+    async def _note_refusal(self, principal: Principal, request: Request, held: _Held) -> None:
+        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback."""
+        code = msgspec.json.decode(bytes(held.body)).get("code")
+        async with self.db.tx(principal, request_id=request.id) as tx:
+            tx.audit("request.refused", reason=f"{code}: {request.method} {request.path}"[:300])
+            await self.db.commit(tx)
+
+    async def _maybe_wait(self, principal: Principal, request: Request, held: _Held) -> None:
+        preference = request.header("prefer") or ""
+        for part in preference.split(","):
+            name, _, value = part.strip().partition("=")
+            if name == "respond-async":
+                held.headers.append((b"preference-applied", b"respond-async"))
+                return
+            if name == "wait" and value.isdigit():
+                seconds = min(int(value), 10)
+                body = await self._wait(principal, bytes(held.body), float(seconds))
+                held.headers.append((b"preference-applied", f"wait={seconds}".encode()))
+                if body is not None:
+                    held.status, held.body = 200, bytearray(body)
+                return
+
+    async def _principal(self, request: Request) -> Principal:
+        if request.path.startswith(LINKS) and request.method == "GET":
+            principal = await self._open_link(request.path.removeprefix(LINKS))
+            if principal is None:
+                raise NotFound
+            return principal
+        return await self.authenticator.principal(request.header("authorization"))
+
+    # -- what may be refused before a handler runs
+
+    def _version(self, request: Request, principal: Principal) -> str:
+        asked = request.header("api-version")
+        if asked is not None and asked not in VERSIONS:
+            raise problems.UnknownApiVersion(
+                f"Known versions: {', '.join(VERSIONS)}.", extra={"versions": list(VERSIONS)}
+            )
+        return asked or principal.api_version or API_VERSION
+
+    def _check_dry_run(self, request: Request) -> None:
+        for name, value in request.query:
+            if name == "dry_run" and request.method not in _SAFE and value not in ("true", "false"):
+                raise BadRequest("dry_run must be true or false.")
+
+    async def _body(self, receive: Receive, request: Request) -> bytes:
+        limit = UPLOAD_LIMIT if request.media_type in UPLOAD_TYPES else BODY_LIMIT
+        refusal = problems.TooLarge(f"A body of this kind may have at most {limit} bytes.")
+        length = request.header("content-length")
+        if length is not None and length.isdigit() and int(length) > limit:
+            raise refusal
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("The request ended before its body did.")
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise refusal
+            if not message.get("more_body"):
+                return bytes(body)
+
+    # -- how it ends
+
+    def _refuse(self, held: _Held, request: Request, problem: Problem) -> None:
+        body = problems.body(problem, request_id=request.id, instance=request.path, docs_url=self._docs_url)
+        held.become(problem.status, {"content-type": problems.MEDIA_TYPE, **problem.headers}, body)
+        metrics.REFUSALS.labels(problem.code).inc()
+
+    @staticmethod
+    def _database_problem(error: asyncpg.PostgresError) -> Problem:
+        """A database that is overloaded, restarting or slow says so with a 503; anything else is our fault."""
+        passing = (
+            asyncpg.PostgresConnectionError,
+            asyncpg.QueryCanceledError,
+            asyncpg.LockNotAvailableError,
+            asyncpg.DeadlockDetectedError,
+            asyncpg.SerializationError,
+            asyncpg.InsufficientResourcesError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.exceptions.TransactionTimeoutError,
+        )
+        log.error("database_refused", **logs.error_fields(error))
+        if isinstance(error, passing):
+            return Unavailable()
+        return problems.InternalFault("The fault is recorded under the request id.")
+
+    def _not_modified(self, request: Request, held: _Held) -> None:
+        wanted, etag = request.header("if-none-match"), held.named().get("etag")
+        if wanted and etag and etag in [each.strip().removeprefix("W/") for each in wanted.split(",")]:
+            held.become(304, {"etag": etag}, b"")
+
+    async def _send(self, held: _Held, request: Request, send: Send) -> None:
+        drop = {b"content-length", b"request-id"}
+        headers = [(name, value) for name, value in held.headers if name.lower() not in drop]
+        headers += [(name.lower().encode(), value.encode()) for name, value in request.limits.items()]
+        headers += [
+            (b"request-id", request.id.encode()),
+            (b"api-version", request.api_version.encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if held.status not in (204, 304):
+            headers.append((b"content-length", str(len(held.body)).encode()))
+        await send({"type": "http.response.start", "status": held.status, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(held.body)})
+
+    def _record(self, scope: Scope, request: Request, held: _Held, seconds: float) -> None:
+        route = scope.get("path_template") or "unknown"
+        metrics.REQUESTS.labels(request.method, route, str(held.status)).inc()
+        metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            status=held.status,
+            milliseconds=round(seconds * 1000, 2),
+        )

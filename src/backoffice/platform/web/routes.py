@@ -1,0 +1,163 @@
+"""How a domain declares an operation: the verb, the scope it needs, and what a safe retry of it takes.
+
+Handlers stay 3 to 10 lines: typed input, one command or query, typed output. Scope, unknown parameters, `If-Match` and
+`Idempotency-Key` are settled by one guard before a handler runs; the transaction is the edge's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol, TypeVar
+
+from litestar import delete as litestar_delete
+from litestar import get as litestar_get
+from litestar import patch as litestar_patch
+from litestar import post as litestar_post
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import SkipValidation
+
+from backoffice.kernel.errors import BadRequest, Fault
+from backoffice.platform.db import Tx
+from backoffice.platform.web import idempotency
+from backoffice.platform.web.lists import Listing, Query, parse
+from backoffice.platform.web.problems import (
+    IdempotencyKeyRequired,
+    IfMatchRequired,
+    MediaTypeRefused,
+    ScopeMissing,
+)
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    """Takes a handler and registers it; to the type checker it stays what it was."""
+
+    def __call__(self, handler: _F, /) -> _F: ...
+
+
+InTx = NamedDependency[SkipValidation[Tx]]
+"""The request's transaction: `async def read(tx: InTx, …)`."""
+Listed = NamedDependency[SkipValidation[Query]]
+"""The parsed list request: `async def list_(tx: InTx, listed: Listed)`."""
+IfMatch = NamedDependency[SkipValidation[int]]
+"""The version the caller read, from `If-Match: "v17"`."""
+Upload = NamedDependency[SkipValidation[bytes]]
+"""The raw body of an upload."""
+
+Keyed = Literal["required", "optional", "none"]
+_ETAG = re.compile(r'^(?:W/)?"v([0-9]{1,18})"$')
+JSON_TYPES = ("application/json", "application/merge-patch+json")
+
+
+def get(
+    path: str, *, scope: str, listing: Listing | None = None, query: Mapping[str, Any] | None = None, **more: Any
+) -> Decorator:
+    """A read. `listing` declares what the collection filters and sorts by; `query` further parameters with their JSON
+    Schema; `produces` another media type than JSON."""
+    return _typed(litestar_get(path, **_options(scope, listing=listing, query=query, idempotency_="none", **more)))
+
+
+def post(
+    path: str,
+    *,
+    scope: str,
+    keyed: Keyed = "required",
+    if_match: bool = False,
+    status: int = 201,
+    media: tuple[str, ...] = JSON_TYPES,
+    query: Mapping[str, Any] | None = None,
+    dry_run_is_a_job: bool = False,
+    **more: Any,
+) -> Decorator:
+    """A creation or an action. `keyed` is "required" for whatever moves money, files, hires, bills or starts a job;
+    `if_match` for approve, cancel, void and pay. `dry_run_is_a_job`: the job that is started does the rehearsal, so
+    the start itself is stored also with `dry_run`."""
+    options = _options(scope, idempotency_=keyed, if_match=if_match, media=media, query=query, **more)
+    options["opt"]["dry_run_is_a_job"] = dry_run_is_a_job
+    return _typed(litestar_post(path, status_code=status, **options))
+
+
+def patch(path: str, *, scope: str, **more: Any) -> Decorator:
+    """A merge patch (RFC 7396); needs `If-Match`."""
+    return _typed(litestar_patch(path, **_options(scope, idempotency_="optional", if_match=True, **more)))
+
+
+def delete(path: str, *, scope: str, **more: Any) -> Decorator:
+    """A removal; needs `If-Match`."""
+    return _typed(litestar_delete(path, **_options(scope, idempotency_="none", if_match=True, **more)))
+
+
+def _typed(decorator: Any) -> Decorator:
+    return decorator  # type: ignore[no-any-return]
+
+
+def _options(
+    scope: str,
+    *,
+    idempotency_: Keyed,
+    if_match: bool = False,
+    listing: Listing | None = None,
+    media: tuple[str, ...] = JSON_TYPES,
+    query: Mapping[str, Any] | None = None,
+    produces: str = "application/json",
+    **more: Any,
+) -> dict[str, Any]:
+    opt = {
+        "scope": scope,
+        "keyed": idempotency_,
+        "if_match": if_match,
+        "listing": listing,
+        "media": media,
+        "query": dict(query or {}),  # name → JSON Schema
+        "produces": produces,
+    }
+    return {**more, "opt": opt, "guards": [guard]}
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Settle everything about a request that does not depend on the object it names."""
+    request = connection.scope["state"]["request"]  # the edge's record of it
+    opt = handler.opt
+    tx: Tx = request.tx
+    if not tx.principal.allows(opt["scope"]):
+        raise ScopeMissing(opt["scope"])
+    listing: Listing | None = opt["listing"]
+    mutates = request.method not in ("GET", "HEAD")
+    known = set(opt["query"]) | (listing.parameters() if listing else set()) | ({"dry_run"} if mutates else set())
+    unknown = [name for name, _ in request.query if name not in known]
+    if unknown:
+        raise BadRequest(
+            "The query has parameters that are not known here.",
+            errors=[Fault("unknown_parameter", "is not a parameter of this operation", parameter=n) for n in unknown],
+        )
+    if mutates and request.body and request.media_type not in opt["media"]:
+        raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
+    if listing is not None:
+        request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant)
+    if opt["if_match"]:
+        request.if_match = _if_match(request.header("if-match"))
+    if opt.get("dry_run_is_a_job"):
+        tx.dry_run = request.dry_run = False
+    header = request.header("idempotency-key")
+    if opt["keyed"] == "none" or tx.dry_run:
+        return
+    if header is None:
+        if opt["keyed"] == "required":
+            raise IdempotencyKeyRequired("Send a new Idempotency-Key with each new request, and the same with a retry.")
+        return
+    request.key = idempotency.parse_key(header)
+    request.fingerprint = idempotency.fingerprint(request.body, request.raw_query, request.api_version)
+    await idempotency.begin(tx, request.idempotency_scope, request.key, request.fingerprint)
+
+
+def _if_match(header: str | None) -> int:
+    if header is None:
+        raise IfMatchRequired
+    match = _ETAG.match(header.strip())
+    if match is None:
+        raise BadRequest('If-Match must be an ETag of ours, such as "v17".')
+    return int(match[1])
