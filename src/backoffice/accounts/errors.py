@@ -1,0 +1,38 @@
+"""Refusals of accounts."""
+
+from __future__ import annotations
+
+from backoffice.kernel.errors import Problem, StateConflict
+
+
+class ScopeNotYours(Problem):
+    status = 403
+    code = "scope_not_yours"
+    title = "A key cannot be given more than its maker may do"
+
+
+class KeyRevoked(StateConflict):
+    code = "key_revoked"
+    title = "The key is revoked"
+
+
+class ClockNotMovable(Problem):
+    status = 409
+    code = "clock_not_movable"
+    title = "This tenant's clock is the real one"
+
+
+class ClockExists(StateConflict):
+    code = "clock_exists"
+    title = "The tenant has a clock; advance it"
+
+
+class ClockGoesForward(StateConflict):
+    code = "clock_goes_forward"
+    title = "A clock only goes forward"
+
+
+class EinTaken(Problem):
+    status = 409
+    code = "ein_taken"
+    title = "The EIN stands in another live tenant"

@@ -1,0 +1,15 @@
+"""What accounts tells."""
+
+from __future__ import annotations
+
+from backoffice.accounts.schemas import ApiKey, TestClock
+from backoffice.platform.events import event_type
+
+API_KEY_CREATED = event_type("api_key.created", ApiKey, "/v1/api_keys/{id}", "A key was made for a person.")
+API_KEY_REVOKED = event_type("api_key.revoked", ApiKey, "/v1/api_keys/{id}", "A key no longer opens, or soon will not.")
+TEST_CLOCK_CREATED = event_type(
+    "test_clock.created", TestClock, "/v1/test/clocks/{id}", "The tenant's clock was frozen; it moves when it is moved."
+)
+TEST_CLOCK_ADVANCED = event_type(
+    "test_clock.advanced", TestClock, "/v1/test/clocks/{id}", "The tenant's clock was moved forward."
+)

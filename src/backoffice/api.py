@@ -1,0 +1,167 @@
+"""The API process: all domains' handlers in one application under the edge."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, cast
+
+import msgspec
+from litestar import Response, get
+from sqlalchemy import bindparam, select
+
+from backoffice.accounts import http as accounts
+from backoffice.accounts.bulk import http as bulk
+from backoffice.documents import http as documents
+from backoffice.documents.links import DownloadLinks
+from backoffice.kernel import ids
+from backoffice.kernel.clock import wall
+from backoffice.ledger import http as ledger
+from backoffice.payroll import http as payroll
+from backoffice.people import http as people
+from backoffice.platform import logs, metrics, traces
+from backoffice.platform.jobs import registry
+from backoffice.platform.jobs.view import view as job_view
+from backoffice.platform.models import job
+from backoffice.platform.principal import Principal
+from backoffice.platform.runtime import Runtime, derived_key, new_request_id, open_runtime
+from backoffice.platform.settings import Settings, SettingsRefused, from_environment
+from backoffice.platform.tables import TENANT
+from backoffice.platform.web.app import create_app
+from backoffice.platform.web.authenticate import Authenticator
+from backoffice.platform.web.edge import App, Edge
+from backoffice.staffing import http as staffing
+
+HANDLERS: list[Any] = [
+    *accounts.handlers,
+    *bulk.handlers,
+    *ledger.handlers,
+    *documents.handlers,
+    *people.handlers,
+    *staffing.handlers,
+    *payroll.handlers,
+]
+PUBLIC = frozenset({"/healthz", "/readyz", "/metrics"})
+_LOOK_SECONDS = 0.05
+_JOB = select(*job.c).where(job.c.tenant_id == TENANT, job.c.id == bindparam("job_id"))
+
+
+def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
+    """The whole API as an ASGI application."""
+    registry.load()
+
+    @get("/healthz", include_in_schema=False, sync_to_thread=False)
+    def healthz() -> Response[str]:
+        """The process runs."""
+        return Response("ok", media_type="text/plain")
+
+    @get("/readyz", include_in_schema=False)
+    async def readyz() -> Response[str]:
+        """The process can answer, because the database does."""
+        if await runtime.db.answers():
+            return Response("ok", media_type="text/plain")
+        return Response("the database does not answer", status_code=503, media_type="text/plain")
+
+    @get("/metrics", include_in_schema=False, sync_to_thread=False)
+    def metrics_text() -> Response[bytes]:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    links = DownloadLinks(derived_key(runtime.settings, "downloads"), runtime.settings.public_url)
+    app = create_app(
+        [*HANDLERS, healthz, readyz, metrics_text],
+        docs_url=runtime.settings.docs_url,
+        given={"peppers": runtime.peppers, "storage": runtime.storage, "links": links},
+    )
+    return Edge(
+        cast(App, app),
+        db=runtime.db,
+        authenticator=authenticator,
+        preview=registry.preview,
+        wait=_waiter(runtime),
+        open_link=_link_opener(runtime, links),
+        docs_url=runtime.settings.docs_url,
+        pool=runtime.settings.pool_size,
+        public=PUBLIC,
+    )
+
+
+def _link_opener(runtime: Runtime, links: DownloadLinks) -> Callable[[str], Awaitable[Principal | None]]:
+    async def open_link(token: str) -> Principal | None:
+        """Who may use a download link: the platform itself, in the link's tenant, for that and nothing else."""
+        named = links.verify(token, wall())
+        facts = None if named is None else await runtime.tenant(named[0])
+        if facts is None:
+            return None
+        return Principal(tenant=facts, actor="system:download_link", scopes=frozenset({"downloads:open"}))
+
+    return open_link
+
+
+def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[bytes | None]]:
+    async def wait(principal: Principal, body: bytes, seconds: float) -> bytes | None:
+        """The body of the job answered with 202, once it has ended; None when it has not in time."""
+        told = msgspec.json.decode(body)
+        job_id = ids.decode("job", str(told.get("id"))) if isinstance(told, dict) else None
+        until = monotonic() + seconds
+        while job_id is not None and monotonic() < until:
+            async with runtime.db.tx(principal, request_id=new_request_id(), read_only=True) as tx:
+                row = await tx.row(_JOB, job_id=job_id)
+            if row is None or row["finished_at"] is not None:
+                return None if row is None else msgspec.json.encode(job_view(principal, row))
+            await asyncio.sleep(_LOOK_SECONDS)
+        return None
+
+    return wait
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    import uvicorn
+
+    from backoffice.platform.doorbell import open_doorbell
+
+    logs.configure("api", settings.log_level)
+    traces.configure("api", settings.trace_share)
+    async with open_doorbell(settings.dsn("bo_app")) as doorbell, open_runtime(settings, ring=doorbell.ring) as runtime:
+        authenticator = Authenticator(runtime.db, runtime.peppers, keep=settings.key_cache_seconds)
+        config = uvicorn.Config(
+            build(runtime, authenticator),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=int(min(settings.drain_seconds, 8)),
+        )
+        current = asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app")))
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            current.cancel()
+            await asyncio.gather(current, return_exceptions=True)
+
+
+def main() -> int:
+    """Entry point: 0 after a stop, 2 when a setting is wrong."""
+    import uvloop
+
+    try:
+        settings = from_environment()
+    except SettingsRefused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 2
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it again once it has stopped; we still have to close
+    uvloop.run(serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

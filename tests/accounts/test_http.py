@@ -1,0 +1,71 @@
+"""Keys, people and clocks over HTTP, and what the edge promises about every request."""
+
+from __future__ import annotations
+
+from conftest import World
+
+
+async def test_the_tenant_of_a_key(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        answer = await http.get("/v1/tenant")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["livemode"], body["name"], body["time_zone"]) == (False, "test", "America/New_York")
+    assert answer.headers["request-id"].startswith("req_")
+    assert answer.headers["api-version"] == "2026-11-21"
+    assert answer.headers["ratelimit-policy"].startswith('"tenant";q=1200;w=60')
+
+
+async def test_a_key_is_shown_once_and_does_at_most_what_its_maker_may(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        made = await http.post("/v1/api_keys", json={"name": "for reports", "scopes": ["workers:read"]})
+        assert made.status_code == 201, made.text
+        secret = made.json()["secret"]
+        assert made.headers["etag"] == '"v1"'
+        read = await http.get(f"/v1/api_keys/{made.json()['id']}")
+        assert "secret" not in read.json()
+        beyond = await http.post("/v1/api_keys", json={"name": "more", "scopes": ["payroll_runs:pay"]})
+        assert (beyond.status_code, beyond.json()["code"]) == (403, "scope_not_yours")
+        async with world.client(secret) as narrow:
+            refused = await narrow.get("/v1/people")
+            assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+        ended = await http.post(f"/v1/api_keys/{made.json()['id']}/revoke", json={}, headers={"if-match": '"v1"'})
+        assert ended.status_code == 200, ended.text
+        async with world.client(secret) as narrow:
+            assert (await narrow.get("/v1/tenant")).status_code == 401
+
+
+async def test_all_faults_of_a_body_are_told_at_once(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        answer = await http.post("/v1/api_keys", json={"kind": "xx", "scopes": [1, "workers:read"], "colour": "red"})
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]}
+    assert told == {
+        "#/colour": "unknown_field",
+        "#/name": "required",
+        "#/kind": "malformed",
+        "#/scopes/0": "wrong_type",
+    }
+
+
+async def test_a_test_clock_freezes_and_goes_forward_only(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        clock = await http.post("/v1/test/clocks", json={"frozen_time": "2026-11-16T09:00:00-05:00"})
+        assert clock.status_code == 201, clock.text
+        assert (await http.get("/v1/tenant")).json()["now"] == "2026-11-16T14:00:00Z"
+        path = f"/v1/test/clocks/{clock.json()['id']}/advance"
+        back = await http.post(path, json={"to": "2026-11-15T09:00:00-05:00"})
+        assert (back.status_code, back.json()["code"]) == (409, "clock_goes_forward")
+        preview = await http.post(path + "?dry_run=true", json={"to": "2026-11-20T09:00:00-05:00"})
+        assert preview.headers["bo-dry-run"] == "true"
+        moved = await http.post(path, json={"to": "2026-11-20T09:00:00-05:00"})
+        assert moved.status_code == 200
+        assert (await http.get("/v1/tenant")).json()["now"] == "2026-11-20T14:00:00Z"
+    async with world.client(firm.live.keys["dana-whitfield"]) as http:
+        refused = await http.post("/v1/test/clocks", json={"frozen_time": "2026-11-16T09:00:00-05:00"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "clock_not_movable")

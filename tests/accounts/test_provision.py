@@ -1,0 +1,35 @@
+"""`tenants apply` makes a firm once, says what it changes, and is idempotent."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from backoffice.accounts import provision, queries
+from backoffice.accounts.tenant_file import load
+from conftest import ROOT, World
+
+
+async def test_apply_twice_changes_nothing_the_second_time(world: World) -> None:
+    file = load(ROOT / "tenants" / "northwind-staffing")
+    file = structs.replace(file, firm=structs.replace(file.firm, slug="twice-applied"))
+    file = structs.replace(file, employer=structs.replace(file.employer, ein="00-0000001"))
+    first = await provision.apply_firm(world.control, world.runtime, file)
+    assert not first.empty
+    assert (await provision.plan_firm(world.control, world.runtime, file)).lines() == ["nothing to change"]
+    renamed = structs.replace(file, firm=structs.replace(file.firm, display_name="Northwind"))
+    changed = await provision.apply_firm(world.control, world.runtime, renamed)
+    assert changed.lines() == ["~ firm twice-applied", "    display_name: Northwind Staffing → Northwind"]
+
+
+async def test_the_employer_and_facts_can_be_asked_for(world: World) -> None:
+    firm = await world.firm(keys=False)
+    async with world.tx(firm.test) as tx:
+        employer = await queries.employer(tx)
+        settings = await queries.tenant_settings(tx)
+    assert str(employer.state_accounts["NY"].sui_rate) == "0.041"
+    assert settings.clock == "movable"
+    assert settings.identity_rules.accepts("900-12-3456")
+    async with world.tx(firm.live) as tx:
+        settings = await queries.tenant_settings(tx)
+    assert settings.clock == "real"
+    assert not settings.identity_rules.accepts("900-12-3456")
