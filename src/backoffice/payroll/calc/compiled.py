@@ -1,0 +1,223 @@
+"""Tables of law compiled into arrays: what the calculation looks values up in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from backoffice.payroll.calc.exact import cents, check_fits, scale_of, scaled
+from backoffice.payroll.calc.methods import METHODS, Method, TableVersion
+from backoffice.payroll.calc.paycheck import (
+    FILING_STATUSES,
+    FREQUENCIES,
+    LARGEST_CENTS,
+    NOT_GIVEN,
+    RATE_SCALE,
+    STATE_STATUSES,
+    W4_VERSIONS,
+    Bools,
+    Int64s,
+)
+from backoffice.payroll.calc.schedule import Schedules
+
+_BASES = ("pay_date", "period_begin", "period_end")
+
+
+@dataclass(frozen=True, slots=True)
+class FederalLaw:
+    """Federal values of all known years, one entry per year (rates in millionths, amounts in cents).
+
+    `schedule[year, step2 box, filing status]` indexes `schedules`; `nonresident[year, form, frequency]` is the add-on.
+    """
+
+    years: tuple[int, ...]
+    tables: tuple[TableVersion, ...]
+    texts: tuple[Mapping[str, Mapping[str, Any]], ...]
+    schedules: Schedules
+    schedule: Int64s
+    line_1g: Int64s
+    allowance: Int64s
+    nonresident: Int64s
+    nonresident_verified: Bools
+    social_security: Int64s  # columns: employee rate, employer rate, wage base
+    medicare: Int64s  # columns: employee rate, employer rate
+    additional_medicare: Int64s  # columns: employee rate, threshold
+    futa: Int64s  # columns: employer rate, wage base
+
+
+@dataclass(frozen=True, slots=True)
+class Withholding:
+    """One version of a state's withholding law, compiled into its method."""
+
+    effective_from: date
+    effective_to: date | None
+    basis: str
+    method: Method
+    round_to: int  # cents
+    citation: str
+    verified: bool
+    status_of: Int64s  # filing status → the method's status
+    own_status: Int64s  # STATE_STATUSES → the method's status, NOT_GIVEN where the state does not have it
+
+    def covers(self, day: date) -> bool:
+        return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A state programme on wages. Rates in millionths, amounts in cents, None where there is no limit.
+    `employee_share` (of payer "both") over `share_scale`: the employee's part of the total, the employer's is the
+    rest."""
+
+    code: str
+    name: str
+    payer: str
+    rate: int
+    wage_base: int | None
+    annual_max: int | None
+    weekly_max: int | None
+    weekly_max_spread_verified: bool
+    employee_share: int
+    share_scale: int
+    citation: str
+    verified: bool
+    condition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateLaw:
+    """One state's table of one year. `withholding` is empty for a state without income tax."""
+
+    table: TableVersion
+    state: str
+    year: int
+    certificate_form: str
+    default_words: str
+    default_status: int  # index into STATE_STATUSES
+    withholding: tuple[Withholding, ...]
+    programmes: tuple[Programme, ...]
+    not_per_paycheck: tuple[tuple[str, str, str], ...]  # code, name, reason
+
+
+def federal_law(documents: Sequence[tuple[Mapping[str, Any], TableVersion]]) -> FederalLaw:
+    if not documents:
+        raise ValueError("there is no federal table")
+    ordered = sorted(documents, key=lambda pair: int(pair[0]["meta"]["year"]))
+    schedules: dict[str, Any] = {}
+    schedule = np.zeros((len(ordered), 2, len(FILING_STATUSES)), dtype=np.int64)
+    line_1g = np.zeros((len(ordered), 2, len(FILING_STATUSES)), dtype=np.int64)
+    for at, (document, _) in enumerate(ordered):
+        withholding, year = document["withholding"], document["meta"]["year"]
+        for box, kind in enumerate(("standard", "step2_checkbox")):
+            for code, status in enumerate(FILING_STATUSES):
+                table = "single" if status == "married_filing_separately" else status
+                name = f"{year} {kind} {table}"
+                schedules.setdefault(name, withholding[kind][table])
+                schedule[at, box, code] = list(schedules).index(name)
+                key = "line_1g_married_filing_jointly" if status == "married_filing_jointly" else "line_1g_other"
+                line_1g[at, box, code] = 0 if box else cents(withholding[key])
+
+    def column(section: str, *keys: str) -> Int64s:
+        return np.array(
+            [
+                [_rate(d[section][key]) if key.endswith("_rate") else cents(d[section][key]) for key in keys]
+                for d, _ in ordered
+            ],
+            dtype=np.int64,
+        )
+
+    return FederalLaw(
+        years=tuple(document["meta"]["year"] for document, _ in ordered),
+        tables=tuple(table for _, table in ordered),
+        texts=tuple(document for document, _ in ordered),
+        schedules=Schedules(schedules, rows_begin=ordered[0][0]["withholding"]["rows_begin"]),
+        schedule=schedule,
+        line_1g=line_1g,
+        allowance=np.array([cents(document["withholding"]["allowance"]) for document, _ in ordered], dtype=np.int64),
+        nonresident=np.array(
+            [
+                [[cents(d["withholding"]["nonresident_alien"][form][f]) for f in FREQUENCIES] for form in W4_VERSIONS]
+                for d, _ in ordered
+            ],
+            dtype=np.int64,
+        ),
+        nonresident_verified=np.array(
+            [bool(document["withholding"]["nonresident_alien"]["verified"]) for document, _ in ordered]
+        ),
+        social_security=column("social_security", "employee_rate", "employer_rate", "wage_base"),
+        medicare=column("medicare", "employee_rate", "employer_rate"),
+        additional_medicare=column("additional_medicare", "employee_rate", "threshold"),
+        futa=column("futa", "employer_rate", "wage_base"),
+    )
+
+
+def state_law(document: Mapping[str, Any], table: TableVersion) -> StateLaw:
+    meta, certificate = document["meta"], document.get("certificate", {})
+    return StateLaw(
+        table=table,
+        state=meta["jurisdiction"],
+        year=meta["year"],
+        certificate_form=certificate.get("form", ""),
+        default_words=certificate.get("default", ""),
+        default_status=STATE_STATUSES.index(certificate.get("default_status", "all")),
+        withholding=tuple(_withholding(version, table) for version in document.get("withholding", ())),
+        programmes=tuple(_programme(programme) for programme in document.get("programmes", ())),
+        not_per_paycheck=tuple((p["code"], p["name"], p["reason"]) for p in document.get("not_per_paycheck", ())),
+    )
+
+
+def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
+    method = METHODS[values["method"]](values, table)
+    if values["effective_basis"] not in _BASES:
+        raise ValueError(f"{table.name}: effective_basis must be one of {', '.join(_BASES)}")
+    mapped = values.get("status_of", {})
+    # A method without statuses of its own (a flat rate) has the one column "all", which no certificate names.
+    own = [method.statuses.index(word) if word in method.statuses else NOT_GIVEN for word in STATE_STATUSES]
+    return Withholding(
+        effective_from=values["effective_from"],
+        effective_to=values.get("effective_to"),
+        basis=values["effective_basis"],
+        method=method,
+        round_to=cents(values["round_to"]),
+        citation=values["citation"],
+        verified=values["verified"],
+        status_of=np.array(
+            [method.statuses.index(mapped[status]) if mapped else 0 for status in FILING_STATUSES], dtype=np.int64
+        ),
+        own_status=np.array(own if mapped else [NOT_GIVEN] * len(own), dtype=np.int64),
+    )
+
+
+def _programme(values: Mapping[str, Any]) -> Programme:
+    share = str(values.get("employee_share", "0"))
+    scale = scale_of([share])
+    rate, base = _rate(values["rate"]), values.get("wage_base")
+    largest = cents(base) if base is not None else LARGEST_CENTS
+    check_fits(largest * max(1, scaled(share, scale)), rate, values["code"])
+    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != (share != "0"):
+        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share")
+    return Programme(
+        code=values["code"],
+        name=values["name"],
+        payer=values["payer"],
+        rate=rate,
+        wage_base=None if base is None else cents(base),
+        annual_max=cents(values["annual_max"]) if "annual_max" in values else None,
+        weekly_max=cents(values["weekly_max"]) if "weekly_max" in values else None,
+        weekly_max_spread_verified=bool(values.get("weekly_max_spread_verified", True)),
+        employee_share=scaled(share, scale),
+        share_scale=scale,
+        citation=values["citation"],
+        verified=values["verified"],
+        condition=values.get("employer_condition"),
+    )
+
+
+def _rate(text: str) -> int:
+    rate = scaled(text, RATE_SCALE)
+    check_fits(LARGEST_CENTS, rate, text)
+    return rate

@@ -1,0 +1,184 @@
+"""Earnings of one workweek: straight time for every hour, and the half-time premium of the FLSA.
+
+29 USC 207(a)(1): hours over 40 in a workweek are owed one and a half times the regular rate. 29 CFR 778.115: with two
+or more rates in one workweek the regular rate is the weighted average of them all. One employer has one workweek, so
+the hours at all of a staffing firm's clients add up. Straight time is paid for every hour at its own rate, and on top
+of it half the regular rate for each hour over 40.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from backoffice.kernel.errors import FaultList
+from backoffice.payroll.calc.derivation import Derivation, Recorder, Value, decimal_text
+from backoffice.payroll.calc.result import EARNING
+
+OVERTIME_AFTER_HOURS = Fraction(40)
+HALF = Fraction(1, 2)
+CENTS = "to the cent, half up"
+_STRAIGHT_TIME_LAW = "29 CFR 778.115: straight time at the rate of each kind of work"
+_PREMIUM_LAW = "29 USC 207(a)(1); 29 CFR 778.110 and 778.115: half the weighted-average regular rate for hours over 40"
+
+# Labor Code 510: over 8 hours a day, over 12 hours a day, and the seventh consecutive day of work in a workweek.
+CALIFORNIA = "CA"
+_CALIFORNIA_LAW = "California Labor Code 510(a)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worked:
+    """Hours of one day on one assignment at its pay rate (dollars an hour, up to six decimals; hours up to four)."""
+
+    assignment: str
+    day: date
+    hours: Decimal
+    rate: Decimal
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarningLine:
+    """One line of the pay stub. `code` is `regular` (all straight-time hours of an assignment at one rate) or
+    `overtime_premium` (hours over 40 at half the regular rate; `assignment` None, `rate` rounded for display only)."""
+
+    code: str
+    assignment: str | None
+    hours: Decimal
+    rate: Decimal
+    cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """The lines of one workweek. `gross` is their sum; `regular_rate` dollars an hour, exact."""
+
+    lines: tuple[EarningLine, ...]
+    hours: Decimal
+    regular_rate: Fraction
+    recorded: Derivation
+
+    @property
+    def gross(self) -> int:
+        return sum(line.cents for line in self.lines)
+
+    def derivation(self) -> Derivation:
+        return self.recorded
+
+
+@dataclass(frozen=True, slots=True)
+class DailyOvertime:
+    """A day that would owe California daily overtime or double time. `reason` is `over_8_hours`, `over_12_hours` or
+    `seventh_consecutive_day`; `hours` the hours it concerns."""
+
+    day: date
+    reason: str
+    hours: Decimal
+    citation: str = _CALIFORNIA_LAW
+
+
+def workweek_earnings(worked: Sequence[Worked], *, week_begins: date) -> Earnings:
+    """Earnings of one worker for the seven days from `week_begins`, over all assignments of one employer.
+
+    Rounded to the cent, half up, once per line: each assignment and rate, and the premium. ValidationFailed (all
+    faults at once, `#/worked/{i}/…`) for negative hours or rates, more than 24 hours in a day, or a day outside the
+    workweek.
+    """
+    _refuse_impossible(worked, week_begins)
+    recorder = Recorder()
+    lines: list[EarningLine] = []
+    hours_at: dict[tuple[str, Decimal], Fraction] = defaultdict(Fraction)
+    for entry in worked:
+        hours_at[entry.assignment, entry.rate] += Fraction(entry.hours)
+    straight_time = total_hours = Fraction(0)
+    for (assignment, rate), hours in hours_at.items():
+        pay = hours * Fraction(rate)
+        cents = _half_up_cents(pay)
+        recorder.step(
+            "straight_time", "778.115", "hours at the rate of the assignment", "round_half_up(hours * rate, 0.01)",
+            Value("usd", Fraction(cents, 100)), rounding=CENTS,
+            hours=Value("hours", hours), rate=Value("usd_per_hour", Fraction(rate)),
+        )  # fmt: skip
+        recorder.line("regular", EARNING, "US", cents, _STRAIGHT_TIME_LAW, key=assignment)
+        lines.append(EarningLine("regular", assignment, _decimal(hours), rate, cents))
+        straight_time += pay
+        total_hours += hours
+    regular_rate = straight_time / total_hours if total_hours else Fraction(0)
+    overtime = max(Fraction(0), total_hours - OVERTIME_AFTER_HOURS)
+    if overtime:
+        lines.append(_premium(recorder, straight_time, total_hours, overtime))
+    return Earnings(tuple(lines), _decimal(total_hours), regular_rate, recorder.derivation())
+
+
+def _premium(recorder: Recorder, straight_time: Fraction, total_hours: Fraction, overtime: Fraction) -> EarningLine:
+    regular_rate = straight_time / total_hours
+    cents = _half_up_cents(overtime * HALF * regular_rate)
+    recorder.step(
+        "regular_rate", "778.115", "all straight-time pay of the workweek divided by all hours, not rounded",
+        "straight_time / hours", Value("usd_per_hour", regular_rate),
+        straight_time=Value("usd", straight_time), hours=Value("hours", total_hours),
+    )  # fmt: skip
+    recorder.step(
+        "overtime_hours", "207(a)(1)", "hours over 40 in the workweek", "max(0, hours - 40)", Value("hours", overtime),
+        hours=Value("hours", total_hours),
+    )  # fmt: skip
+    recorder.step(
+        "premium", "778.110", "half the regular rate for each of them",
+        "round_half_up(overtime_hours * regular_rate / 2, 0.01)", Value("usd", Fraction(cents, 100)), rounding=CENTS,
+        overtime_hours=Value("hours", overtime), regular_rate=Value("usd_per_hour", regular_rate),
+    )  # fmt: skip
+    recorder.line("overtime_premium", EARNING, "US", cents, _PREMIUM_LAW)
+    shown = Decimal(decimal_text(HALF * regular_rate, 2, 4))
+    return EarningLine("overtime_premium", None, _decimal(overtime), shown, cents)
+
+
+def california_daily_overtime(worked: Iterable[Worked], *, week_begins: date) -> list[DailyOvertime]:
+    """Days of the workweek that would owe California daily overtime (Labor Code 510), over all assignments. Only hours
+    worked in California count. Detected so that a run can stop; the pay for it is not computed here."""
+    hours_on: dict[date, Fraction] = defaultdict(Fraction)
+    for entry in worked:
+        if entry.state == CALIFORNIA and entry.hours > 0:
+            hours_on[entry.day] += Fraction(entry.hours)
+    week = [week_begins + timedelta(days=offset) for offset in range(7)]
+    found: list[DailyOvertime] = []
+    for day in week:
+        hours = hours_on.get(day, Fraction(0))
+        if hours > 12:
+            found.append(DailyOvertime(day, "over_12_hours", _decimal(hours - 12)))
+        if hours > 8:
+            found.append(DailyOvertime(day, "over_8_hours", _decimal(hours - 8)))
+    if all(day in hours_on for day in week):
+        found.append(DailyOvertime(week[6], "seventh_consecutive_day", _decimal(hours_on[week[6]])))
+    return found
+
+
+def _refuse_impossible(worked: Sequence[Worked], week_begins: date) -> None:
+    faults = FaultList()
+    on_day: dict[date, Decimal] = defaultdict(Decimal)
+    for index, entry in enumerate(worked):
+        if entry.hours < 0:
+            faults.add(f"#/worked/{index}/hours", "negative", "hours must be zero or more")
+        if entry.rate < 0:
+            faults.add(f"#/worked/{index}/rate", "negative", "the pay rate must be zero or more")
+        if not week_begins <= entry.day < week_begins + timedelta(days=7):
+            faults.add(
+                f"#/worked/{index}/day", "outside_workweek", f"the day must lie in the seven days from {week_begins}"
+            )
+        before = on_day[entry.day]
+        on_day[entry.day] += entry.hours
+        if before <= 24 < on_day[entry.day]:
+            faults.add(f"#/worked/{index}/hours", "over_24_hours", f"{entry.day} has more than 24 hours")
+    faults.raise_if_any()
+
+
+def _half_up_cents(dollars: Fraction) -> int:
+    cents = dollars * 100
+    return (2 * cents.numerator + cents.denominator) // (2 * cents.denominator)
+
+
+def _decimal(hours: Fraction) -> Decimal:
+    return Decimal(decimal_text(hours, 2))

@@ -1,0 +1,203 @@
+"""Gross to net over columns: every tax of every paycheck, the notes and the versions of the law.
+
+The path is the same for one paycheck and for a million. With a recorder (one paycheck) the same functions write down
+their steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backoffice.kernel.errors import Fault, ValidationFailed
+from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
+from backoffice.payroll.calc.federal import federal_income_tax
+from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
+from backoffice.payroll.calc.law import Tables
+from backoffice.payroll.calc.paycheck import (
+    FILING_STATUSES,
+    FREQUENCIES,
+    LARGEST_CENTS,
+    LARGEST_COUNT,
+    NOT_GIVEN,
+    RATE_SCALE,
+    STATE_STATUSES,
+    STATES,
+    W4_VERSIONS,
+    Columns,
+    Int64s,
+    StateCertificate,
+)
+from backoffice.payroll.calc.result import EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, FEDERAL, NET, Line, Note, Results
+from backoffice.payroll.calc.states import state_taxes
+
+OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
+HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
+MARRIED_SEPARATELY = FILING_STATUSES.index("married_filing_separately")
+_MOST_FAULTS = 100
+_AMOUNTS = (
+    "gross", "income_tax_wages", "social_security_wages", "medicare_wages", "futa_wages", "step3", "step4a", "step4b",
+    "step4c", "ytd_social_security_wages", "ytd_medicare_wages", "ytd_futa_wages",
+)  # fmt: skip
+_WORK_AMOUNTS = ("wages", "ytd_sui_wages")
+
+
+def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = None) -> Results:
+    """Every line of every paycheck in int64 cents. With a `recorder` the batch must be one paycheck (ValueError).
+
+    ValidationFailed, with at most a hundred faults and pointers `#/paychecks/{row}/…`, for amounts outside
+    0 .. LARGEST_CENTS and for rows the tables do not cover.
+    """
+    if recorder is not None and len(columns) != 1:
+        raise ValueError("a derivation is made of one paycheck at a time")
+    year = _refuse_uncovered(columns, tables)
+    everyone = np.arange(len(columns), dtype=np.int64)
+    results = Results(gross=columns.gross, net=columns.gross.copy())
+    _line(results, "gross_pay", EARNING, everyone, columns.gross)
+    if recorder is not None:
+        recorder.step(
+            "gross", "gross", "earnings of the paycheck", "earnings", usd(columns.gross), earnings=usd(columns.gross)
+        )
+        recorder.line("gross_pay", EARNING, FEDERAL, columns.gross, "the sum of the earnings lines")
+    _federal_lines(results, columns, year, tables, everyone, recorder)
+    state_taxes(results, columns, year, tables, recorder)
+    for line in results.lines:
+        if line.kind == EMPLOYEE_TAX:
+            results.net[line.rows] -= line.cents
+    _line(results, "net_pay", NET, everyone, results.net)
+    if recorder is not None:
+        _record_net(results, recorder)
+    below_zero = np.flatnonzero(results.net < 0)
+    if len(below_zero):
+        detail = "The taxes are more than the pay: net pay is below zero."
+        results.notes.append(Note("net_pay_negative", detail, below_zero))
+    _assert_totals(results)
+    return results
+
+
+def explain(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
+    """The derivation of every line of one paycheck of a batch, by running the calculation on that row with a
+    recorder. IndexError when there is no such row."""
+    recorder = Recorder()
+    gross_to_net(columns.take([row]), tables, recorder)
+    return recorder.derivation()
+
+
+def _line(results: Results, code: str, kind: str, rows: Int64s, cents: Int64s) -> None:
+    results.lines.append(Line(code, kind, FEDERAL, rows, cents))
+
+
+def _federal_lines(
+    results: Results, columns: Columns, year: Int64s, tables: Tables, everyone: Int64s, recorder: Recorder | None
+) -> None:
+    law = tables.federal
+    _line(
+        results, "federal_income_tax", EMPLOYEE_TAX, everyone,
+        federal_income_tax(columns, year, law, recorder),
+    )  # fmt: skip
+    for code, kind, cents in (
+        ("social_security", EMPLOYEE_TAX, social_security(columns, year, law, recorder, employer=False)),
+        ("medicare", EMPLOYEE_TAX, medicare(columns, year, law, recorder, employer=False)),
+        ("additional_medicare", EMPLOYEE_TAX, additional_medicare(columns, year, law, recorder)),
+        ("employer_social_security", EMPLOYER_TAX, social_security(columns, year, law, recorder, employer=True)),
+        ("employer_medicare", EMPLOYER_TAX, medicare(columns, year, law, recorder, employer=True)),
+        ("futa", EMPLOYER_TAX, futa(columns, year, law, recorder)),
+    ):
+        _line(results, code, kind, everyone, cents)
+    for at, table in enumerate(law.tables):
+        rows = np.flatnonzero(year == at)
+        if len(rows):
+            results.tables.append((table.name, table.version, rows))
+            if not law.nonresident_verified[at]:
+                used = rows[columns.nonresident_alien[rows] & ~columns.exempt[rows]]
+                if len(used):
+                    source = law.texts[at]["withholding"]["nonresident_alien"]["source"]
+                    detail = f"The {law.years[at]} amount added for a nonresident alien is unverified: {source}."
+                    results.notes.append(Note("unverified_value", detail, used))
+    older = np.flatnonzero((columns.w4_version == OLDER_FORM) & (columns.filing_status == MARRIED_SEPARATELY))
+    if len(older):
+        detail = "On a Form W-4 of 2019 or earlier married filing separately counts as single."
+        results.notes.append(Note("older_form_separate_is_single", detail, older))
+
+
+def _record_net(results: Results, recorder: Recorder) -> None:
+    taxes: dict[str, Any] = {}
+    for line in results.lines:
+        if line.kind == EMPLOYEE_TAX:
+            place = "" if line.jurisdiction == FEDERAL or line.programme else f"_{line.jurisdiction}"
+            taxes[f"{line.code}{place}"] = usd(line.cents)
+    recorder.step(
+        "net_pay", "net", "gross less every tax of the employee", " - ".join(["gross", *taxes]), usd(results.net),
+        gross=usd(results.gross), **taxes,
+    )  # fmt: skip
+    recorder.line("net_pay", NET, FEDERAL, results.net, "the sum of the lines above")
+
+
+def _assert_totals(results: Results) -> None:
+    totals = dict.fromkeys((EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, NET), 0)
+    for line in results.lines:
+        totals[line.kind] += int(line.cents.sum())
+    assert totals[NET] == totals[EARNING] - totals[EMPLOYEE_TAX], "net pay must be earnings less employee taxes"
+
+
+def _refuse_uncovered(columns: Columns, tables: Tables) -> Int64s:
+    """The index of each paycheck's year in the federal law, after refusing what cannot be calculated."""
+    faults = _amount_faults(columns)
+    years = np.array(tables.federal.years, dtype=np.int64)
+    calendar = columns.pay_date.astype("datetime64[Y]").astype(np.int64) + 1970
+    year = np.minimum(np.searchsorted(years, calendar), len(years) - 1).astype(np.int64)
+    bad = (years[year] != calendar) | (
+        (columns.w4_version == OLDER_FORM) & (columns.filing_status == HEAD_OF_HOUSEHOLD)
+    )
+    work = columns.work
+    owner_year = year[work.paycheck]
+    covered = tables.published[work.state, owner_year, columns.frequency[work.paycheck]]
+    covered &= tables.status_known[work.state, owner_year, work.status + 1]
+    bad[work.paycheck[~covered]] = True
+    bad |= np.bincount(work.paycheck, minlength=len(columns)) == 0
+    if bad.any():
+        for row in np.flatnonzero(bad)[:_MOST_FAULTS].tolist():
+            faults += _faults_of(columns, tables, row)
+    if faults:
+        raise ValidationFailed(faults[:_MOST_FAULTS])
+    return year
+
+
+def _amount_faults(columns: Columns) -> list[Fault]:
+    faults: list[Fault] = []
+    work = columns.work
+    for owner, names, most in (
+        (columns, _AMOUNTS, LARGEST_CENTS),
+        (columns, ("allowances",), LARGEST_COUNT),
+        (work, _WORK_AMOUNTS, LARGEST_CENTS),
+        (work, ("allowances", "secondary_allowances"), LARGEST_COUNT),
+        (work, ("sui_rate",), RATE_SCALE),
+    ):
+        least = NOT_GIVEN if names == ("sui_rate",) else 0
+        for name in names:
+            values: Int64s = getattr(owner, name)
+            if len(values) and (values.min() < least or values.max() > most):
+                for at in np.flatnonzero((values < least) | (values > most))[:_MOST_FAULTS].tolist():
+                    where = f"#/paychecks/{at}" if owner is columns else f"#/work/{at}"
+                    faults.append(Fault("out_of_range", f"{name} must lie in 0 .. {most}", f"{where}/{name}"))
+    return faults
+
+
+def _faults_of(columns: Columns, tables: Tables, row: int) -> list[Fault]:
+    work = columns.take([row]).work
+    found: list[Fault] = []
+    if not len(work.paycheck):
+        found.append(Fault("required", "A paycheck needs at least one state of work.", "#/work"))
+    for state, status in zip(work.state.tolist(), work.status.tolist(), strict=True):
+        found += tables.refusals(
+            pay_date=columns.pay_date[row].item(),
+            pay_frequency=FREQUENCIES[int(columns.frequency[row])],
+            w4_version=W4_VERSIONS[int(columns.w4_version[row])],
+            filing_status=FILING_STATUSES[int(columns.filing_status[row])],
+            state=STATES[state],
+            certificate=None if status == NOT_GIVEN else StateCertificate(status=STATE_STATUSES[status]),
+            period_begin=columns.period_begin[row].item(),
+            period_end=columns.period_end[row].item(),
+        )
+    return [Fault(f.code, f.detail, str(f.pointer).replace("#/", f"#/paychecks/{row}/", 1)) for f in found]

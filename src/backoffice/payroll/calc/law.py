@@ -1,0 +1,247 @@
+"""Our dated law: TOML files with a source per value, loaded, checked and compiled into arrays.
+
+A table's version is the one it declares and a digest of its bytes ("2026.1+9f3c01d2"), so a changed value is another
+version. Law is chosen by date: the federal table and a state's table by the year of the pay date, and within a state's
+table the withholding version whose `effective_from <= date <= effective_to`, the date being what `effective_basis`
+says (pay_date, period_begin or period_end).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backoffice.kernel.errors import Fault
+from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
+from backoffice.payroll.calc.exact import cents
+from backoffice.payroll.calc.methods import TableVersion
+from backoffice.payroll.calc.paycheck import (
+    FREQUENCIES,
+    NOT_GIVEN,
+    STATE_STATUSES,
+    STATES,
+    Paycheck,
+    StateCertificate,
+)
+
+FOLDER = Path(__file__).parent / "tables"
+# Files of the folder that are law for this calculation; others beside them have readers of their own.
+_OURS = re.compile(r"us_jurisdictions|us_(federal|unemployment|[a-z]{2})_[0-9]{4}").fullmatch
+
+
+class Tables:
+    """All tables of one folder. Make it with `Tables.load()`; it never changes afterwards."""
+
+    def __init__(self, documents: Mapping[str, tuple[Mapping[str, Any], str]]) -> None:
+        by_kind: dict[str, list[tuple[Mapping[str, Any], TableVersion]]] = {"federal": [], "state": []}
+        self.states: dict[tuple[str, int], StateLaw] = {}
+        self.unemployment: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
+        versions: dict[str, str] = {}
+        for name, (document, version) in sorted(documents.items()):
+            meta = document["meta"]
+            if meta["name"] != name:
+                raise ValueError(f"{name}.toml calls itself {meta['name']}; the two must agree")
+            table = TableVersion(name, version)
+            versions[name] = version
+            if name == "us_jurisdictions":
+                self.jurisdictions = table
+                self.names = {code: str(state["name"]) for code, state in document["states"].items()}
+                self._taxing = frozenset(code for code, state in document["states"].items() if state["income_tax"])
+                self._untaxed_because = {
+                    code: str(state["source"]) for code, state in document["states"].items() if not state["income_tax"]
+                }
+            elif name.startswith("us_unemployment_"):
+                self.unemployment[meta["year"]] = (table, document)
+            else:
+                by_kind["federal" if "social_security" in document else "state"].append((document, table))
+        self._versions = versions
+        self.federal = federal_law(by_kind["federal"])
+        for document, table in by_kind["state"]:
+            law = state_law(document, table)
+            self.states[law.state, law.year] = law
+        if tuple(sorted(self.names)) != STATES:
+            raise ValueError("us_jurisdictions.toml must list exactly the 51 jurisdictions")
+        self._compile_support()
+
+    @classmethod
+    def load(cls, folder: Path = FOLDER) -> Tables:
+        """The tables of a folder (us_federal_2026.toml, us_ca_2026.toml …), by default this package's; cached.
+        ValueError, naming the table, for a file that is not law in the expected form."""
+        return _load(folder)
+
+    @classmethod
+    def of(cls, texts: Mapping[str, bytes]) -> Tables:
+        """Tables from file contents by table name (without ".toml"), for a changed table; never cached."""
+        documents: dict[str, tuple[Mapping[str, Any], str]] = {}
+        for name, content in texts.items():
+            document = tomllib.loads(content.decode())
+            documents[name] = (document, f"{document['meta']['version']}+{sha256(content).hexdigest()[:8]}")
+        return cls(documents)
+
+    def versions(self, *names: str) -> dict[str, str]:
+        """Table name → version, of the named tables or of all."""
+        return {name: self._versions[name] for name in names or self._versions}
+
+    def has_income_tax(self, state: str) -> bool:
+        return state in self._taxing
+
+    def untaxed_because(self, state: str) -> str:
+        """The source that says a state does not tax wages."""
+        return self._untaxed_because[state]
+
+    def sui_wage_base(self, state: str, year: int) -> int | None:
+        """Wage base of state unemployment insurance in cents, None when the year is not known."""
+        if year not in self.unemployment:
+            return None
+        return cents(self.unemployment[year][1]["wage_base"][state]["amount"])
+
+    def refusals(
+        self,
+        *,
+        pay_date: date,
+        pay_frequency: str,
+        w4_version: str,
+        filing_status: str,
+        state: str,
+        certificate: StateCertificate | None = None,
+        period_begin: date | None = None,
+        period_end: date | None = None,
+    ) -> list[Fault]:
+        """What the law or our tables do not cover, all of it, with pointers as in the batch door (`#/work_state`).
+        The words must be known ones (FREQUENCIES, FILING_STATUSES, W4_VERSIONS); any text is allowed for the state."""
+        faults: list[Fault] = []
+        if w4_version == "2019_or_earlier" and filing_status == "head_of_household":
+            faults.append(
+                Fault(
+                    "head_of_household_on_older_form",
+                    "A Form W-4 of 2019 or earlier has no head of household status (Pub 15-T): give single or "
+                    "married_filing_jointly, or a form of 2020 or later.",
+                    "#/w4/filing_status",
+                )
+            )
+        year = pay_date.year
+        if year not in self.federal.years:
+            known = " and ".join(str(known) for known in self.federal.years)
+            faults.append(Fault("year_not_supported", f"Federal law is known for {known}, not {year}.", "#/pay_date"))
+        if state not in self.names:
+            faults.append(
+                Fault("unknown_state", "Give the two-letter code of a state or DC, in capitals.", "#/work_state")
+            )
+            return faults
+        if state not in self._taxing:
+            if certificate is not None and certificate.status is not None:
+                faults.append(
+                    Fault(
+                        "unknown_status",
+                        f"{self.names[state]} has no income tax on wages and no certificate status: leave it out.",
+                        "#/state_certificate/status",
+                    )
+                )
+            return faults
+        laws = [law for (code, _), law in self.states.items() if code == state and law.withholding]
+        if not laws:
+            faults.append(
+                Fault(
+                    "state_not_supported",
+                    f"{self.names[state]} taxes wages and its withholding is not known here yet.",
+                    "#/work_state",
+                )
+            )
+            return faults
+        dates = {"pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date}
+        version = self._withholding_on(state, year, dates)
+        if version is None:
+            if not any(fault.code == "year_not_supported" for fault in faults):
+                known = " and ".join(str(law.year) for law in laws)
+                faults.append(
+                    Fault(
+                        "year_not_supported",
+                        f"Withholding of {self.names[state]} is known for {known}, not {pay_date}.",
+                        "#/pay_date",
+                    )
+                )
+            version = laws[-1].withholding[-1]  # its words and tables still tell the other faults of the line
+        faults += _state_faults(version, self.names[state], pay_frequency, certificate)
+        return faults
+
+    def refusals_of(self, check: Paycheck) -> list[Fault]:
+        """`refusals` of a paycheck over all its places of work, with pointers into it (`#/work/0/state`)."""
+        faults: list[Fault] = []
+        for index, work in enumerate(check.work):
+            for fault in self.refusals(
+                pay_date=check.pay_date,
+                pay_frequency=check.pay_frequency,
+                w4_version=check.w4.version,
+                filing_status=check.w4.filing_status,
+                state=work.state,
+                certificate=work.certificate,
+                period_begin=check.period_begin,
+                period_end=check.period_end,
+            ):
+                pointer = str(fault.pointer)
+                pointer = pointer.replace("#/work_state", f"#/work/{index}/state")
+                pointer = pointer.replace("#/state_certificate", f"#/work/{index}/certificate")
+                moved = Fault(fault.code, fault.detail, pointer)
+                if moved not in faults:
+                    faults.append(moved)
+        return faults
+
+    def _withholding_on(self, state: str, year: int, dates: Mapping[str, date]) -> Withholding | None:
+        law = self.states.get((state, year))
+        return next((w for w in law.withholding if w.covers(dates[w.basis])), None) if law is not None else None
+
+    def _compile_support(self) -> None:
+        """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known."""
+        years = self.federal.years
+        self.published = np.zeros((len(STATES), len(years), len(FREQUENCIES)), dtype=np.bool_)
+        self.status_known = np.zeros((len(STATES), len(years), len(STATE_STATUSES) + 1), dtype=np.bool_)
+        for index, state in enumerate(STATES):
+            for at, year in enumerate(years):
+                self.status_known[index, at, NOT_GIVEN + 1] = True
+                law = self.states.get((state, year))
+                if state not in self._taxing:
+                    self.published[index, at] = True
+                    continue
+                for version in law.withholding if law else ():
+                    self.published[index, at] |= [name in version.method.frequencies for name in FREQUENCIES]
+                    self.status_known[index, at, 1:] |= version.own_status != NOT_GIVEN
+
+
+@lru_cache(maxsize=8)
+def _load(folder: Path) -> Tables:
+    found = sorted(path for path in folder.glob("us_*.toml") if _OURS(path.stem))
+    return Tables.of({path.stem: path.read_bytes() for path in found})
+
+
+def _state_faults(
+    version: Withholding, name: str, pay_frequency: str, certificate: StateCertificate | None
+) -> list[Fault]:
+    faults: list[Fault] = []
+    if pay_frequency not in version.method.frequencies:
+        published = ", ".join(frequency for frequency in FREQUENCIES if frequency in version.method.frequencies)
+        faults.append(
+            Fault(
+                "frequency_not_published",
+                f"{name} publishes withholding tables for {published}; nothing is extrapolated to {pay_frequency}.",
+                "#/pay_frequency",
+            )
+        )
+    status = certificate.status if certificate is not None else None
+    known = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
+    if status is not None and status not in known:
+        faults.append(
+            Fault(
+                "unknown_status",
+                f"{name} knows {', '.join(known)}." if known else f"{name} has no status: leave it out.",
+                "#/state_certificate/status",
+            )
+        )
+    return faults

@@ -1,0 +1,293 @@
+"""What the calculation is told: one paycheck in plain values, and many as columns of numpy int64 cents.
+
+`Paycheck` is for people and for a pay run; `Columns.of` turns many into columns. A column has one entry per paycheck.
+What belongs to a place of work stands in `StateWork`, one entry per paycheck and state, so that a paycheck with work
+in several states is several entries and no new structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64s = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Dates = NDArray[np.datetime64]
+
+# The order of these tuples gives the integer codes that stand in the columns. Append, never insert.
+FREQUENCIES = ("weekly", "biweekly", "semimonthly", "monthly", "quarterly", "semiannual", "annual", "daily")
+PERIODS = (52, 26, 24, 12, 4, 2, 1, 260)  # Pub 15-T, Worksheet 1A, Table 3; the states use the same numbers
+W4_VERSIONS = ("2020_or_later", "2019_or_earlier")
+FILING_STATUSES = ("single", "married_filing_jointly", "married_filing_separately", "head_of_household")
+STATES = (
+    "AK", "AL", "AR", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS", "KY",
+    "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH",
+    "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
+)  # fmt: skip
+STATE_STATUSES = ("all", "single", "married", "head_of_household")  # every status key the states' tables use
+
+# Amounts below ten billion dollars: every product of the calculation then fits 63 bits (checked as tables load).
+LARGEST_CENTS = 999_999_999_999
+LARGEST_COUNT = 999
+RATE_SCALE = 1_000_000  # rates given by an employer (sui_rate) are integers in millionths
+NOT_GIVEN = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class W4:
+    """Form W-4 as on file. Amounts in cents: `step3`, `step4a`, `step4b` a year, `step4c` a pay period (line 6 of an
+    older form). `allowances` exist on forms of 2019 or earlier only."""
+
+    version: str = "2020_or_later"
+    filing_status: str = "single"
+    step2_checkbox: bool = False
+    step3: int = 0
+    step4a: int = 0
+    step4b: int = 0
+    step4c: int = 0
+    allowances: int = 0
+    exempt: bool = False
+    nonresident_alien: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearToDate:
+    """Wages of this employer paid earlier in the calendar year of the pay date, in cents, before this paycheck. They
+    count up to and beyond the caps: the engine applies the cap."""
+
+    social_security_wages: int = 0
+    medicare_wages: int = 0
+    futa_wages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeYearToDate:
+    """Wages a programme has counted and what the employee has paid to it this calendar year, in cents."""
+
+    wages: int = 0
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateCertificate:
+    """The state's own withholding certificate. `status` is the state's table key (`CA`: single, married,
+    head_of_household; `NY`: single, married; `IL`: all); None maps the federal filing status. `secondary_allowances`:
+    CA estimated-deduction allowances, IL-W-4 line 2."""
+
+    status: str | None = None
+    allowances: int = 0
+    secondary_allowances: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The part of a paycheck that belongs to one state. `wages` (cents) are subject to that state's income tax,
+    programmes and unemployment insurance; None means the gross of the paycheck. `certificate` None means none is on
+    file. `sui_rate` is the employer's own rate in millionths (0.020 is 20_000); None: no SUI line.
+    `ytd_programmes` by programme code; a programme with a yearly limit that is absent counts from zero, with a note."""
+
+    state: str
+    wages: int | None = None
+    certificate: StateCertificate | None = None
+    sui_rate: int | None = None
+    ytd_sui_wages: int = 0
+    ytd_programmes: Mapping[str, ProgrammeYearToDate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederalWages:
+    """The four federal wage bases of a paycheck in cents, where they differ from its gross (pre-tax deductions)."""
+
+    income_tax: int
+    social_security: int
+    medicare: int
+    futa: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paycheck:
+    """One paycheck to calculate. `gross` in cents. Without `federal_wages` the gross is the base of every tax.
+    `period_begin` and `period_end` default to the pay date."""
+
+    pay_date: date
+    pay_frequency: str
+    gross: int
+    w4: W4
+    work: tuple[Work, ...]
+    ytd: YearToDate = YearToDate()
+    federal_wages: FederalWages | None = None
+    period_begin: date | None = None
+    period_end: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateWork:
+    """Columns with one entry per paycheck and state. `paycheck` is the row it belongs to, `state` an index into
+    STATES, `status` one into STATE_STATUSES (NOT_GIVEN: mapped from the federal status), `sui_rate` in millionths
+    (NOT_GIVEN: none). `ytd_programmes[code]` = (wages, amount, given), three columns of the same length."""
+
+    paycheck: Int64s
+    state: Int64s
+    wages: Int64s
+    certificate: Bools
+    status: Int64s
+    allowances: Int64s
+    secondary_allowances: Int64s
+    sui_rate: Int64s
+    ytd_sui_wages: Int64s
+    ytd_programmes: Mapping[str, tuple[Int64s, Int64s, Bools]] = field(default_factory=dict)
+
+    def take(self, entries: Int64s) -> StateWork:
+        """The named entries, in that order, still pointing at the same paychecks."""
+        columns: dict[str, Any] = {name: getattr(self, name)[entries] for name in _WORK_COLUMNS}
+        columns["ytd_programmes"] = {
+            code: (wages[entries], amount[entries], given[entries])
+            for code, (wages, amount, given) in self.ytd_programmes.items()
+        }
+        return StateWork(**columns)
+
+
+_WORK_COLUMNS = (
+    "paycheck", "state", "wages", "certificate", "status", "allowances", "secondary_allowances", "sui_rate",
+    "ytd_sui_wages",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Many paychecks as columns of equal length: cents, counts, flags and codes (indexes into the tuples above)."""
+
+    pay_date: Dates
+    period_begin: Dates
+    period_end: Dates
+    frequency: Int64s
+    gross: Int64s
+    income_tax_wages: Int64s
+    social_security_wages: Int64s
+    medicare_wages: Int64s
+    futa_wages: Int64s
+    w4_version: Int64s
+    filing_status: Int64s
+    step2_checkbox: Bools
+    exempt: Bools
+    nonresident_alien: Bools
+    step3: Int64s
+    step4a: Int64s
+    step4b: Int64s
+    step4c: Int64s
+    allowances: Int64s
+    ytd_social_security_wages: Int64s
+    ytd_medicare_wages: Int64s
+    ytd_futa_wages: Int64s
+    work: StateWork
+
+    def __len__(self) -> int:
+        return len(self.gross)
+
+    def take(self, rows: Sequence[int] | Int64s) -> Columns:
+        """The named paychecks, in that order, with their state work. IndexError for a row that is not there."""
+        wanted = np.asarray(rows, dtype=np.int64)
+        if len(wanted) and wanted.min() < 0:
+            raise IndexError("rows count from 0")
+        columns = {name: getattr(self, name)[wanted] for name in _PAYCHECK_COLUMNS}
+        by_paycheck = np.argsort(self.work.paycheck, kind="stable")
+        owners = self.work.paycheck[by_paycheck]
+        first = np.searchsorted(owners, wanted, side="left")
+        counts = np.searchsorted(owners, wanted, side="right") - first
+        into = np.repeat(np.arange(len(wanted)), counts)
+        within = np.arange(len(into)) - np.repeat(np.cumsum(counts) - counts, counts)
+        work = self.work.take(by_paycheck[np.repeat(first, counts) + within])
+        return Columns(**columns, work=_with_owners(work, into))
+
+    @classmethod
+    def of(cls, paychecks: Sequence[Paycheck]) -> Columns:
+        """Columns from paychecks. ValueError for a frequency, status, form or state that is not one of the words
+        above (what the law does not cover is refused by the calculation itself)."""
+        works = [(row, work, check) for row, check in enumerate(paychecks) for work in check.work]
+        return cls(
+            pay_date=_dates([check.pay_date for check in paychecks]),
+            period_begin=_dates([check.period_begin or check.pay_date for check in paychecks]),
+            period_end=_dates([check.period_end or check.pay_date for check in paychecks]),
+            frequency=_codes(FREQUENCIES, [check.pay_frequency for check in paychecks]),
+            gross=_ints([check.gross for check in paychecks]),
+            income_tax_wages=_ints([(c.federal_wages.income_tax if c.federal_wages else c.gross) for c in paychecks]),
+            social_security_wages=_ints(
+                [(c.federal_wages.social_security if c.federal_wages else c.gross) for c in paychecks]
+            ),
+            medicare_wages=_ints([(c.federal_wages.medicare if c.federal_wages else c.gross) for c in paychecks]),
+            futa_wages=_ints([(c.federal_wages.futa if c.federal_wages else c.gross) for c in paychecks]),
+            w4_version=_codes(W4_VERSIONS, [check.w4.version for check in paychecks]),
+            filing_status=_codes(FILING_STATUSES, [check.w4.filing_status for check in paychecks]),
+            step2_checkbox=_flags([check.w4.step2_checkbox for check in paychecks]),
+            exempt=_flags([check.w4.exempt for check in paychecks]),
+            nonresident_alien=_flags([check.w4.nonresident_alien for check in paychecks]),
+            step3=_ints([check.w4.step3 for check in paychecks]),
+            step4a=_ints([check.w4.step4a for check in paychecks]),
+            step4b=_ints([check.w4.step4b for check in paychecks]),
+            step4c=_ints([check.w4.step4c for check in paychecks]),
+            allowances=_ints([check.w4.allowances for check in paychecks]),
+            ytd_social_security_wages=_ints([check.ytd.social_security_wages for check in paychecks]),
+            ytd_medicare_wages=_ints([check.ytd.medicare_wages for check in paychecks]),
+            ytd_futa_wages=_ints([check.ytd.futa_wages for check in paychecks]),
+            work=_state_work(works),
+        )
+
+
+_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name != "work")
+
+
+def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
+    certificates = [work.certificate or StateCertificate() for _, work, _ in works]
+    codes = sorted({code for _, work, _ in works for code in work.ytd_programmes})
+    programmes: dict[str, tuple[Int64s, Int64s, Bools]] = {}
+    for code in codes:
+        found = [work.ytd_programmes.get(code) for _, work, _ in works]
+        given = [to_date or ProgrammeYearToDate() for to_date in found]
+        programmes[code] = (
+            _ints([to_date.wages for to_date in given]),
+            _ints([to_date.amount for to_date in given]),
+            _flags([to_date is not None for to_date in found]),
+        )
+    return StateWork(
+        paycheck=_ints([row for row, _, _ in works]),
+        state=_codes(STATES, [work.state for _, work, _ in works]),
+        wages=_ints([check.gross if work.wages is None else work.wages for _, work, check in works]),
+        certificate=_flags([work.certificate is not None for _, work, _ in works]),
+        status=_ints([STATE_STATUSES.index(c.status) if c.status is not None else NOT_GIVEN for c in certificates]),
+        allowances=_ints([certificate.allowances for certificate in certificates]),
+        secondary_allowances=_ints([certificate.secondary_allowances for certificate in certificates]),
+        sui_rate=_ints([NOT_GIVEN if work.sui_rate is None else work.sui_rate for _, work, _ in works]),
+        ytd_sui_wages=_ints([work.ytd_sui_wages for _, work, _ in works]),
+        ytd_programmes=programmes,
+    )
+
+
+def _with_owners(work: StateWork, owners: Int64s) -> StateWork:
+    columns: dict[str, Any] = {name: getattr(work, name) for name in _WORK_COLUMNS}
+    columns |= {"paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes}
+    return StateWork(**columns)
+
+
+def _ints(values: Sequence[int]) -> Int64s:
+    return np.array(values, dtype=np.int64)
+
+
+def _flags(values: Sequence[bool]) -> Bools:
+    return np.array(values, dtype=np.bool_)
+
+
+def _dates(values: Sequence[date]) -> Dates:
+    return np.array(values, dtype="datetime64[D]")
+
+
+def _codes(words: tuple[str, ...], values: Sequence[str]) -> Int64s:
+    code = {word: index for index, word in enumerate(words)}
+    unknown = sorted({value for value in values if value not in code})
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: must be one of {', '.join(words)}")
+    return _ints([code[value] for value in values])

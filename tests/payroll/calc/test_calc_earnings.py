@@ -1,0 +1,133 @@
+"""Earnings of a workweek: 29 CFR 778.110 and 778.115, lines per assignment, and what California would owe."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backoffice.kernel.errors import ValidationFailed
+from backoffice.payroll.calc import Worked, california_daily_overtime, workweek_earnings
+
+MONDAY = date(2026, 11, 9)
+
+
+def worked(assignment: str, day: int, hours: str, rate: str, state: str = "TX") -> Worked:
+    return Worked(
+        assignment=assignment, day=MONDAY + timedelta(days=day), hours=Decimal(hours), rate=Decimal(rate), state=state
+    )
+
+
+def week(*hours: str, state: str = "CA") -> list[Worked]:
+    return [worked("one", day, given, "20.00", state) for day, given in enumerate(hours)]
+
+
+def test_one_rate_is_time_and_a_half_over_40() -> None:
+    """29 CFR 778.110(a): 12.00 an hour, 46 hours: 552.00 straight time and 36.00 premium, 588.00."""
+    earned = workweek_earnings([worked("one", day, "9.2", "12.00") for day in range(5)], week_begins=MONDAY)
+    assert [(line.code, line.hours, line.rate, line.cents) for line in earned.lines] == [
+        ("regular", Decimal("46.00"), Decimal("12.00"), 55_200),
+        ("overtime_premium", Decimal("6.00"), Decimal("6.00"), 3_600),
+    ]
+    assert earned.gross == 58_800
+
+
+def test_two_rates_make_a_weighted_average() -> None:
+    """29 CFR 778.115: all straight-time earnings divided by all hours; half of that for each hour over 40."""
+    earned = workweek_earnings(
+        [
+            worked("warehouse", 0, "12", "20.00"),
+            worked("warehouse", 1, "12", "20.00"),
+            worked("office", 2, "12", "30.00"),
+            worked("office", 3, "12", "30.00"),
+        ],
+        week_begins=MONDAY,
+    )
+    # 480 + 720 = 1,200 over 48 hours: 25.00; 8 x 12.50 = 100.00
+    assert earned.regular_rate == 25
+    assert [(line.code, line.assignment, line.cents) for line in earned.lines] == [
+        ("regular", "warehouse", 48_000),
+        ("regular", "office", 72_000),
+        ("overtime_premium", None, 10_000),
+    ]
+
+
+def test_the_regular_rate_is_not_rounded_and_each_line_is_rounded_once() -> None:
+    earned = workweek_earnings([worked("a", 0, "20.33", "17.77"), worked("b", 1, "23.34", "19.31")], week_begins=MONDAY)
+    straight = Fraction("20.33") * Fraction("17.77") + Fraction("23.34") * Fraction("19.31")
+    premium = straight / Fraction("43.67") * Fraction("3.67") / 2
+    assert [line.cents for line in earned.lines] == [36_126, 45_070, round(premium * 100)]
+    assert earned.lines[-1].rate == Decimal("9.2965")  # shown to four decimals; the pay is computed from the exact rate
+    assert earned.gross == sum(line.cents for line in earned.lines)
+
+
+def test_no_hours_earn_nothing_and_40_hours_owe_no_premium() -> None:
+    assert workweek_earnings([], week_begins=MONDAY).gross == 0
+    earned = workweek_earnings([worked("a", day, "8", "15.00") for day in range(5)], week_begins=MONDAY)
+    assert [line.code for line in earned.lines] == ["regular"]
+
+
+def test_one_assignment_at_two_rates_is_two_lines() -> None:
+    earned = workweek_earnings([worked("a", 0, "8", "15.00"), worked("a", 1, "8", "16.50")], week_begins=MONDAY)
+    assert [(line.assignment, line.rate, line.cents) for line in earned.lines] == [
+        ("a", Decimal("15.00"), 12_000),
+        ("a", Decimal("16.50"), 13_200),
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 6), st.integers(0, 300), st.integers(725, 9_999)), max_size=20
+    )
+)
+def test_straight_time_and_premium_against_plain_fractions(entries: list[tuple[str, int, int, int]]) -> None:
+    given_hours = [worked(a, day, f"{h // 100}.{h % 100:02d}", f"{r // 100}.{r % 100:02d}") for a, day, h, r in entries]
+    earned = workweek_earnings(given_hours, week_begins=MONDAY)
+    hours = sum((Fraction(entry.hours) for entry in given_hours), Fraction(0))
+    straight = sum((Fraction(entry.hours) * Fraction(entry.rate) for entry in given_hours), Fraction(0))
+    premium = max(Fraction(0), hours - 40) * straight / hours / 2 if hours else Fraction(0)
+    assert sum((Fraction(line.hours) for line in earned.lines if line.code == "regular"), Fraction(0)) == hours
+    assert abs(earned.gross - (straight + premium) * 100) <= Fraction(len(earned.lines), 2)
+
+
+def test_impossible_hours_are_refused_all_at_once() -> None:
+    bad = [
+        worked("a", 0, "-1", "15.00"),
+        worked("a", 1, "13", "-0.01"),
+        worked("b", 1, "12", "15.00"),
+        worked("a", 7, "8", "15.00"),
+    ]
+    with pytest.raises(ValidationFailed) as refused:
+        workweek_earnings(bad, week_begins=MONDAY)
+    assert [(fault.pointer, fault.code) for fault in refused.value.errors] == [
+        ("#/worked/0/hours", "negative"),
+        ("#/worked/1/rate", "negative"),
+        ("#/worked/2/hours", "over_24_hours"),
+        ("#/worked/3/day", "outside_workweek"),
+    ]
+
+
+def test_california_daily_overtime_is_found_by_day() -> None:
+    """Labor Code 510(a): over 8 hours a day, over 12 hours a day, the seventh consecutive day of the workweek."""
+    assert california_daily_overtime(week("8", "8", "8", "8", "8"), week_begins=MONDAY) == []
+    found = california_daily_overtime(week("8.25", "13", "8"), week_begins=MONDAY)
+    assert [(day.day, day.reason, day.hours) for day in found] == [
+        (MONDAY, "over_8_hours", Decimal("0.25")),
+        (MONDAY + timedelta(days=1), "over_12_hours", Decimal("1.00")),
+        (MONDAY + timedelta(days=1), "over_8_hours", Decimal("5.00")),
+    ]
+    seventh = california_daily_overtime(week("2", "2", "2", "2", "2", "2", "3"), week_begins=MONDAY)
+    assert [(day.day, day.reason, day.hours) for day in seventh] == [
+        (MONDAY + timedelta(days=6), "seventh_consecutive_day", Decimal("3.00"))
+    ]
+    assert california_daily_overtime(week("2", "2", "2", "0", "2", "2", "3"), week_begins=MONDAY) == []
+
+
+def test_hours_of_a_day_add_up_over_assignments_and_only_california_counts() -> None:
+    split = [worked("one", 0, "5", "20.00", "CA"), worked("two", 0, "4", "25.00", "CA")]
+    assert [day.reason for day in california_daily_overtime(split, week_begins=MONDAY)] == ["over_8_hours"]
+    assert california_daily_overtime(week("12", "12", state="NY"), week_begins=MONDAY) == []
