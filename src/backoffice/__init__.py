@@ -1,0 +1,1 @@
+"""A back office as a service: payroll and what stands around it, for staffing firms."""
