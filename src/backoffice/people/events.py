@@ -1,0 +1,31 @@
+"""What people tells."""
+
+from __future__ import annotations
+
+from backoffice.people.schemas import BankAccount, Employment, OpeningBalance, TaxElection, Worker
+from backoffice.platform.events import event_type
+
+WORKER_CREATED = event_type("worker.created", Worker, "/v1/workers/{id}", "A worker was added.")
+WORKER_UPDATED = event_type("worker.updated", Worker, "/v1/workers/{id}", "What is known of a worker changed.")
+EMPLOYMENT_CREATED = event_type(
+    "employment.created", Employment, "/v1/employments/{id}", "A worker was hired by the tenant's employer."
+)
+EMPLOYMENT_UPDATED = event_type(
+    "employment.updated", Employment, "/v1/employments/{id}", "The job title or pay schedule of an employment changed."
+)
+EMPLOYMENT_ENDED = event_type("employment.ended", Employment, "/v1/employments/{id}", "An employment ended.")
+TAX_ELECTION_CREATED = event_type(
+    "tax_election.created", TaxElection, "/v1/tax_elections/{id}", "A signed withholding certificate is on file."
+)
+BANK_ACCOUNT_CREATED = event_type(
+    "bank_account.created", BankAccount, "/v1/bank_accounts/{id}", "A worker's net pay goes to this account now."
+)
+BANK_ACCOUNT_CLOSED = event_type(
+    "bank_account.closed", BankAccount, "/v1/bank_accounts/{id}", "An account no longer receives net pay."
+)
+OPENING_BALANCE_SET = event_type(
+    "opening_balance.set",
+    OpeningBalance,
+    "/v1/opening_balances/{id}",
+    "What was paid earlier in the year, before payroll moved here, is on file.",
+)

@@ -1,0 +1,37 @@
+"""Refusals of staffing."""
+
+from __future__ import annotations
+
+from backoffice.kernel.errors import AlreadyExists, StateConflict
+
+
+class ClientExists(AlreadyExists):
+    code = "client_exists"
+    title = "A client with this external_id exists"
+
+
+class AssignmentExists(AlreadyExists):
+    code = "assignment_exists"
+    title = "An assignment with this external_id exists"
+
+
+class AssignmentEnded(StateConflict):
+    code = "assignment_ended"
+    title = "The assignment has ended"
+
+
+class TimesheetExists(AlreadyExists):
+    code = "timesheet_exists"
+    title = "The assignment has a timesheet for this week"
+
+
+class TimesheetState(StateConflict):
+    """`extra["status"]` is where it stands."""
+
+    code = "timesheet_state"
+    title = "The timesheet is not in a state that allows this"
+
+
+class TimesheetInPayrollRun(StateConflict):
+    code = "timesheet_in_payroll_run"
+    title = "The timesheet is part of a payroll run and does not change any more"
