@@ -1,0 +1,91 @@
+"""Payroll's part of the chart of accounts, and what one paycheck and one bank file post. Pure.
+
+A paycheck, in one balanced transaction: wages and employer taxes are expenses; net pay is owed to the worker and each
+tax to its jurisdiction; and the client firm, for whose workers it is, owes gross and employer taxes to its employer of
+record. The bank file then turns what is owed to the workers into cash paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from backoffice.ledger.calc import Account, Line, Posting
+
+WAGES_EXPENSE = Account("expenses.wages", "Wages", "expense")
+EMPLOYER_TAX_EXPENSE = Account("expenses.employer_taxes", "Employer payroll taxes", "expense")
+WAGES_PAYABLE = Account("liabilities.wages_payable", "Net wages owed to workers", "liability")
+DEDUCTIONS_PAYABLE = Account("liabilities.deductions_payable", "Deductions owed to third parties", "liability")
+PAYROLL_CASH = Account("assets.payroll_cash", "Payroll bank account", "asset")
+CLIENT_RECEIVABLE = Account("assets.client_receivable", "Payroll cost owed by the client firm", "asset")
+PAYROLL_RECOVERY = Account("revenue.payroll_recovery", "Payroll cost recovered from the client firm", "revenue")
+
+FIXED = (
+    *(WAGES_EXPENSE, EMPLOYER_TAX_EXPENSE, WAGES_PAYABLE, DEDUCTIONS_PAYABLE),
+    *(PAYROLL_CASH, CLIENT_RECEIVABLE, PAYROLL_RECOVERY),
+)
+_NAMES = {
+    "federal_income_tax": "Federal income tax",
+    "social_security": "Social security",
+    "medicare": "Medicare",
+    "additional_medicare": "Additional Medicare",
+    "futa": "Federal unemployment (FUTA)",
+    "sui": "State unemployment",
+    "state_income_tax": "State income tax",
+}
+
+
+def tax_name(code: str, jurisdiction: str) -> str:
+    """A tax in words: `social_security`, `US` → "Social security"; `CA_SDI`, `CA` → "CA SDI"."""
+    name = _NAMES.get(code.removeprefix("employer_"), code.replace("_", " "))
+    return name if jurisdiction == "US" or code not in _NAMES else f"{jurisdiction} {name[0].lower()}{name[1:]}"
+
+
+def liability_account(code: str, jurisdiction: str) -> Account:
+    """The account that holds one tax of one jurisdiction, both sides of it."""
+    tax = code.removeprefix("employer_")
+    return Account(
+        f"liabilities.tax.{jurisdiction.lower()}.{tax.lower()}",
+        f"{tax_name(tax, jurisdiction)} payable",
+        "liability",
+        facts={"tax": tax, "jurisdiction": jurisdiction},
+    )
+
+
+def accounts_for(taxes: Iterable[tuple[str, str]]) -> list[Account]:
+    """Every account that paychecks with these (code, jurisdiction) taxes post to."""
+    found = {account.code: account for account in (liability_account(*tax) for tax in taxes)}
+    return [*FIXED, *(found[code] for code in sorted(found))]
+
+
+def paycheck_posting(
+    paycheck_id: str,
+    pay_date: date,
+    *,
+    gross: int,
+    net: int,
+    employee_taxes: Mapping[tuple[str, str], int],
+    employer_taxes: Mapping[tuple[str, str], int],
+) -> Posting:
+    """The transaction of one paycheck (cents). Balanced because net is gross less the employee's taxes."""
+    employer_total = sum(employer_taxes.values())
+    owed: dict[str, int] = {}
+    for taxes in (employee_taxes, employer_taxes):
+        for (code, jurisdiction), cents in taxes.items():
+            account = liability_account(code, jurisdiction).code
+            owed[account] = owed.get(account, 0) + cents
+    lines = [
+        Line(WAGES_EXPENSE.code, gross),
+        Line(EMPLOYER_TAX_EXPENSE.code, employer_total),
+        Line(WAGES_PAYABLE.code, -net),
+        *(Line(account, -cents) for account, cents in sorted(owed.items())),
+        Line(CLIENT_RECEIVABLE.code, gross + employer_total),
+        Line(PAYROLL_RECOVERY.code, -(gross + employer_total)),
+    ]
+    return Posting(f"paycheck:{paycheck_id}", pay_date, "Paycheck", tuple(lines), source=paycheck_id)
+
+
+def bank_file_posting(run_id: str, pay_date: date, net: int) -> Posting:
+    """The credits of a run's bank file leave the payroll bank account on payday."""
+    lines = (Line(WAGES_PAYABLE.code, net), Line(PAYROLL_CASH.code, -net))
+    return Posting(f"bank_file:{run_id}", pay_date, "Direct deposits of a payroll run", lines, source=run_id)

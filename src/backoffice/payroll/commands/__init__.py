@@ -1,0 +1,35 @@
+"""Writes of payroll, one file per verb."""
+
+from backoffice.payroll.commands.calculate import (
+    calculate_workers,
+    finish_calculation,
+    prepare_calculation,
+    preview_calculation,
+    start_calculation,
+)
+from backoffice.payroll.commands.decide import approve_run, cancel_run, reopen_run
+from backoffice.payroll.commands.open import open_run
+from backoffice.payroll.commands.pay import (
+    finish_payment,
+    post_paychecks,
+    prepare_payment,
+    preview_payment,
+    start_payment,
+)
+
+__all__ = [
+    "approve_run",
+    "calculate_workers",
+    "cancel_run",
+    "finish_calculation",
+    "finish_payment",
+    "open_run",
+    "post_paychecks",
+    "prepare_calculation",
+    "prepare_payment",
+    "preview_calculation",
+    "preview_payment",
+    "reopen_run",
+    "start_calculation",
+    "start_payment",
+]

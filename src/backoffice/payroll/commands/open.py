@@ -1,0 +1,68 @@
+"""Open a run for a period of a pay schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from backoffice.accounts import queries as accounts
+from backoffice.kernel.calendars import FEDERAL_RESERVE, is_business_day, on_or_before
+from backoffice.kernel.dates import PaySchedule
+from backoffice.kernel.errors import FaultList
+from backoffice.payroll import events, models
+from backoffice.payroll.errors import PeriodTaken
+from backoffice.payroll.queries.runs import run_view
+from backoffice.payroll.schemas import CreatePayrollRun, PayrollRun
+from backoffice.platform.db import Tx
+from backoffice.platform.effects import Effect
+
+
+async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:
+    """A run in `draft`, made by whoever asks. ValidationFailed (all faults), PeriodTaken (409)."""
+    faults = FaultList()
+    schedule = await accounts.pay_schedule(tx, data.pay_schedule)
+    employer = await accounts.employer(tx)
+    if schedule is None:
+        names = ", ".join(each.name for each in await accounts.pay_schedules(tx))
+        faults.add("#/pay_schedule", "unknown_schedule", f"is no pay schedule of this tenant; there are: {names}")
+        faults.raise_if_any()
+    assert schedule is not None
+    period = PaySchedule(schedule.frequency, schedule.first_period_begins).period(data.period_begin)  # type: ignore[arg-type]
+    if period.begin != data.period_begin:
+        detail = f"no period begins on this day; the one that holds it begins on {period.begin}"
+        faults.add("#/period_begin", "not_the_start_of_a_period", detail)
+    pay_date = data.pay_date or on_or_before(period.end + timedelta(schedule.payday_after_days), FEDERAL_RESERVE)
+    if not is_business_day(pay_date, FEDERAL_RESERVE):
+        earlier = on_or_before(pay_date, FEDERAL_RESERVE)
+        faults.add("#/pay_date", "not_a_banking_day", f"{pay_date} is no banking day; nearest earlier: {earlier}")
+    if pay_date < period.end:
+        faults.add("#/pay_date", "before_the_period_ends", f"must not be before {period.end}, the period's last day")
+    faults.raise_if_any()
+    row = await tx.insert_or_none(
+        models.payroll_run,
+        id=await tx.new_id(),
+        external_id=data.external_id,
+        metadata=data.metadata,
+        pay_schedule=schedule.name,
+        frequency=schedule.frequency,
+        workweek_starts=schedule.workweek_starts,
+        employer_id=employer.id,
+        period_begin=period.begin,
+        period_end=period.end,
+        pay_date=pay_date,
+        created_by=tx.principal.actor,
+    )
+    if row is None:
+        raise PeriodTaken(
+            f"The period from {period.begin} of the schedule {schedule.name} has a run, or the external_id is in use; "
+            "cancel that run or go on with it."
+        )
+    view = run_view(tx, row)
+    effect = Effect(
+        kind="payroll_run_opened",
+        subject=view.id,
+        after={"period_begin": period.begin, "period_end": period.end, "pay_date": pay_date},
+        message=f"A payroll run for {period.begin} to {period.end}, paid on {pay_date}, was opened.",
+    )
+    tx.emit(events.RUN_CREATED, view, effects=[effect])
+    tx.audit("payroll_run.created", object_type="payroll_run", object_id=row["id"], object_version=1)
+    return view

@@ -1,0 +1,35 @@
+"""Refusals of payroll."""
+
+from __future__ import annotations
+
+from backoffice.kernel.errors import Problem, StateConflict
+
+
+class RunNotInState(StateConflict):
+    code = "payroll_run_state"
+    title = "The run is not in a state that allows this"
+
+
+class RunBlocked(Problem):
+    """`extra["blockers"]` is the list that `GET …/blockers` answers."""
+
+    status = 409
+    code = "blocked"
+    title = "Something must be mended before the run can go on"
+
+
+class PeriodTaken(Problem):
+    status = 409
+    code = "period_taken"
+    title = "Another run covers this period of the schedule"
+
+
+class LawChanged(Problem):
+    status = 409
+    code = "law_changed"
+    title = "The tables of law have changed since this paycheck was calculated"
+
+
+class PaymentBegun(StateConflict):
+    code = "payment_begun"
+    title = "Paychecks of the run are posted"

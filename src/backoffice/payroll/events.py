@@ -1,0 +1,19 @@
+"""What payroll tells."""
+
+from __future__ import annotations
+
+from backoffice.payroll.schemas import PayrollRun
+from backoffice.platform.events import event_type
+
+_PATH = "/v1/payroll_runs/{id}"
+
+RUN_CREATED = event_type("payroll_run.created", PayrollRun, _PATH, "A run was opened for a period.")
+RUN_CALCULATED = event_type("payroll_run.calculated", PayrollRun, _PATH, "Gross to net was calculated for the run.")
+RUN_BLOCKED = event_type(
+    "payroll_run.blocked", PayrollRun, _PATH, "Something must be mended before it can be approved."
+)
+RUN_READY = event_type("payroll_run.ready", PayrollRun, _PATH, "The run can be approved by a second person.")
+RUN_APPROVED = event_type("payroll_run.approved", PayrollRun, _PATH, "A second person approved the run.")
+RUN_REOPENED = event_type("payroll_run.reopened", PayrollRun, _PATH, "The run was taken back to draft.")
+RUN_PAID = event_type("payroll_run.paid", PayrollRun, _PATH, "The bank file is made and the ledger is posted.")
+RUN_CANCELED = event_type("payroll_run.canceled", PayrollRun, _PATH, "The run will not be paid.")

@@ -1,0 +1,99 @@
+"""Tables of payroll. Amounts are cents, hours are hundredths, rates are millionths of a dollar."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Index, Integer, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from backoffice.payroll.states import STATES
+from backoffice.platform.tables import Id, Instant, one_of, tenant_table
+
+PAYMENTS = ("pending", "posted", "sent")  # posted to the ledger, then sent in the bank file
+_ZERO = text("0")
+
+payroll_run = tenant_table(
+    "payroll_run",
+    one_of("status", STATES, default="draft"),
+    Column("pay_schedule", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("workweek_starts", SmallInteger, nullable=False),
+    Column("employer_id", Id, nullable=False),
+    Column("period_begin", Date, nullable=False),
+    Column("period_end", Date, nullable=False),
+    Column("pay_date", Date, nullable=False),
+    Column("created_by", Text, nullable=False),  # the maker: a person, or the platform
+    Column("approved_by", Text),
+    Column("approved_at", Instant),
+    Column("calculated_at", Instant),
+    Column("paid_at", Instant),
+    Column("calculation", Integer, nullable=False, server_default=_ZERO),  # how often it was started
+    Column("paycheck_count", Integer, nullable=False, server_default=_ZERO),
+    Column("gross_minor", BigInteger, nullable=False, server_default=_ZERO),
+    Column("employee_taxes_minor", BigInteger, nullable=False, server_default=_ZERO),
+    Column("employer_taxes_minor", BigInteger, nullable=False, server_default=_ZERO),
+    Column("net_minor", BigInteger, nullable=False, server_default=_ZERO),
+    CheckConstraint("period_begin <= period_end AND period_end <= pay_date", name="dates"),
+    CheckConstraint("gross_minor - employee_taxes_minor = net_minor", name="net"),
+    CheckConstraint("status NOT IN ('approved', 'paying', 'paid') OR approved_by IS NOT NULL", name="approved"),
+    CheckConstraint("(paid_at IS NOT NULL) = (status = 'paid')", name="paid"),
+    indexes=[("status", "id"), ("pay_date", "id")],
+)
+# A period of a schedule is paid once; a canceled run leaves room for another.
+Index(
+    "payroll_run_period_idx",
+    payroll_run.c.tenant_id, payroll_run.c.pay_schedule, payroll_run.c.period_begin,
+    unique=True, postgresql_where=text("status <> 'canceled'"),
+)  # fmt: skip
+
+paycheck = tenant_table(
+    "paycheck",
+    Column("run_id", Id, nullable=False),
+    Column("worker_id", Id, nullable=False),
+    Column("number", Integer, nullable=False),  # the worker's number, the individual id in the bank file
+    Column("bank_account_id", Id),
+    Column("pay_date", Date, nullable=False),
+    Column("gross_minor", BigInteger, nullable=False),
+    Column("employee_taxes_minor", BigInteger, nullable=False),
+    Column("employer_taxes_minor", BigInteger, nullable=False),
+    Column("net_minor", BigInteger, nullable=False),
+    Column("hours_hundredths", Integer, nullable=False),
+    Column("inputs", JSONB, nullable=False),  # what the calculation was told: enough to repeat it
+    Column("notes", JSONB, nullable=False),
+    Column("tables", JSONB, nullable=False),  # name → version of the law used
+    one_of("payment", PAYMENTS, default="pending"),
+    Column("trace_number", Text),
+    CheckConstraint("gross_minor - employee_taxes_minor = net_minor", name="net"),
+    unique=[("run_id", "worker_id")],
+    refs=[("run_id", "payroll_run"), ("worker_id", "worker"), ("bank_account_id", "bank_account")],
+)
+
+paycheck_line = tenant_table(
+    "paycheck_line",
+    Column("paycheck_id", Id, nullable=False),
+    Column("line", SmallInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("jurisdiction", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("programme", Boolean, nullable=False),
+    Column("assignment_id", Id),
+    Column("hours_hundredths", Integer),
+    Column("rate_micros", BigInteger),
+    noun=False,
+    key=("paycheck_id", "line"),
+    refs=[("paycheck_id", "paycheck"), ("assignment_id", "assignment")],
+)
+
+year_to_date = tenant_table(
+    "year_to_date",
+    Column("employer_id", Id, nullable=False),
+    Column("worker_id", Id, nullable=False),
+    Column("year", SmallInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("jurisdiction", Text, nullable=False),
+    Column("wages_minor", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    noun=False,
+    key=("employer_id", "worker_id", "year", "code", "jurisdiction"),
+    refs=[("employer_id", "employer"), ("worker_id", "worker")],
+)

@@ -1,0 +1,188 @@
+"""Pay stubs: from stored paychecks to what stands on the statement. No clear number of a person is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from backoffice.accounts import queries as accounts
+from backoffice.accounts.schemas import Employer
+from backoffice.kernel import ids
+from backoffice.payroll import models
+from backoffice.payroll.chart import tax_name
+from backoffice.payroll.queries.paychecks import lines_of, of_run
+from backoffice.payroll.queries.runs import find_run
+from backoffice.payroll.stub import Amount, AssignmentPay, Deposit, Earning, Payee, PayStub
+from backoffice.payroll.stub import Employer as StubEmployer
+from backoffice.people import queries as people
+from backoffice.people.schemas import PayProfile
+from backoffice.platform.db import Row, Tx
+from backoffice.platform.tables import TENANT, Id
+from backoffice.staffing import queries as staffing
+
+_checks, _lines, _runs = models.paycheck, models.paycheck_line, models.payroll_run
+_WITHHELD = "employee_tax"
+
+
+async def paychecks_to_print(tx: Tx, run_id: str) -> list[str]:
+    """The paychecks of a run, by worker number."""
+    run = await find_run(tx, run_id)
+    return [ids.encode("paycheck", row["id"]) for row in await of_run(tx, run["id"])]
+
+
+async def stub_batch(tx: Tx, paycheck_ids: Sequence[str]) -> list[PayStub]:
+    """The statements of some paychecks of one run, by worker number."""
+    wanted = [id_ for text in paycheck_ids if (id_ := ids.decode("paycheck", text))]
+    rows = await tx.fetch(
+        select(*_checks.c)
+        .where(_checks.c.tenant_id == TENANT, _checks.c.id == any_(literal(wanted, ARRAY(Id))))
+        .order_by(_checks.c.number, _checks.c.id)
+    )
+    if not rows:
+        return []
+    run = await tx.row(select(*_runs.c).where(_runs.c.tenant_id == TENANT, _runs.c.id == rows[0]["run_id"]))
+    assert run is not None
+    workers = [row["worker_id"] for row in rows]
+    lines = await lines_of(tx, wanted)
+    profiles = await people.pay_profiles(tx, workers, run["pay_date"])
+    to_date = await _paid_to_date(tx, run, workers)
+    assignments = sorted({line["assignment_id"] for each in lines.values() for line in each if line["assignment_id"]})
+    places = await staffing.assignment_places(tx, assignments)
+    employer = await accounts.employer(tx)
+    return [
+        _stub(run, row, lines[row["id"]], profiles[row["worker_id"]], to_date[row["worker_id"]], places, employer)
+        for row in rows
+    ]
+
+
+async def _paid_to_date(tx: Tx, run: Row, workers: Sequence[UUID]) -> dict[UUID, dict[tuple[str, str, str], int]]:
+    """By worker, (kind, code, jurisdiction) → cents of the year's paid paychecks up to and including this run's."""
+    rows = await tx.fetch(
+        select(
+            _checks.c.worker_id,
+            _lines.c.kind,
+            _lines.c.code,
+            _lines.c.jurisdiction,
+            func.sum(_lines.c.amount_minor).label("cents"),
+        )
+        .select_from(
+            _checks.join(_lines, _lines.c.paycheck_id == _checks.c.id).join(_runs, _runs.c.id == _checks.c.run_id)
+        )
+        .where(
+            _checks.c.tenant_id == TENANT,
+            _lines.c.tenant_id == TENANT,
+            _runs.c.tenant_id == TENANT,
+            _runs.c.employer_id == run["employer_id"],
+            _checks.c.worker_id == any_(literal(list(workers), ARRAY(Id))),
+            _checks.c.payment != "pending",
+            _checks.c.pay_date >= run["pay_date"].replace(month=1, day=1),
+            _checks.c.pay_date <= run["pay_date"],
+        )
+        .group_by(_checks.c.worker_id, _lines.c.kind, _lines.c.code, _lines.c.jurisdiction)
+        .order_by(_checks.c.worker_id, _lines.c.jurisdiction, _lines.c.code)
+    )
+    found: dict[UUID, dict[tuple[str, str, str], int]] = {}
+    for row in rows:
+        found.setdefault(row["worker_id"], {})[row["kind"], row["code"], row["jurisdiction"]] = int(row["cents"])
+    return found
+
+
+def _stub(
+    run: Row,
+    check: Row,
+    lines: Sequence[Row],
+    profile: PayProfile,
+    to_date: Mapping[tuple[str, str, str], int],
+    places: Mapping[UUID, Any],
+    employer: Employer,
+) -> PayStub:
+    work: dict[UUID, list[Earning]] = {}
+    other: list[Earning] = []
+    for line in lines:
+        if line["kind"] == "earning" and line["assignment_id"] is not None:
+            work.setdefault(line["assignment_id"], []).append(_earning(line, "Regular"))
+        elif line["kind"] == "earning":
+            other.append(_earning(line, "Overtime premium (half the regular rate, hours over 40)", counted=False))
+    address = profile.address
+    account = profile.bank_account
+    now = {(line["code"], line["jurisdiction"]): line["amount_minor"] for line in lines if line["kind"] == _WITHHELD}
+    earlier = [(code, jurisdiction) for kind, code, jurisdiction in to_date if kind == _WITHHELD]
+    taxes = {key: now.get(key, 0) for key in [*now, *(key for key in earlier if key not in now)]}
+    gross_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == "earning")
+    withheld_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == _WITHHELD)
+    notes = [each["detail"] for each in check["notes"]]
+    if profile.opening.gross:
+        notes.append(
+            "Year-to-date amounts begin with this issuer's first payday; see earlier ones for the rest."
+        )
+    return PayStub(
+        statement=ids.encode("paycheck", check["id"]),
+        made_at=run["paid_at"] or check["updated_at"],
+        employer=StubEmployer(
+            name=employer.legal_name,
+            address=tuple(
+                part
+                for part in (
+                    employer.address.line1,
+                    employer.address.line2,
+                    f"{employer.address.city}, {employer.address.state} {employer.address.postal_code}",
+                )
+                if part
+            ),
+        ),
+        worker=Payee(
+            name=profile.full_name,
+            address=tuple(
+                part
+                for part in (address.line1, address.line2, f"{address.city}, {address.state} {address.postal_code}")
+                if part
+            ),
+            ssn_last4=profile.ssn_last4,
+            number=f"W{check['number']:06d}",
+        ),
+        pay_date=run["pay_date"],
+        period_begin=run["period_begin"],
+        period_end=run["period_end"],
+        basis=f"{run['frequency'].capitalize()}, by the hour",
+        assignments=tuple(
+            AssignmentPay(
+                client=places[id_].client_name,
+                position=places[id_].job_title,
+                place=f"{places[id_].work_city}, {places[id_].work_state}",
+                earnings=tuple(earnings),
+            )
+            for id_, earnings in work.items()
+        ),
+        other_earnings=tuple(other),
+        taxes=tuple(
+            Amount(name=tax_name(*tax), amount=cents, year_to_date=to_date.get((_WITHHELD, *tax), 0))
+            for tax, cents in taxes.items()
+        ),
+        gross=check["gross_minor"],
+        gross_year_to_date=gross_to_date,
+        net=check["net_minor"],
+        net_year_to_date=gross_to_date - withheld_to_date,
+        deposits=(
+            Deposit(
+                kind="Savings" if account is not None and account.kind == "savings" else "Checking",
+                amount=check["net_minor"],
+                masked=account.account_last4 if account is not None else None,
+            ),
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _earning(line: Row, name: str, *, counted: bool = True) -> Earning:
+    return Earning(
+        name=name,
+        amount=line["amount_minor"],
+        hours=Decimal(line["hours_hundredths"]) / 100,
+        rate=Decimal(line["rate_micros"]) / 1_000_000,
+        hours_counted=counted,
+    )

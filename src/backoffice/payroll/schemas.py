@@ -1,0 +1,156 @@
+"""What goes in and comes out of payroll, and the jobs it starts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from backoffice.platform.jobs.kinds import Band, JobPayload
+from backoffice.platform.web.bodies import ExternalId, Metadata, MoneyBody, Noun
+
+ScheduleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["weekly"])]
+
+
+class CreatePayrollRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Open a run for one period of a pay schedule. `pay_date` is the schedule's payday when it is left out."""
+
+    external_id: ExternalId | None = None
+    pay_schedule: ScheduleName
+    period_begin: date
+    pay_date: date | None = None
+    metadata: Metadata = {}
+
+
+class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
+    gross: MoneyBody
+    employee_taxes: MoneyBody
+    employer_taxes: MoneyBody
+    net: MoneyBody
+
+
+class PayrollRun(Noun, kw_only=True):
+    """`totals` are those of the last calculation."""
+
+    status: str
+    pay_schedule: str
+    employer_id: str
+    period_begin: date
+    period_end: date
+    pay_date: date
+    created_by: str
+    approved_by: str | None
+    approved_at: datetime | None
+    calculated_at: datetime | None
+    paid_at: datetime | None
+    paycheck_count: int
+    totals: RunTotals
+
+
+class PaycheckLine(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind`: earning, employee_tax, employer_tax or net. Earnings of an assignment carry its hours and rate."""
+
+    code: str
+    kind: str
+    jurisdiction: str
+    amount: MoneyBody
+    assignment_id: str | None = None
+    hours: str | None = None
+    rate: str | None = None
+
+
+class PaycheckNote(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    detail: str
+
+
+class Paycheck(Noun, kw_only=True):
+    payroll_run_id: str
+    worker_id: str
+    pay_date: date
+    gross: MoneyBody
+    employee_taxes: MoneyBody
+    employer_taxes: MoneyBody
+    net: MoneyBody
+    hours: str
+    payment: str
+    bank_account_id: str | None
+    notes: list[PaycheckNote]
+    tables: dict[str, str]
+
+
+class PaycheckDetail(Paycheck, kw_only=True):
+    lines: list[PaycheckLine]
+
+
+class PaycheckDerivation(msgspec.Struct, kw_only=True):
+    """Why each line of a paycheck is what it is: inputs, rule, table row, rounding and citation of every step; `text`
+    is the same for a terminal."""
+
+    object: str = "paycheck_derivation"
+    paycheck_id: str
+    tables: dict[str, str]
+    lines: list[dict[str, Any]]
+    text: list[str]
+
+
+class BlockerFix(msgspec.Struct, frozen=True, kw_only=True):
+    who: str
+    what: str
+    api: str | None = None
+
+
+class Blocker(msgspec.Struct, frozen=True, kw_only=True):
+    """`severity` blocking stops the run; a warning does not. `subject` is the id of what it is about."""
+
+    code: str
+    subject: str
+    severity: str
+    detail: str
+    fix: BlockerFix
+    deadline: datetime | None = None
+
+
+class BlockerList(msgspec.Struct, kw_only=True):
+    object: str = "list"
+    data: list[Blocker]
+    has_more: bool = False
+
+
+class TaxLiability(msgspec.Struct, frozen=True, kw_only=True):
+    """What is owed to a jurisdiction for a run; `account` is the ledger account that holds it."""
+
+    code: str
+    jurisdiction: str
+    account: str
+    employee: MoneyBody
+    employer: MoneyBody
+    total: MoneyBody
+
+
+class TaxLiabilityList(msgspec.Struct, kw_only=True):
+    object: str = "list"
+    data: list[TaxLiability]
+    has_more: bool = False
+    total: MoneyBody
+
+
+class CalculateRun(JobPayload, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "payroll.calculate"
+    band: ClassVar[Band] = "interactive"
+    run_id: str
+    calculation: int
+
+
+class PayRun(JobPayload, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "payroll.pay"
+    band: ClassVar[Band] = "interactive"
+    run_id: str
+
+
+class PrintStubs(JobPayload, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "payroll.print_stubs"
+    band: ClassVar[Band] = "bulk"
+    run_id: str

@@ -1,0 +1,1 @@
+"""Ready-made situations, built through the product's own commands."""

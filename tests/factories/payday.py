@@ -1,0 +1,102 @@
+"""Northwind on the Monday after its week: workers, assignments, hours, from the firm's own files."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from backoffice.accounts import commands as accounts
+from backoffice.accounts.schemas import CreateTestClock
+from backoffice.people import commands as people
+from backoffice.people.csv_files import parse_workers
+from backoffice.platform.db import in_chunks
+from backoffice.staffing import commands as staffing
+from backoffice.staffing.csv_files import parse_timesheets
+from backoffice.staffing.schemas import Address, ApproveTimesheets, CreateAssignment, CreateClient, RateBody, WorkPlace
+from conftest import ROOT, Firm, Tenant, World
+
+WEEK = date(2026, 11, 9)
+MONDAY = datetime(2026, 11, 16, 14, tzinfo=UTC)  # nine in the morning in New York
+FOLDER = ROOT / "tenants" / "northwind-staffing"
+
+
+@dataclass
+class Payday:
+    """A firm whose test tenant stands at Monday morning, hours approved unless told otherwise."""
+
+    firm: Firm
+    workers: int
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.firm.test
+
+    @property
+    def maker(self) -> str:
+        return self.tenant.keys["marisol-vega"]
+
+    @property
+    def checker(self) -> str:
+        return self.tenant.keys["theo-lindqvist"]
+
+
+async def payday(
+    world: World, *, workers: int | None = None, approved: bool = True, bank_for_all: bool = True
+) -> Payday:
+    """The first `workers` of Northwind (all 60 by default) with their assignments and the week's good hours."""
+    firm = await world.firm()
+    tenant = firm.test
+    parsed = parse_workers((FOLDER / "workers.csv").read_bytes())
+    rows = [row for row in parsed.rows if bank_for_all is False or row.record.bank_account is not None][:workers]
+    known = {row.record.external_id for row in rows}
+    async with world.tx(tenant) as tx:
+        await accounts.freeze_clock(tx, CreateTestClock(frozen_time=MONDAY))
+    for chunk in in_chunks(rows, 100):
+        async with world.tx(tenant) as tx:
+            applied = await people.upsert_workers(tx, chunk)
+            assert not applied.faults, applied.faults
+    async with world.tx(tenant) as tx:
+        for each in csv.DictReader((FOLDER / "clients.csv").open(encoding="utf-8")):
+            await staffing.create_client(
+                tx,
+                CreateClient(
+                    external_id=each["external_id"],
+                    name=each["name"],
+                    billing_email=each["billing_email"],
+                    address=Address(
+                        line1=each["address_line1"],
+                        city=each["city"],
+                        state=each["state"],
+                        postal_code=each["postal_code"],
+                    ),
+                ),
+            )
+        for each in csv.DictReader((FOLDER / "assignments.csv").open(encoding="utf-8")):
+            if each["worker_external_id"] in known:
+                await staffing.create_assignment(tx, _assignment(each))
+    sheets = [
+        row
+        for row in parse_timesheets((FOLDER / "timesheets.csv").read_bytes()).rows
+        if row.record.worker_external_id in known
+    ]
+    async with world.tx(tenant) as tx:
+        applied = await staffing.upsert_timesheets(tx, sheets)
+        assert not applied.faults, applied.faults
+    if approved:
+        async with world.tx(tenant) as tx:
+            await staffing.approve_many(tx, ApproveTimesheets(week_start=WEEK))
+    return Payday(firm, len(rows))
+
+
+def _assignment(each: dict[str, str]) -> CreateAssignment:
+    return CreateAssignment(
+        external_id=each["external_id"],
+        worker_id=f"ext:{each['worker_external_id']}",
+        client_id=f"ext:{each['client_external_id']}",
+        job_title=each["job_title"],
+        pay_rate=RateBody(amount=each["pay_rate"]),
+        bill_rate=RateBody(amount=each["bill_rate"]),
+        work_place=WorkPlace(city=each["work_city"], state=each["work_state"], postal_code=each["work_postal_code"]),
+        started_on=date.fromisoformat(each["start_date"]),
+    )
