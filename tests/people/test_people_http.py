@@ -6,6 +6,7 @@ import secrets
 from typing import Any
 
 import httpx
+
 from conftest import World
 
 ADDRESS = {"line1": "12 Sample Street", "city": "Buffalo", "state": "NY", "postal_code": "14203"}
@@ -294,8 +295,9 @@ async def audited(world: World, tenant: Any, action: str) -> list[Any]:
     from backoffice.platform.tables import TENANT
 
     async with world.tx(tenant) as tx:
-        return await tx.fetch(
+        rows: list[Any] = await tx.fetch(
             select(*audit_event.c)
             .where(audit_event.c.tenant_id == TENANT, audit_event.c.action == action)
             .order_by(audit_event.c.id)
         )
+    return rows

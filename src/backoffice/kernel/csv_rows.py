@@ -211,6 +211,9 @@ def _header(record: Sequence[str], columns: Sequence[Column]) -> tuple[str, ...]
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         detail = "The columns must be separated by commas; this header has another separator."
         raise CsvFileRefused([CsvFault(1, "", "wrong_separator", detail)])
+    if any(header) and not any(name in known for name in header):  # a file without a header: its first row is of a person
+        detail = f"The first row must name the columns, and none of these is known. Known are: {', '.join(known)}."
+        raise CsvFileRefused([CsvFault(1, "", "no_header", detail)])
     faults = []
     missing = [column.name for column in columns if not column.optional and column.name not in header]
     unknown = [name for name in dict.fromkeys(header) if name not in known and name != ERROR_COLUMN]
@@ -219,14 +222,22 @@ def _header(record: Sequence[str], columns: Sequence[Column]) -> tuple[str, ...]
         detail = f"Columns are missing: {', '.join(missing)}."
         faults.append(CsvFault(1, missing[0], "missing_column", detail))
     if unknown:
-        named = ", ".join(name or "(without a name)" for name in unknown)
+        named = ", ".join(_shown(name) for name in unknown)
         detail = f"Columns are not known: {named}. Known are: {', '.join(known)}."
-        faults.append(CsvFault(1, unknown[0], "unknown_column", detail))
+        faults.append(CsvFault(1, _shown(unknown[0]), "unknown_column", detail))
     if twice:
-        faults.append(CsvFault(1, twice[0], "repeated_column", f"Columns stand twice: {', '.join(twice)}."))
+        named = ", ".join(_shown(name) for name in twice)
+        faults.append(CsvFault(1, _shown(twice[0]), "repeated_column", f"Columns stand twice: {named}."))
     if faults:
         raise CsvFileRefused(faults)
     return header
+
+
+def _shown(name: str) -> str:
+    """A name of a column as a refusal repeats it: nothing that could be a number of a person."""
+    if not name:
+        return "(without a name)"
+    return name if len(name) <= 60 and sum(each.isdigit() for each in name) <= 2 else "(not shown)"
 
 
 def _cells(raw: Mapping[str, str], columns: Sequence[Column]) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:

@@ -47,7 +47,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _REMEMBERED = 4096  # milliseconds
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at a time
+_SHIFTS = range(120, -1, -10)
+_TO_INT_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # the digits of int(text, 32)
 
 
 class IdMaker:
@@ -89,8 +91,7 @@ def new(at: datetime) -> UUID:
 def encode(kind: str, value: UUID) -> str:
     """`encode("worker", uuid)` → `wrk_01jd…`. KeyError for a kind that has no prefix."""
     number = value.int
-    text = "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
-    return f"{PREFIXES[kind]}_{text}"
+    return f"{PREFIXES[kind]}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def decode(kind: str, text: str) -> UUID | None:
@@ -99,7 +100,4 @@ def decode(kind: str, text: str) -> UUID | None:
     match = PATTERN.match(text)
     if match is None or match[1] != PREFIXES[kind]:
         return None
-    number = 0
-    for character in match[2]:
-        number = number << 5 | _VALUES[character]
-    return UUID(int=number)
+    return UUID(int=int(match[2].translate(_TO_INT_DIGITS), 32))

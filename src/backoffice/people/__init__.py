@@ -3,6 +3,6 @@
 Nouns: worker, employment, tax_election, bank_account, opening_balance. Promises: a Social Security number, an account
 number and a birth date go in and are shown to nobody but by `reveal`, which is audited; a tax election is never
 changed, only followed by a later one; what a tenant takes as a Social Security number is a fact of the tenant.
-Emits: worker.created, worker.updated, employment.created, employment.ended, tax_election.created,
+Emits: worker.created, worker.updated, employment.created, employment.updated, employment.ended, tax_election.created,
 bank_account.created, bank_account.closed, opening_balance.set.
 """

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backoffice.platform.crypto import Sealed
-from backoffice.platform.web.bodies import ExternalId, Metadata, MoneyBody, Noun
+from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, MoneyBody, Noun
 
 Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Line = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -77,7 +77,7 @@ class UpdateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ssn: Ssn | UnsetType = UNSET
     birth_date: date | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
-    metadata: dict[str, str | None] | UnsetType = UNSET
+    metadata: MetadataPatch | UnsetType = UNSET
 
     def __repr__(self) -> str:
         return "UpdateWorker(…)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backoffice.kernel.errors import AlreadyExists, StateConflict
+from backoffice.kernel.errors import AlreadyExists, Problem, StateConflict
 
 
 class ClientExists(AlreadyExists):
@@ -35,3 +35,12 @@ class TimesheetState(StateConflict):
 class TimesheetInPayrollRun(StateConflict):
     code = "timesheet_in_payroll_run"
     title = "The timesheet is part of a payroll run and does not change any more"
+
+
+class TimesheetsUnsettled(Problem):
+    """A chunk of rows met a writer of the same timesheets; the job tries it again."""
+
+    status = 503
+    code = "timesheets_unsettled"
+    title = "Somebody else wrote the same timesheets at this moment"
+    retryable = True

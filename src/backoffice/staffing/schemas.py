@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from backoffice.platform.web.bodies import ExternalId, Metadata, Noun
+from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, Noun
 
 Line = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -57,7 +57,7 @@ class UpdateClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     address: Address | UnsetType = UNSET
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
-    metadata: dict[str, str | None] | UnsetType = UNSET
+    metadata: MetadataPatch | UnsetType = UNSET
 
 
 class Client(Noun, kw_only=True):
@@ -98,7 +98,7 @@ class UpdateAssignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     pay_rate: RateBody | UnsetType = UNSET
     bill_rate: RateBody | UnsetType = UNSET
     work_place: WorkPlace | UnsetType = UNSET
-    metadata: dict[str, str | None] | UnsetType = UNSET
+    metadata: MetadataPatch | UnsetType = UNSET
 
 
 class EndAssignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +141,7 @@ class UpdateTimesheet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """`entries` replace all that are there (RFC 7396); the timesheet is a draft again."""
 
     entries: Annotated[list[Entry], Meta(max_length=7)] | UnsetType = UNSET
-    metadata: dict[str, str | None] | UnsetType = UNSET
+    metadata: MetadataPatch | UnsetType = UNSET
 
 
 class ApproveTimesheets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

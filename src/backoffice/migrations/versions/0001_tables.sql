@@ -336,7 +336,6 @@ CREATE TABLE app.payroll_run (
 	approved_at TIMESTAMP WITH TIME ZONE, 
 	calculated_at TIMESTAMP WITH TIME ZONE, 
 	paid_at TIMESTAMP WITH TIME ZONE, 
-	calculation INTEGER DEFAULT 0 NOT NULL, 
 	paycheck_count INTEGER DEFAULT 0 NOT NULL, 
 	gross_minor BIGINT DEFAULT 0 NOT NULL, 
 	employee_taxes_minor BIGINT DEFAULT 0 NOT NULL, 
@@ -443,6 +442,29 @@ ALTER TABLE app.test_clock FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.test_clock FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.test_clock TO bo_app;
 GRANT SELECT ON app.test_clock TO bo_export;
+
+CREATE TABLE app.webhook_attempt (
+	tenant_id UUID NOT NULL, 
+	id UUID DEFAULT uuidv7() NOT NULL, 
+	delivery_id UUID NOT NULL, 
+	attempt SMALLINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	status SMALLINT, 
+	milliseconds INTEGER NOT NULL, 
+	error_code TEXT, 
+	request_url TEXT, 
+	request_body TEXT, 
+	response_body TEXT, 
+	CONSTRAINT webhook_attempt_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX webhook_attempt_tenant_id_delivery_id_attempt_idx ON app.webhook_attempt (tenant_id, delivery_id, attempt);
+ALTER TABLE app.webhook_attempt ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.webhook_attempt FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON app.webhook_attempt FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.webhook_attempt TO bo_app;
+GRANT SELECT ON app.webhook_attempt TO bo_export;
+CREATE POLICY dispatch ON app.webhook_attempt FOR ALL TO bo_dispatch USING (true) WITH CHECK (true);
+GRANT INSERT (tenant_id, delivery_id, attempt, status, milliseconds, error_code) ON app.webhook_attempt TO bo_dispatch;
 
 CREATE TABLE app.webhook_endpoint (
 	tenant_id UUID NOT NULL, 
@@ -843,11 +865,12 @@ CREATE TABLE app.year_to_date (
 	employer_id UUID NOT NULL, 
 	worker_id UUID NOT NULL, 
 	year SMALLINT NOT NULL, 
+	kind TEXT NOT NULL CONSTRAINT year_to_date_kind_check CHECK (kind IN ('employee_tax', 'employer_tax')), 
 	code TEXT NOT NULL, 
 	jurisdiction TEXT NOT NULL, 
 	wages_minor BIGINT NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
-	CONSTRAINT year_to_date_pkey PRIMARY KEY (tenant_id, employer_id, worker_id, year, code, jurisdiction), 
+	CONSTRAINT year_to_date_pkey PRIMARY KEY (tenant_id, employer_id, worker_id, year, kind, code, jurisdiction), 
 	CONSTRAINT year_to_date_tenant_id_employer_id_fkey FOREIGN KEY(tenant_id, employer_id) REFERENCES app.employer (tenant_id, id), 
 	CONSTRAINT year_to_date_tenant_id_worker_id_fkey FOREIGN KEY(tenant_id, worker_id) REFERENCES app.worker (tenant_id, id)
 );
@@ -1001,30 +1024,6 @@ CREATE POLICY tenant_isolation ON app.timesheet FOR ALL TO bo_app, bo_export USI
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.timesheet TO bo_app;
 GRANT SELECT ON app.timesheet TO bo_export;
 
-CREATE TABLE app.webhook_attempt (
-	tenant_id UUID NOT NULL, 
-	id UUID DEFAULT uuidv7() NOT NULL, 
-	delivery_id UUID NOT NULL, 
-	attempt SMALLINT NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
-	status SMALLINT, 
-	milliseconds INTEGER NOT NULL, 
-	error_code TEXT, 
-	request_url TEXT, 
-	request_body TEXT, 
-	response_body TEXT, 
-	CONSTRAINT webhook_attempt_pkey PRIMARY KEY (tenant_id, id), 
-	CONSTRAINT webhook_attempt_tenant_id_delivery_id_fkey FOREIGN KEY(tenant_id, delivery_id) REFERENCES app.webhook_delivery (tenant_id, id)
-);
-CREATE INDEX webhook_attempt_tenant_id_delivery_id_idx ON app.webhook_attempt (tenant_id, delivery_id);
-ALTER TABLE app.webhook_attempt ENABLE ROW LEVEL SECURITY;
-ALTER TABLE app.webhook_attempt FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant_isolation ON app.webhook_attempt FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
-GRANT SELECT, INSERT, UPDATE, DELETE ON app.webhook_attempt TO bo_app;
-GRANT SELECT ON app.webhook_attempt TO bo_export;
-CREATE POLICY dispatch ON app.webhook_attempt FOR ALL TO bo_dispatch USING (true) WITH CHECK (true);
-GRANT INSERT (tenant_id, delivery_id, attempt, status, milliseconds, error_code) ON app.webhook_attempt TO bo_dispatch;
-
 CREATE TABLE app.paycheck_line (
 	tenant_id UUID NOT NULL, 
 	paycheck_id UUID NOT NULL, 
@@ -1033,6 +1032,7 @@ CREATE TABLE app.paycheck_line (
 	kind TEXT NOT NULL, 
 	jurisdiction TEXT NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
+	wages_minor BIGINT, 
 	programme BOOLEAN NOT NULL, 
 	assignment_id UUID, 
 	hours_hundredths INTEGER, 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from backoffice.people import events, models, queries
 from backoffice.people.commands.facts import label
 from backoffice.people.errors import BankAccountClosed, BankAccountExists
 from backoffice.people.schemas import BankAccount, CreateBankAccount
-from backoffice.platform.crypto import Cell
+from backoffice.platform.crypto import Cell, TenantCipher
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.tables import TENANT
@@ -38,36 +39,42 @@ async def open_account(tx: Tx, worker: Row, data: CreateBankAccount) -> BankAcco
         if is_same(before, data, index):
             raise BankAccountExists("Net pay goes to this account already.")
         await _close(tx, before["id"], label(worker))
-    id_ = await tx.new_id()
-    holder = data.holder_name or _full_name(worker)
-    row = await tx.insert_or_none(
-        _accounts,
-        id=id_,
-        worker_id=worker["id"],
-        routing_number=data.routing_number,
-        account_sealed=cipher.seal(Cell("bank_account", "account", id_), data.account_number),
-        account_bidx=index,
-        account_last4=data.account_number[-4:],
-        kind=data.kind,
-        holder_name=holder,
-        external_id=data.external_id,
-        metadata=data.metadata,
-    )
+    row = await tx.insert_or_none(_accounts, **account_values(cipher, await tx.new_id(), worker, data))
     if row is None:
         if await active_account(tx, worker["id"]) is not None:
             raise StateConflict("Another bank account was added at the same moment; read it and try again.")
         raise AlreadyExists(errors=[Fault("already_in_use", "is another account's", pointer="#/external_id")])
+    return tell_opened(tx, worker, row, before)
+
+
+def account_values(cipher: TenantCipher, id_: UUID, worker: Row, data: CreateBankAccount) -> dict[str, Any]:
+    """The columns of a new account."""
+    return {
+        "id": id_,
+        "worker_id": worker["id"],
+        "routing_number": data.routing_number,
+        "account_sealed": cipher.seal(Cell("bank_account", "account", id_), data.account_number),
+        "account_bidx": cipher.blind_index("bank_account", data.account_number),
+        "account_last4": data.account_number[-4:],
+        "kind": data.kind,
+        "holder_name": data.holder_name or _full_name(worker),
+        "external_id": data.external_id,
+        "metadata": data.metadata,
+    }
+
+
+def tell_opened(tx: Tx, worker: Row, row: Row, before: Row | None) -> BankAccount:
     view = queries.bank_account_view(tx, row)
     effect = Effect(
         kind="pay_account_changed",
-        subject=queries.worker_view(tx, worker).id,
+        subject=view.worker_id,
         before=None if before is None else {"bank_account_last4": before["account_last4"]},
         after={"bank_account_last4": row["account_last4"]},
         visible_to=FRONT_OFFICE_AND_WORKER,
         message=f"Net pay of {label(worker)} goes to the account ending in {row['account_last4']} from now on.",
     )
     tx.emit(events.BANK_ACCOUNT_CREATED, view, effects=[effect])
-    tx.audit("bank_account.created", object_type="bank_account", object_id=id_)
+    tx.audit("bank_account.created", object_type="bank_account", object_id=row["id"])
     return view
 
 

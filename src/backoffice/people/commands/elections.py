@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.kernel.money import parse_minor
@@ -15,6 +16,12 @@ from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 
 _NOT_ON_OLDER_FORM = ("step2_checkbox", "step3", "step4a", "step4b")
 _AMOUNTS = ("step3", "step4a", "step4b", "step4c")
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("w4_version", "filing_status", "state_status")),
+    **dict.fromkeys((f"{name}_minor" for name in _AMOUNTS), 0),
+    **dict.fromkeys(("step2_checkbox", "exempt", "nonresident_alien"), False),
+    **dict.fromkeys(("allowances", "secondary_allowances"), 0),
+}
 
 
 async def create_tax_election(tx: Tx, worker_id: str, data: CreateTaxElection) -> TaxElection:
@@ -27,31 +34,40 @@ async def file_election(tx: Tx, worker: Row, data: CreateTaxElection) -> TaxElec
     faults = FaultList()
     _check(faults, data)
     faults.raise_if_any()
-    row = await tx.insert_or_none(
-        models.tax_election,
-        id=await tx.new_id(),
-        worker_id=worker["id"],
-        jurisdiction=data.jurisdiction,
-        effective_from=data.effective_from,
-        signed_on=data.signed_on,
-        external_id=data.external_id,
-        metadata=data.metadata,
-        **columns_of(data),
-    )
+    row = await tx.insert_or_none(models.tax_election, **election_values(await tx.new_id(), worker, data))
     if row is None:
         raise AlreadyExists(errors=[Fault("already_in_use", "is another election's", pointer="#/external_id")])
+    return tell_filed(tx, worker, row)
+
+
+def election_values(id_: UUID, worker: Row, data: CreateTaxElection) -> dict[str, Any]:
+    """The columns of a new certificate; of the form that it is not, the defaults."""
+    return {
+        "id": id_,
+        "worker_id": worker["id"],
+        "jurisdiction": data.jurisdiction,
+        "effective_from": data.effective_from,
+        "signed_on": data.signed_on,
+        "external_id": data.external_id,
+        "metadata": data.metadata,
+        **_NOTHING,
+        **columns_of(data),
+    }
+
+
+def tell_filed(tx: Tx, worker: Row, row: Row) -> TaxElection:
     view = queries.tax_election_view(tx, row)
-    form = "Form W-4" if data.jurisdiction == models.FEDERAL else f"{data.jurisdiction} certificate"
+    form = "Form W-4" if view.jurisdiction == models.FEDERAL else f"{view.jurisdiction} certificate"
     effect = Effect(
         kind="withholding_changed",
-        subject=queries.worker_view(tx, worker).id,
-        after={"jurisdiction": data.jurisdiction, "effective_from": data.effective_from.isoformat()},
+        subject=view.worker_id,
+        after={"jurisdiction": view.jurisdiction, "effective_from": view.effective_from.isoformat()},
         visible_to=FRONT_OFFICE_AND_WORKER,
-        message=f"Pay of {label(worker)} from {data.effective_from} is withheld by the {form} now on file.",
+        message=f"Pay of {label(worker)} from {view.effective_from} is withheld by the {form} now on file.",
     )
     tx.emit(events.TAX_ELECTION_CREATED, view, effects=[effect])
-    tx.audit("tax_election.created", object_type="tax_election", object_id=row["id"],
-             changed={"jurisdiction": data.jurisdiction})  # fmt: skip
+    changed = {"jurisdiction": view.jurisdiction}
+    tx.audit("tax_election.created", object_type="tax_election", object_id=row["id"], changed=changed)
     return view
 
 

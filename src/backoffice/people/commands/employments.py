@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -37,27 +38,35 @@ async def hire_worker(tx: Tx, worker: Row, data: CreateEmployment, facts: Facts)
     if any(data.hired_on <= row["ended_on"] for row in employments):
         faults.add("#/hired_on", "overlaps", "must be after the last day of the employment before it")
     faults.raise_if_any()
-    row = await tx.insert_or_none(
-        _employments,
-        id=await tx.new_id(),
-        worker_id=worker["id"],
-        employer_id=facts.employer_id,
-        pay_schedule_id=facts.schedules[data.pay_schedule],
-        job_title=data.job_title,
-        hired_on=data.hired_on,
-        external_id=data.external_id,
-        metadata=data.metadata,
-    )
+    row = await tx.insert_or_none(_employments, **employment_values(await tx.new_id(), worker, data, facts))
     if row is None:
         if any(each["ended_on"] is None for each in await of_worker(tx, worker)):
             raise EmploymentOpen("End the employment that lasts before you hire again.")
         raise AlreadyExists(errors=[Fault("already_in_use", "is another employment's", pointer="#/external_id")])
+    return tell_hired(tx, worker, row, facts)
+
+
+def employment_values(id_: UUID, worker: Row, data: CreateEmployment, facts: Facts) -> dict[str, Any]:
+    """The columns of a new employment."""
+    return {
+        "id": id_,
+        "worker_id": worker["id"],
+        "employer_id": facts.employer_id,
+        "pay_schedule_id": facts.schedules[data.pay_schedule],
+        "job_title": data.job_title,
+        "hired_on": data.hired_on,
+        "external_id": data.external_id,
+        "metadata": data.metadata,
+    }
+
+
+def tell_hired(tx: Tx, worker: Row, row: Row, facts: Facts) -> Employment:
     view = queries.employment_view(tx, row, facts.schedule_names())
     effect = Effect(
         kind="worker_hired",
-        subject=queries.worker_view(tx, worker).id,
-        after={"hired_on": data.hired_on.isoformat(), "pay_schedule": data.pay_schedule},
-        message=f"The {label(worker)} is employed from {data.hired_on} and paid {data.pay_schedule}.",
+        subject=view.worker_id,
+        after={"hired_on": view.hired_on.isoformat(), "pay_schedule": view.pay_schedule},
+        message=f"The {label(worker)} is employed from {view.hired_on} and paid {view.pay_schedule}.",
     )
     tx.emit(events.EMPLOYMENT_CREATED, view, effects=[effect])
     tx.audit("employment.created", object_type="employment", object_id=row["id"])

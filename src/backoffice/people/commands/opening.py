@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -18,6 +20,7 @@ from backoffice.platform.tables import TENANT
 from backoffice.platform.web.bodies import MoneyBody
 
 _AMOUNTS = ("gross", "social_security_wages", "medicare_wages", "futa_wages")
+_KEY = ("worker_id", "employer_id", "year")
 _openings = models.opening_balance
 
 
@@ -34,65 +37,84 @@ async def put_opening(tx: Tx, worker: Row, data: SetOpeningBalance, facts: Facts
     faults = FaultList()
     _check(faults, data)
     faults.raise_if_any()
-    key = {"worker_id": worker["id"], "employer_id": facts.employer_id, "year": data.year}
-    amounts: dict[str, Any] = {f"{name}_minor": parse_minor(getattr(data, name).amount) for name in _AMOUNTS}
-    inserted = await tx.insert_or_none(
-        _openings, id=await tx.new_id(), external_id=data.external_id, metadata=data.metadata, **key, **amounts
-    )
+    values = opening_values(await tx.new_id(), worker, data, facts)
+    inserted = await tx.insert_or_none(_openings, **values)
     if inserted is None:
         before = await tx.row(
             select(*_openings.c)
-            .where(_openings.c.tenant_id == TENANT, *(_openings.c[name] == value for name, value in key.items()))
+            .where(_openings.c.tenant_id == TENANT, *(_openings.c[name] == values[name] for name in _KEY))
             .with_for_update()
         )
         if before is None:
             raise AlreadyExists(errors=[Fault("already_in_use", "is another balance's", pointer="#/external_id")])
         there = (await queries.opening_balance_views(tx, [before]))[0]
-        if _same(there, data):
+        if is_same(there, data):
             return there
+        amounts = {name: value for name, value in values.items() if name.endswith("_minor")}
         inserted = await tx.change(_openings, before["id"], amounts)
         assert inserted is not None
-    await _put_parts(tx, inserted, data)
+        for table in (models.opening_balance_state, models.opening_balance_programme):
+            await tx.execute(
+                table.delete().where(table.c.tenant_id == TENANT, table.c.opening_balance_id == before["id"])
+            )
+    await put_parts(tx, [(inserted["id"], data)])
     view = (await queries.opening_balance_views(tx, [inserted]))[0]
+    tell_set(tx, worker, inserted, view)
+    return view
+
+
+def opening_values(id_: UUID, worker: Row, data: SetOpeningBalance, facts: Facts) -> dict[str, Any]:
+    """The columns of a year's balance, amounts in cents."""
+    return {
+        "id": id_,
+        "worker_id": worker["id"],
+        "employer_id": facts.employer_id,
+        "year": data.year,
+        **{f"{name}_minor": parse_minor(getattr(data, name).amount) for name in _AMOUNTS},
+        "external_id": data.external_id,
+        "metadata": data.metadata,
+    }
+
+
+def tell_set(tx: Tx, worker: Row, row: Row, view: OpeningBalance) -> None:
     effect = Effect(
         kind="year_to_date_set",
         subject=view.worker_id,
-        after={"year": data.year, "gross": {"amount": data.gross.amount, "currency": data.gross.currency}},
-        message=f"Payroll of {label(worker)} counts what was paid in {data.year} before it moved here.",
+        after={"year": view.year, "gross": {"amount": view.gross.amount, "currency": view.gross.currency}},
+        message=f"Payroll of {label(worker)} counts what was paid in {view.year} before it moved here.",
     )
     tx.emit(events.OPENING_BALANCE_SET, view, effects=[effect])
     tx.audit(
         "opening_balance.set",
         object_type="opening_balance",
-        object_id=inserted["id"],
-        object_version=inserted["version"],
-        changed={"year": data.year},
+        object_id=row["id"],
+        object_version=row["version"],
+        changed={"year": view.year},
     )
-    return view
 
 
-async def _put_parts(tx: Tx, row: Row, data: SetOpeningBalance) -> None:
-    """Per state and per programme, in place of what was there."""
-    for table in (models.opening_balance_state, models.opening_balance_programme):
-        await tx.execute(table.delete().where(table.c.tenant_id == TENANT, table.c.opening_balance_id == row["id"]))
+async def put_parts(tx: Tx, balances: Sequence[tuple[UUID, SetOpeningBalance]]) -> None:
+    """What was paid by state and by programme. Two statements, however many balances."""
     states = [
-        {"opening_balance_id": row["id"], "state": each.state, "wages_minor": parse_minor(each.wages.amount)}
+        {"opening_balance_id": id_, "state": each.state, "wages_minor": parse_minor(each.wages.amount)}
+        for id_, data in balances
         for each in data.states
     ]
     programmes = [
         {
-            "opening_balance_id": row["id"],
+            "opening_balance_id": id_,
             "code": each.code,
             "wages_minor": parse_minor(each.wages.amount),
             "amount_minor": parse_minor(each.amount.amount),
         }
+        for id_, data in balances
         for each in data.programmes
     ]
     await tx.insert_many(models.opening_balance_state, states)
     await tx.insert_many(models.opening_balance_programme, programmes)
 
 
-def _same(there: OpeningBalance, data: SetOpeningBalance) -> bool:
+def is_same(there: OpeningBalance, data: SetOpeningBalance) -> bool:
     amounts = all(getattr(there, name) == getattr(data, name) for name in _AMOUNTS)
     states = there.states == sorted(data.states, key=lambda each: each.state)
     return amounts and states and there.programmes == sorted(data.programmes, key=lambda each: each.code)

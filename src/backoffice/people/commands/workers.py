@@ -39,8 +39,19 @@ async def create_worker(tx: Tx, data: CreateWorker, *, facts: Facts | None = Non
 
 async def insert_worker(tx: Tx, data: CreateWorker, facts: Facts) -> Row:
     """As `create_worker`; the row."""
+    values = await worker_values(tx, data, facts)
+    row = await tx.insert_or_none(_workers, number=await next_numbers(tx, 1), **values)
+    if row is None:
+        raise await who_is_there(tx, data.external_id, values["ssn_bidx"])
+    tell_created(tx, row)
+    return row
+
+
+async def worker_values(tx: Tx, data: CreateWorker, facts: Facts) -> dict[str, Any]:
+    """The columns of a new worker, without its number. ValidationFailed (422) with all faults."""
     faults = FaultList()
     values: dict[str, Any] = {
+        "id": await tx.new_id(),
         "external_id": data.external_id,
         "metadata": data.metadata,
         "email": data.email,
@@ -54,17 +65,15 @@ async def insert_worker(tx: Tx, data: CreateWorker, facts: Facts) -> Row:
         values[column] = None if text is None else clean(faults, f"#/address/{name}", text)
     check_person(faults, facts, state=data.address.state, written_ssn=data.ssn, birth_date=data.birth_date)
     faults.raise_if_any()
-    id_ = await tx.new_id()
-    values |= await sealed_values(tx, id_, data.ssn, data.birth_date)
-    row = await tx.insert_or_none(_workers, id=id_, number=await _next_number(tx), **values)
-    if row is None:
-        raise await _who_is_there(tx, data.external_id, values["ssn_bidx"])
+    return values | await sealed_values(tx, values["id"], data.ssn, data.birth_date)
+
+
+def tell_created(tx: Tx, row: Row) -> None:
     view = queries.worker_view(tx, row)
     message = f"The {label(row)} was added. Nobody is paid before a hire date and a bank account are on file."
     effect = Effect(kind="worker_added", subject=view.id, after={"status": row["status"]}, message=message)
     tx.emit(events.WORKER_CREATED, view, effects=[effect])
-    tx.audit("worker.created", object_type="worker", object_id=id_, object_version=row["version"])
-    return row
+    tx.audit("worker.created", object_type="worker", object_id=row["id"], object_version=row["version"])
 
 
 def check_person(
@@ -132,7 +141,7 @@ async def change_worker(tx: Tx, row: Row, data: UpdateWorker, facts: Facts) -> R
         async with tx.savepoint():
             after = await tx.change(_workers, row["id"], changed)
     except Taken as taken:
-        raise await _who_is_there(tx, changed.get("external_id"), changed.get("ssn_bidx")) from taken
+        raise await who_is_there(tx, changed.get("external_id"), changed.get("ssn_bidx")) from taken
     assert after is not None
     _tell_change(tx, row, after, changed)
     return after
@@ -236,14 +245,14 @@ async def _opened(tx: Tx, row: Row, name: str, purpose: str) -> str | None:
     return ssn.with_hyphens(clear) if name == "ssn" else clear
 
 
-async def _next_number(tx: Tx) -> int:
-    """The tenant's next worker number; without a gap, since it commits with the worker."""
+async def next_numbers(tx: Tx, count: int) -> int:
+    """The first of the tenant's next `count` worker numbers; they are used up only if the transaction commits."""
     counter = platform_models.counter
-    first = pg_insert(counter).values(tenant_id=TENANT, name="worker", next=FIRST_NUMBER + 1)
+    first = pg_insert(counter).values(tenant_id=TENANT, name="worker", next=FIRST_NUMBER + count)
     number: int = await tx.value(
         first.on_conflict_do_update(
-            index_elements=[counter.c.tenant_id, counter.c.name], set_={"next": counter.c.next + 1}
-        ).returning(counter.c.next - 1)
+            index_elements=[counter.c.tenant_id, counter.c.name], set_={"next": counter.c.next + count}
+        ).returning(counter.c.next - count)
     )
     return number
 
@@ -257,7 +266,7 @@ async def _locked(tx: Tx, id_: UUID) -> Row:
     return row
 
 
-async def _who_is_there(tx: Tx, external_id: str | None, bidx: bytes | None) -> WorkerExists:
+async def who_is_there(tx: Tx, external_id: str | None, bidx: bytes | None) -> WorkerExists:
     """Which of the two unique values is another worker's; the number itself is not repeated."""
     found = []
     for pointer, column, value in (("#/external_id", "external_id", external_id), ("#/ssn", "ssn_bidx", bidx)):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from backoffice.people.queries.payday import pay_profiles, workers_on_schedule
+from backoffice.people.queries.payday import (
+    active_accounts,
+    employments_between,
+    full_names,
+    pay_accounts,
+    pay_profiles,
+    workers_on_schedule,
+)
 from backoffice.people.queries.records import (
     BANK_ACCOUNTS,
     EMPLOYMENTS,
@@ -39,6 +46,7 @@ __all__ = [
     "OPENING_BALANCES",
     "TAX_ELECTIONS",
     "WORKERS",
+    "active_accounts",
     "any_of",
     "bank_account",
     "bank_account_view",
@@ -46,9 +54,12 @@ __all__ = [
     "employment",
     "employment_view",
     "employments",
+    "employments_between",
+    "full_names",
     "opening_balance",
     "opening_balance_views",
     "opening_balances",
+    "pay_accounts",
     "pay_profiles",
     "record",
     "schedule_names",

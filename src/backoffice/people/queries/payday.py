@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from backoffice.people import models
 from backoffice.people.queries.records import address_of, any_of
@@ -55,7 +56,7 @@ async def pay_profiles(tx: Tx, worker_ids: Collection[UUID], on: date) -> dict[U
     rows = await tx.fetch(select(*_workers.c).where(_workers.c.tenant_id == TENANT, any_of(_workers.c.id, found)))
     employments = await _employments_on(tx, found, on)
     federal, states = await _elections_on(tx, found, on)
-    accounts = await _active_accounts(tx, found)
+    accounts = await active_accounts(tx, found)
     openings = await _openings_of(tx, found, on.year)
     profiles = {}
     for row in rows:
@@ -82,11 +83,51 @@ async def pay_profiles(tx: Tx, worker_ids: Collection[UUID], on: date) -> dict[U
     return profiles
 
 
+async def employments_between(
+    tx: Tx, worker_ids: Collection[UUID], begin: date, end: date
+) -> dict[UUID, list[EmploymentOn]]:
+    """Employments that hold any day from `begin` to `end`, by worker, oldest first. One statement; workers without one
+    are left out."""
+    rows = await tx.fetch(
+        select(*_employments.c)
+        .where(
+            _employments.c.tenant_id == TENANT,
+            any_of(_employments.c.worker_id, worker_ids),
+            _employments.c.hired_on <= end,
+            or_(_employments.c.ended_on.is_(None), _employments.c.ended_on >= begin),
+        )
+        .order_by(_employments.c.worker_id, _employments.c.hired_on)
+    )
+    found: dict[UUID, list[EmploymentOn]] = {}
+    for row in rows:
+        found.setdefault(row["worker_id"], []).append(_employment_on(row))
+    return found
+
+
+async def full_names(tx: Tx, worker_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Workers' names as a bank writes them. One statement."""
+    names = ("first_name", "middle_name", "last_name")
+    rows = await tx.fetch(
+        select(_workers.c.id, *(_workers.c[name] for name in names)).where(
+            _workers.c.tenant_id == TENANT, any_of(_workers.c.id, worker_ids)
+        )
+    )
+    return {row["id"]: " ".join(row[name] for name in names if row[name]) for row in rows}
+
+
+async def pay_accounts(tx: Tx, account_ids: Collection[UUID]) -> dict[UUID, PayAccount]:
+    """Bank accounts by id, also closed ones: where somebody was paid to. One statement."""
+    rows = await tx.fetch(
+        select(*_accounts.c).where(_accounts.c.tenant_id == TENANT, any_of(_accounts.c.id, account_ids))
+    )
+    return {row["id"]: _pay_account(row) for row in rows}
+
+
 async def _employments_on(tx: Tx, found: list[UUID], on: date) -> dict[UUID, EmploymentOn]:
     """The employment that holds `on`, else the last one that had begun by then (a last paycheck comes after it)."""
     rows = await tx.fetch(
         select(*_employments.c)
-        .distinct(_employments.c.worker_id)
+        .ext(distinct_on(_employments.c.worker_id))
         .where(
             _employments.c.tenant_id == TENANT,
             any_of(_employments.c.worker_id, found),
@@ -94,8 +135,12 @@ async def _employments_on(tx: Tx, found: list[UUID], on: date) -> dict[UUID, Emp
         )
         .order_by(_employments.c.worker_id, _employments.c.hired_on.desc(), _employments.c.id.desc())
     )
+    return {row["worker_id"]: _employment_on(row) for row in rows}
+
+
+def _employment_on(row: Row) -> EmploymentOn:
     names = ("id", "employer_id", "pay_schedule_id", "job_title", "hired_on", "ended_on")
-    return {row["worker_id"]: EmploymentOn(**{name: row[name] for name in names}) for row in rows}
+    return EmploymentOn(**{name: row[name] for name in names})
 
 
 async def _elections_on(
@@ -105,7 +150,7 @@ async def _elections_on(
     election = _elections.c
     rows = await tx.fetch(
         select(*election)
-        .distinct(election.worker_id, election.jurisdiction)
+        .ext(distinct_on(election.worker_id, election.jurisdiction))
         .where(election.tenant_id == TENANT, any_of(election.worker_id, found), election.effective_from <= on)
         .order_by(election.worker_id, election.jurisdiction, election.effective_from.desc(), election.id.desc())
     )
@@ -141,23 +186,25 @@ def federal_election(row: Row) -> FederalElection:
     )
 
 
-async def _active_accounts(tx: Tx, found: list[UUID]) -> dict[UUID, PayAccount]:
+async def active_accounts(tx: Tx, worker_ids: Collection[UUID]) -> dict[UUID, PayAccount]:
+    """Where each worker is paid to now. One statement; workers without an account are left out."""
     rows = await tx.fetch(
         select(*_accounts.c).where(
-            _accounts.c.tenant_id == TENANT, any_of(_accounts.c.worker_id, found), _accounts.c.status == "active"
+            _accounts.c.tenant_id == TENANT, any_of(_accounts.c.worker_id, worker_ids), _accounts.c.status == "active"
         )
     )
-    return {
-        row["worker_id"]: PayAccount(
-            id=row["id"],
-            routing_number=row["routing_number"],
-            account_sealed=Sealed(bytes(row["account_sealed"])),
-            account_last4=row["account_last4"],
-            kind=row["kind"],
-            holder_name=row["holder_name"],
-        )
-        for row in rows
-    }
+    return {row["worker_id"]: _pay_account(row) for row in rows}
+
+
+def _pay_account(row: Row) -> PayAccount:
+    return PayAccount(
+        id=row["id"],
+        routing_number=row["routing_number"],
+        account_sealed=Sealed(bytes(row["account_sealed"])),
+        account_last4=row["account_last4"],
+        kind=row["kind"],
+        holder_name=row["holder_name"],
+    )
 
 
 async def _openings_of(tx: Tx, found: list[UUID], year: int) -> dict[tuple[UUID, UUID], YearOpening]:

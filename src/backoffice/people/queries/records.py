@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Table, Text, any_, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from backoffice.accounts import queries as accounts
 from backoffice.kernel import ids
@@ -24,7 +25,7 @@ from backoffice.people.schemas import (
     TaxElection,
     Worker,
 )
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.db import Row, Tx, by_id
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
@@ -131,7 +132,7 @@ async def workweek_starts(tx: Tx, worker_ids_: Iterable[UUID]) -> dict[UUID, int
     A worker without an employment is left out."""
     rows = await tx.fetch(
         select(_employments.c.worker_id, _employments.c.pay_schedule_id)
-        .distinct(_employments.c.worker_id)
+        .ext(distinct_on(_employments.c.worker_id))
         .where(_employments.c.tenant_id == TENANT, any_of(_employments.c.worker_id, worker_ids_))
         .order_by(_employments.c.worker_id, _employments.c.hired_on.desc(), _employments.c.id.desc())
     )
@@ -299,7 +300,7 @@ async def opening_balances(tx: Tx, worker_id_: str, query: Query) -> Page[Openin
 async def record(tx: Tx, table: Table, kind: str, text: str) -> Row:
     """The row that an id or `ext:…` names; NotFound."""
     id_ = await find_id(tx, table, kind, text)
-    row = await tx.row(select(*table.c).where(table.c.tenant_id == TENANT, table.c.id == id_))
+    row = await tx.row(by_id(table), id=id_)
     if row is None:
         raise NotFound
     return row

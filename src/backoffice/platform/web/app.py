@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Response
+from litestar import Litestar, Response, route
 from litestar import Request as LitestarRequest
 from litestar.di import Provide
 from litestar.exceptions import (
@@ -48,6 +48,23 @@ async def _if_match(request: LitestarRequest[Any, Any, Any]) -> int | None:
 
 async def _upload(request: LitestarRequest[Any, Any, Any]) -> bytes:
     return _edge(request).body
+
+
+def _options(handlers: Sequence[Any]) -> list[Any]:
+    """For each path, what is offered there (RFC 9110 §9.3.7); the framework's own answer forgets some."""
+    offered: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            offered.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+
+    def telling(path: str, methods: str) -> Any:
+        @route(path, http_method=["OPTIONS"], include_in_schema=False, sync_to_thread=False, status_code=204)
+        def options() -> Response[None]:
+            return Response(None, status_code=204, headers={"Allow": methods})
+
+        return options
+
+    return [telling(path, ", ".join(sorted(methods))) for path, methods in offered.items()]
 
 
 def create_app(
@@ -110,7 +127,7 @@ def create_app(
 
     def on_fault(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
         log.error("request_failed", **logs.error_fields(error))
-        return problem_response(request, problems.InternalFault("The fault is recorded under the request id."))
+        return problem_response(request, problems.of_fault(error))
 
     async def stamp(response: Response[Any]) -> Response[Any]:
         """A single object carries its version as a strong ETag; a job that was started says where it can be seen."""
@@ -124,7 +141,7 @@ def create_app(
         return response
 
     return Litestar(
-        route_handlers=list(handlers),
+        route_handlers=[*handlers, *_options(handlers)],
         dependencies={
             "tx": Provide(_tx),
             "listed": Provide(_listed),

@@ -49,7 +49,7 @@ class Authenticator:
         if known is not None and known[0] > now:
             self._used.add(known[1].key_id)
             return known[1]
-        async with self._db.untenanted() as connection:
+        async with self._db.autocommit() as connection:  # one statement, so one round trip
             for candidate in candidates:
                 row = await connection.fetchrow("SELECT * FROM ctl.open_key($1)", candidate)
                 if row is not None:

@@ -18,12 +18,11 @@ from backoffice.platform.tables import TENANT
 
 ExternalId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]*$")]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
-Metadata = Annotated[
-    dict[
-        Annotated[str, Meta(min_length=1, max_length=40)], Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
-    ],
-    Meta(max_length=50),
-]
+_MetadataKey = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00]*$")]
+_MetadataValue = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
+Metadata = Annotated[dict[_MetadataKey, _MetadataValue], Meta(max_length=50)]
+MetadataPatch = Annotated[dict[_MetadataKey, _MetadataValue | None], Meta(max_length=100)]
+"""A merge patch of metadata; null removes a key."""
 
 
 class MoneyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +68,8 @@ def noun_fields(tx: Tx, kind: str, row: Row) -> dict[str, Any]:
 
 async def find_id(tx: Tx, table: Table, kind: str, text: str) -> UUID:
     """The UUID for `wrk_01…` or `ext:BH-88231`. NotFound for anything that is not this tenant's."""
+    if "\x00" in text:  # no text of PostgreSQL's
+        raise NotFound
     if text.startswith("ext:"):
         found = await tx.value(
             select(table.c.id).where(table.c.tenant_id == TENANT, table.c.external_id == bindparam("ext")), ext=text[4:]
@@ -77,7 +78,8 @@ async def find_id(tx: Tx, table: Table, kind: str, text: str) -> UUID:
         found = ids.decode(kind, text)
     if found is None:
         raise NotFound
-    return UUID(str(found))
+    assert isinstance(found, UUID)
+    return found
 
 
 def merged_metadata(current: dict[str, str], patch: Any) -> dict[str, str]:
@@ -95,6 +97,7 @@ __all__ = [
     "UNSET",
     "ExternalId",
     "Metadata",
+    "MetadataPatch",
     "MoneyBody",
     "Noun",
     "Text",

@@ -12,16 +12,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
-import asyncpg
 import msgspec
-import structlog
 
 from backoffice.kernel import clock, ids
 from backoffice.kernel.errors import BadRequest, NotFound, Problem
 from backoffice.platform import logs, metrics, traces
-from backoffice.platform.db import Database, Tx, Unavailable
+from backoffice.platform.db import Database, Tx
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.principal import Principal
 from backoffice.platform.web import idempotency, problems
@@ -74,6 +72,12 @@ class Request:
     @property
     def idempotency_scope(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class _Next(msgspec.Struct):
+    """What the edge reads of a page."""
+
+    next_cursor: str | None = None
 
 
 @dataclass(slots=True)
@@ -138,19 +142,18 @@ class Edge:
             return
         started = perf_counter()
         request = self._read(scope)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request.id)
+        logs.begin(request_id=request.id)
         held = _Held()
         with traces.span(
             f"{request.method}", traceparent=request.header("traceparent"), server=True, request_id=request.id
         ) as span:
             try:
-                await self._answer(scope, receive, request, held, traces.traceparent(span))
+                await self._answer(scope, receive, request, held, span)
             except Problem as problem:
                 self._refuse(held, request, problem)
             except Exception as error:
                 log.error("request_failed", **logs.error_fields(error))
-                self._refuse(held, request, problems.InternalFault("The fault is recorded under the request id."))
+                self._refuse(held, request, problems.of_fault(error))
             span.update_name(f"{request.method} {scope.get('path_template') or 'unknown'}")
             span.set_attribute("http.response.status_code", held.status)
         await self._send(held, request, send)
@@ -160,7 +163,7 @@ class Edge:
 
     def _read(self, scope: Scope) -> Request:
         raw_query = scope.get("query_string", b"").decode("latin-1")
-        query = parse_qsl(raw_query, keep_blank_values=True)
+        query = parse_qsl(raw_query, keep_blank_values=True) if raw_query else []
         return Request(
             id=ids.encode("request", ids.new(clock.wall())),
             method=scope["method"],
@@ -171,11 +174,11 @@ class Edge:
             dry_run=("dry_run", "true") in query and scope["method"] not in _SAFE,
         )
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, request: Request, held: _Held, traceparent: str | None
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, request: Request, held: _Held, span: traces.Span) -> None:
+        if "\x00" in request.path:  # no text in the database can hold it
+            raise NotFound
         principal = await self._principal(request)
-        structlog.contextvars.bind_contextvars(tenant=str(principal.tenant.id), actor=principal.actor)
+        logs.also(tenant=str(principal.tenant.id), actor=principal.actor)
         request.api_version = self._version(request, principal)
         write = request.method not in _SAFE or request.path.startswith(LINKS)
         request.limits, refusal = self.quotas.take(principal, write=write)
@@ -183,26 +186,26 @@ class Edge:
             raise refusal
         self._check_dry_run(request)
         request.body = await self._body(receive, request) if request.method not in _SAFE else b""
-        async with self.slots.hold(principal.tenant.id, write=write):
-            try:
-                async with self.db.tx(
-                    principal,
-                    request_id=request.id,
-                    read_only=not write,
-                    dry_run=request.dry_run,
-                    traceparent=traceparent,
-                ) as tx:
-                    request.tx = tx
-                    await self._run(scope, request, held)
-                    await self._finish(request, held)
-            except asyncpg.PostgresError as error:
-                raise self._database_problem(error) from error
+        async with (
+            self.slots.hold(principal.tenant.id, write=write),
+            self.db.tx(
+                principal,
+                request_id=request.id,
+                read_only=not write,
+                dry_run=request.dry_run,
+                traceparent=span.traceparent if write else None,
+            ) as tx,
+        ):
+            request.tx = tx
+            await self._run(scope, request, held)
+            await self._finish(request, held)
         if held.status == 403:
-            await self._note_refusal(principal, request, held)
+            await self._note_refusal(principal, request, held, scope.get("path_template") or "unknown")
         if held.status == 202 and not request.replayed:
             await self._maybe_wait(principal, request, held)
         if held.status == 200 and not write:
             self._not_modified(request, held)
+            self._link_next(request, held)
 
     async def _run(self, scope: Scope, request: Request, held: _Held) -> None:
         sent = False
@@ -231,10 +234,7 @@ class Edge:
             told = msgspec.json.encode({"object": "dry_run", "effects": effects, "result": result})
             held.become(200, {"content-type": "application/json", "bo-dry-run": "true"}, told)
             return
-        if (request.method in _SAFE and not request.path.startswith(LINKS)) or request.replayed:
-            await tx.connection.execute("COMMIT")
-            return
-        if request.key is not None:
+        if request.key is not None and not request.replayed:
             await idempotency.keep(
                 tx,
                 request.idempotency_scope,
@@ -246,11 +246,12 @@ class Edge:
             )
         await self.db.commit(tx)
 
-    async def _note_refusal(self, principal: Principal, request: Request, held: _Held) -> None:
-        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback."""
+    async def _note_refusal(self, principal: Principal, request: Request, held: _Held, route: str) -> None:
+        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback. It
+        names the route and not the path, which may hold a caller's own text."""
         code = msgspec.json.decode(bytes(held.body)).get("code")
         async with self.db.tx(principal, request_id=request.id) as tx:
-            tx.audit("request.refused", reason=f"{code}: {request.method} {request.path}"[:300])
+            tx.audit("request.refused", reason=f"{code}: {request.method} {route}")
             await self.db.commit(tx)
 
     async def _maybe_wait(self, principal: Principal, request: Request, held: _Held) -> None:
@@ -315,28 +316,21 @@ class Edge:
         held.become(problem.status, {"content-type": problems.MEDIA_TYPE, **problem.headers}, body)
         metrics.REFUSALS.labels(problem.code).inc()
 
-    @staticmethod
-    def _database_problem(error: asyncpg.PostgresError) -> Problem:
-        """A database that is overloaded, restarting or slow says so with a 503; anything else is our fault."""
-        passing = (
-            asyncpg.PostgresConnectionError,
-            asyncpg.QueryCanceledError,
-            asyncpg.LockNotAvailableError,
-            asyncpg.DeadlockDetectedError,
-            asyncpg.SerializationError,
-            asyncpg.InsufficientResourcesError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.exceptions.TransactionTimeoutError,
-        )
-        log.error("database_refused", **logs.error_fields(error))
-        if isinstance(error, passing):
-            return Unavailable()
-        return problems.InternalFault("The fault is recorded under the request id.")
-
     def _not_modified(self, request: Request, held: _Held) -> None:
-        wanted, etag = request.header("if-none-match"), held.named().get("etag")
-        if wanted and etag and etag in [each.strip().removeprefix("W/") for each in wanted.split(",")]:
+        wanted = request.header("if-none-match")
+        etag = held.named().get("etag") if wanted else None
+        if wanted and etag and {etag, "*"} & {each.strip().removeprefix("W/") for each in wanted.split(",")}:
             held.become(304, {"etag": etag}, b"")
+
+    def _link_next(self, request: Request, held: _Held) -> None:
+        """Name the next page of a list in a `Link` header (RFC 8288)."""
+        if request.listed is not None and held.body:
+            cursor = msgspec.json.decode(held.body, type=_Next).next_cursor
+            if cursor is not None:
+                query = urlencode(
+                    [*((name, text) for name, text in request.query if name != "cursor"), ("cursor", cursor)]
+                )
+                held.headers.append((b"link", f'<{quote(request.path)}?{query}>; rel="next"'.encode()))
 
     async def _send(self, held: _Held, request: Request, send: Send) -> None:
         drop = {b"content-length", b"request-id"}
@@ -355,8 +349,7 @@ class Edge:
 
     def _record(self, scope: Scope, request: Request, held: _Held, seconds: float) -> None:
         route = scope.get("path_template") or "unknown"
-        metrics.REQUESTS.labels(request.method, route, str(held.status)).inc()
-        metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+        metrics.count_request(request.method, route, held.status, seconds)
         log.info(
             "request",
             method=request.method,

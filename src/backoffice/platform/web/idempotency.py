@@ -59,7 +59,7 @@ def fingerprint(body: bytes, query: str, api_version: str) -> bytes:
     """SHA-256 over the canonical JSON of the body (keys sorted), the query and the version."""
     try:
         canonical = msgspec.json.encode(msgspec.json.decode(body), order="deterministic") if body else b""
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the handler refuses it
         canonical = body
     return hashlib.sha256(b"\n".join((canonical, query.encode(), api_version.encode()))).digest()
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Column, Date, DateTime, Select, Table, and_, func, or_, select
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Select, SmallInteger, Table, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from backoffice.kernel import clock, ids
@@ -174,6 +174,9 @@ def _value(filter_: Filter, text: str) -> Any:
     if type_.python_type is int:
         if not text.lstrip("-").isdigit() or len(text) > 18:
             raise ValueError("must be a whole number")
+        bits = 15 if isinstance(type_, SmallInteger) else 63 if isinstance(type_, BigInteger) else 31
+        if not -(1 << bits) <= int(text) < 1 << bits:
+            raise ValueError(f"must be a whole number of at most {(1 << bits) - 1}")
         return int(text)
     if "\x00" in text or len(text) > 500:
         raise ValueError("must be text of at most 500 characters")

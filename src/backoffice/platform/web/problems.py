@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from backoffice.kernel.errors import BadRequest, Problem
+from backoffice.platform.db import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 _TYPES = {
@@ -107,6 +109,27 @@ class InternalFault(Problem):
     status = 500
     code = "internal_fault"
     title = "Something went wrong on our side"
+
+
+_PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.exceptions.TransactionTimeoutError,
+    ConnectionError,
+)
+
+
+def of_fault(error: Exception) -> Problem:
+    """A database that is gone, overloaded, restarting or slow says so with a 503; anything else is our fault."""
+    lost = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)  # that is a wrong argument
+    if lost or isinstance(error, _PASSING):
+        return Unavailable()
+    return InternalFault("The fault is recorded under the request id.")
 
 
 class PreviewTooLarge(Problem):

@@ -15,8 +15,8 @@ def refuse(raw: bytes, type_: Any) -> Problem:
     """Why `raw` is no `type_`: BadRequest when it is no JSON, else ValidationFailed with every fault."""
     try:
         value = msgspec.json.decode(raw) if raw else None
-    except msgspec.DecodeError:
-        return BadRequest("The body is not valid JSON in UTF-8.")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return BadRequest("The body is not valid JSON in UTF-8, or too deep.")
     found = faults(value, type_, "#")
     return ValidationFailed(found or [Fault("invalid", "the body does not have the expected form", pointer="#")])
 

@@ -28,6 +28,8 @@ async def create_timesheet(tx: Tx, data: CreateTimesheet) -> Timesheet:
     """Begin the timesheet of an assignment's week. ValidationFailed (422) with all faults; TimesheetExists (409)."""
     faults = FaultList()
     assignment_id = await referenced(tx, faults, models.assignment, "assignment", "#/assignment_id", data.assignment_id)
+    if not hours.is_sensible(data.week_start):
+        faults.add("#/week_start", "out_of_range", "must be a day from 2000 to 2199")
     faults.raise_if_any()
     assert assignment_id is not None
     assignment = await queries.record(tx, models.assignment, "assignment", data.assignment_id)
@@ -138,7 +140,7 @@ async def _checked(
 ) -> hours.Hours:
     """The hours asked for; faults for days that cannot be. `before` is what this timesheet counts for today."""
     await hours.hold_workers(tx, [assignment["worker_id"]])
-    days = {entry.date for entry in entries}
+    days = {entry.date for entry in entries if hours.is_sensible(entry.date)}
     on_file = await hours.worked(tx, [assignment["worker_id"]], days)
     wanted: dict[date, tuple[int, str | None]] = {}
     for place, entry in enumerate(entries):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +17,13 @@ from backoffice.kernel.dates import workweek
 from backoffice.people import queries as people
 from backoffice.people.queries import any_of
 from backoffice.platform.bulk import Applied, RowOutcome
-from backoffice.platform.db import Row, Taken, Tx
+from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
 from backoffice.staffing import models, queries
 from backoffice.staffing.commands import hours
 from backoffice.staffing.commands.timesheets import tell_submitted
 from backoffice.staffing.csv_files import TimesheetRow
+from backoffice.staffing.errors import TimesheetsUnsettled
 from backoffice.staffing.models import DAY_HUNDREDTHS
 from backoffice.staffing.units import hundredths
 
@@ -44,6 +45,22 @@ class _Chunk:
     named: dict[str, Row] = field(default_factory=dict)  # entries by external_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What becomes of one timesheet: `outcomes` by row number."""
+
+    key: _Key
+    worker_id: UUID
+    sheet: Row | None
+    wanted: hours.Hours
+    changed: bool
+    outcomes: list[tuple[int, str]]
+
+    @property
+    def writes(self) -> bool:
+        return self.sheet is None or self.changed or self.sheet["status"] in ("draft", "rejected")
+
+
 async def upsert_timesheets(tx: Tx, rows: Sequence[CsvRow[TimesheetRow]]) -> Applied:
     """Put hours on file and submit them. A row that is refused leaves its day as it was."""
     applied = Applied()
@@ -58,8 +75,11 @@ async def upsert_timesheets(tx: Tx, rows: Sequence[CsvRow[TimesheetRow]]) -> App
             week = workweek(row.record.work_date, starts).begin
             groups.setdefault((assignment["id"], week), []).append(row)
     await _read_sheets(tx, chunk, groups)
-    for key, group in groups.items():
-        await _apply(tx, chunk, key, group, applied)
+    plans = [plan for key, group in groups.items() if (plan := _plan(chunk, key, group, applied)) is not None]
+    sheets = await _write(tx, chunk, plans)
+    for plan in plans:
+        shown = ids.encode("timesheet", sheets[plan.key]["id"])
+        applied.outcomes += [RowOutcome(number, outcome, shown) for number, outcome in plan.outcomes]
     return applied
 
 
@@ -129,8 +149,8 @@ async def _read_sheets(tx: Tx, chunk: _Chunk, groups: dict[_Key, list[CsvRow[Tim
     chunk.named = {row["external_id"]: row for row in named}
 
 
-async def _apply(tx: Tx, chunk: _Chunk, key: _Key, group: Sequence[CsvRow[TimesheetRow]], applied: Applied) -> None:
-    """The rows of one timesheet."""
+def _plan(chunk: _Chunk, key: _Key, group: Sequence[CsvRow[TimesheetRow]], applied: Applied) -> _Plan | None:
+    """What the rows of one timesheet make of it; None when none of them is taken."""
     sheet = chunk.sheets.get(key)
     worker_id = chunk.worker_ids[group[0].record.worker_external_id]
     before = {
@@ -158,19 +178,12 @@ async def _apply(tx: Tx, chunk: _Chunk, key: _Key, group: Sequence[CsvRow[Timesh
         if not same:
             wanted[day] = (asked, row.record.external_id)
     if not outcomes:
-        return
-    try:
-        async with tx.savepoint():
-            after = await _submitted(tx, chunk, key, sheet, worker_id, wanted, changed=wanted != before)
-    except Taken:
-        detail = "the timesheet changed at the same moment; send the row again"
-        applied.faults += [CsvFault(number, "", "changed_meanwhile", detail) for number, _ in outcomes]
-        return
-    for day, (asked, _) in wanted.items():
+        return None
+    for day in {*before, *wanted}:
         was = before.get(day, (0, None))[0] if counts else 0
-        chunk.worked[worker_id, day] = chunk.worked.get((worker_id, day), 0) + asked - was
-    shown = ids.encode("timesheet", after["id"])
-    applied.outcomes += [RowOutcome(number, outcome, shown) for number, outcome in outcomes]
+        now = wanted.get(day, (0, None))[0]
+        chunk.worked[worker_id, day] = chunk.worked.get((worker_id, day), 0) + now - was
+    return _Plan(key, worker_id, sheet, wanted, wanted != before, outcomes)
 
 
 def _against_file(
@@ -189,31 +202,41 @@ def _against_file(
     return None
 
 
-async def _submitted(
-    tx: Tx, chunk: _Chunk, key: _Key, sheet: Row | None, worker_id: UUID, wanted: hours.Hours, *, changed: bool
-) -> Row:
-    """The timesheet with these hours, submitted; as it is when nothing differs."""
+async def _write(tx: Tx, chunk: _Chunk, plans: Sequence[_Plan]) -> dict[_Key, Row]:
+    """The timesheets with their hours, submitted; those in which nothing differs as they are. Somebody who writes the
+    same timesheet or the same external_id at this moment makes the chunk fail, and the job tries it again."""
     now = await tx.now()
-    values: dict[str, Any] = {"status": "submitted", "total_hundredths": hours.total(wanted), "submitted_at": now}
-    if sheet is None:
-        row = await tx.insert_or_none(
-            _sheets,
-            id=await tx.new_id(),
-            assignment_id=key[0],
-            worker_id=worker_id,
-            week_start=key[1],
-            **values,
-        )
-        if row is None:
-            raise Taken("timesheet")
-    elif changed or sheet["status"] in ("draft", "rejected"):
-        await hours.keep_versions(tx, [sheet], chunk.entries)
-        row = await tx.change(_sheets, sheet["id"], {**values, "rejected_reason": None})
-        assert row is not None
-    else:
-        return sheet
-    if changed:
-        await hours.put_entries(tx, row["id"], wanted)
-    view = (await queries.timesheet_views(tx, [row]))[0]
-    tell_submitted(tx, view, row, None if sheet is None else sheet["status"], chunk.labels)
-    return row
+    rows = {plan.key: plan.sheet for plan in plans if plan.sheet is not None}
+    new = [plan for plan in plans if plan.sheet is None]
+    changed = [plan for plan in plans if plan.sheet is not None and plan.writes]
+    await hours.keep_versions(tx, [plan.sheet for plan in changed if plan.sheet is not None], chunk.entries)
+    made = [
+        {
+            "id": await tx.new_id(),
+            "assignment_id": plan.key[0],
+            "worker_id": plan.worker_id,
+            "week_start": plan.key[1],
+            **_values(plan, now),
+        }
+        for plan in new
+    ]
+    for row in await tx.insert_new(_sheets, made):
+        rows[row["assignment_id"], row["week_start"]] = row
+    for plan in changed:
+        assert plan.sheet is not None
+        row_ = await tx.change(_sheets, plan.sheet["id"], {**_values(plan, now), "rejected_reason": None})
+        assert row_ is not None
+        rows[plan.key] = row_
+    if len(rows) < len(plans):
+        raise TimesheetsUnsettled
+    await hours.put_many(tx, {rows[plan.key]["id"]: plan.wanted for plan in plans if plan.changed})
+    for plan in plans:
+        if plan.writes:
+            view = queries.timesheet_view(tx, rows[plan.key], hours.as_rows(plan.wanted))
+            was = None if plan.sheet is None else plan.sheet["status"]
+            tell_submitted(tx, view, rows[plan.key], was, chunk.labels)
+    return rows
+
+
+def _values(plan: _Plan, now: datetime) -> dict[str, Any]:
+    return {"status": "submitted", "total_hundredths": hours.total(plan.wanted), "submitted_at": now}

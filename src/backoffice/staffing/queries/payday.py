@@ -1,20 +1,23 @@
-"""What payroll and billing ask for many workers at once: one statement each, however many workers."""
+"""What payroll and billing ask for many workers at once: a constant number of statements, however many workers.
+
+Each is a look-up by key and not a join, so that the plan is right also for tables that were filled a moment ago."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Tx
+from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
 from backoffice.staffing import models
 from backoffice.staffing.schemas import ApprovedHours, AssignmentPlace, OpenTimesheet
 
 _assignments, _sheets, _entries = models.assignment, models.timesheet, models.timesheet_entry
+_clients = models.client
 
 
 async def approved_hours(
@@ -30,78 +33,99 @@ async def approved_hours(
 
     Hours that belong to another payroll run than `run_id` are left out, unless `counted_elsewhere` asks for them (a
     week's overtime counts all hours of the week, whichever run pays them); they carry the run's id."""
-    conditions = [
-        _sheets.c.tenant_id == TENANT,
-        _assignments.c.tenant_id == TENANT,
-        _entries.c.tenant_id == TENANT,
-        _sheets.c.status == "approved",
-        _entries.c.work_date >= begin,
-        _entries.c.work_date <= end,
-    ]
+    conditions = [*_weeks(begin, end), _sheets.c.status == "approved"]
     if not counted_elsewhere:
         free = _sheets.c.payroll_run_id.is_(None)
         conditions.append(free if run_id is None else or_(free, _sheets.c.payroll_run_id == run_id))
     if worker_ids is not None:
         conditions.append(any_of(_sheets.c.worker_id, worker_ids))
-    rows = await tx.fetch(
-        select(
-            _sheets.c.worker_id,
-            _sheets.c.assignment_id,
-            _assignments.c.client_id,
-            _sheets.c.id.label("timesheet_id"),
-            _sheets.c.version,
-            _entries.c.work_date,
-            _entries.c.hundredths,
-            _assignments.c.job_title,
-            _assignments.c.pay_rate_micros,
-            _assignments.c.bill_rate_micros,
-            _assignments.c.work_state,
-            _assignments.c.work_city,
-            _assignments.c.work_postal_code,
-            _sheets.c.payroll_run_id,
+    sheets = {row["id"]: row for row in await tx.fetch(select(*_sheets.c).where(*conditions))}
+    assignments = await tx.fetch(
+        select(*_assignments.c).where(
+            _assignments.c.tenant_id == TENANT,
+            any_of(_assignments.c.id, {row["assignment_id"] for row in sheets.values()}),
         )
-        .select_from(
-            _entries.join(_sheets, _sheets.c.id == _entries.c.timesheet_id).join(
-                _assignments, _assignments.c.id == _sheets.c.assignment_id
-            )
-        )
-        .where(*conditions)
-        .order_by(_sheets.c.worker_id, _sheets.c.assignment_id, _entries.c.work_date)
     )
-    return [ApprovedHours(**dict(row)) for row in rows]
+    by_id = {row["id"]: row for row in assignments}
+    hours = [
+        _hours(row, sheets[row["timesheet_id"]], by_id[sheets[row["timesheet_id"]]["assignment_id"]])
+        for row in await _entries_in(tx, sheets, begin, end)
+    ]
+    return sorted(hours, key=lambda each: (each.worker_id, each.assignment_id, each.work_date))
+
+
+def _hours(entry: Row, sheet: Row, assignment: Row) -> ApprovedHours:
+    return ApprovedHours(
+        worker_id=sheet["worker_id"],
+        assignment_id=assignment["id"],
+        client_id=assignment["client_id"],
+        timesheet_id=sheet["id"],
+        version=sheet["version"],
+        work_date=entry["work_date"],
+        hundredths=entry["hundredths"],
+        job_title=assignment["job_title"],
+        pay_rate_micros=assignment["pay_rate_micros"],
+        bill_rate_micros=assignment["bill_rate_micros"],
+        work_state=assignment["work_state"],
+        work_city=assignment["work_city"],
+        work_postal_code=assignment["work_postal_code"],
+        payroll_run_id=sheet["payroll_run_id"],
+    )
+
+
+def _weeks(begin: date, end: date) -> list[ColumnElement[bool]]:
+    """Timesheets whose week touches the period."""
+    return [
+        _sheets.c.tenant_id == TENANT,
+        _sheets.c.week_start >= begin - timedelta(days=6),
+        _sheets.c.week_start <= end,
+    ]
+
+
+async def _entries_in(tx: Tx, timesheet_ids: Iterable[UUID], begin: date, end: date) -> list[Row]:
+    return await tx.fetch(
+        select(*_entries.c).where(
+            _entries.c.tenant_id == TENANT,
+            any_of(_entries.c.timesheet_id, timesheet_ids),
+            _entries.c.work_date >= begin,
+            _entries.c.work_date <= end,
+        )
+    )
 
 
 async def open_timesheets(
     tx: Tx, begin: date, end: date, *, worker_ids: Collection[UUID] | None = None
 ) -> list[OpenTimesheet]:
     """Timesheets with hours from `begin` to `end` that are draft, submitted or rejected: what a run would leave out."""
-    inside = select(_entries.c.timesheet_id).where(
-        _entries.c.tenant_id == TENANT, _entries.c.work_date >= begin, _entries.c.work_date <= end
-    )
-    conditions = [_sheets.c.tenant_id == TENANT, _sheets.c.status != "approved", _sheets.c.id.in_(inside)]
+    conditions = [*_weeks(begin, end), _sheets.c.status != "approved"]
     if worker_ids is not None:
         conditions.append(any_of(_sheets.c.worker_id, worker_ids))
     names = ("id", "worker_id", "assignment_id", "week_start", "status", "total_hundredths")
     rows = await tx.fetch(
         select(*(_sheets.c[name] for name in names)).where(*conditions).order_by(_sheets.c.worker_id, _sheets.c.id)
     )
-    return [OpenTimesheet(**dict(row)) for row in rows]
+    inside = {row["timesheet_id"] for row in await _entries_in(tx, [row["id"] for row in rows], begin, end)}
+    return [OpenTimesheet(**dict(row)) for row in rows if row["id"] in inside]
 
 
 async def assignment_places(tx: Tx, assignment_ids: Collection[UUID]) -> dict[UUID, AssignmentPlace]:
-    """Client, position and place of assignments, as a pay statement names them. One statement."""
-    clients = models.client
+    """Client, position and place of assignments, as a pay statement names them. Two statements."""
     rows = await tx.fetch(
-        select(
-            _assignments.c.id,
-            clients.c.name.label("client_name"),
-            _assignments.c.job_title,
-            _assignments.c.work_city,
-            _assignments.c.work_state,
-        )
-        .select_from(_assignments.join(clients, clients.c.id == _assignments.c.client_id))
-        .where(
-            _assignments.c.tenant_id == TENANT, clients.c.tenant_id == TENANT, any_of(_assignments.c.id, assignment_ids)
+        select(*_assignments.c).where(_assignments.c.tenant_id == TENANT, any_of(_assignments.c.id, assignment_ids))
+    )
+    named = await tx.fetch(
+        select(_clients.c.id, _clients.c.name).where(
+            _clients.c.tenant_id == TENANT, any_of(_clients.c.id, {row["client_id"] for row in rows})
         )
     )
-    return {row["id"]: AssignmentPlace(**dict(row)) for row in rows}
+    names = {row["id"]: row["name"] for row in named}
+    return {
+        row["id"]: AssignmentPlace(
+            id=row["id"],
+            client_name=names[row["client_id"]],
+            job_title=row["job_title"],
+            work_city=row["work_city"],
+            work_state=row["work_state"],
+        )
+        for row in rows
+    }

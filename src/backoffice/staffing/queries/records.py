@@ -11,7 +11,7 @@ from sqlalchemy import Table, select
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.db import Row, Tx, by_id
 from backoffice.platform.tables import TENANT
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
@@ -199,7 +199,7 @@ async def timesheet_versions(tx: Tx, id_: str) -> TimesheetVersions:
 async def record(tx: Tx, table: Table, kind: str, text: str) -> Row:
     """The row that an id or `ext:…` names; NotFound."""
     id_ = await find_id(tx, table, kind, text)
-    row = await tx.row(select(*table.c).where(table.c.tenant_id == TENANT, table.c.id == id_))
+    row = await tx.row(by_id(table), id=id_)
     if row is None:
         raise NotFound
     return row
