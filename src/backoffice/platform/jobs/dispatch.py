@@ -1,0 +1,224 @@
+"""The dispatcher: releases what is due, fairly, and takes back what its worker lost. The only sender of messages.
+
+One leader, by an advisory lock on the connection it works with: whoever loses the connection has lost the lock with
+it. A tick counts what is in flight from the table, grants, releases (one statement for each tenant, committed), and
+then publishes. What is published and lost, or never published, comes back when its lease runs out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from backoffice.platform import logs, metrics
+from backoffice.platform.db import Database, Unavailable
+from backoffice.platform.doorbell import Listener
+from backoffice.platform.jobs import routing
+from backoffice.platform.jobs.fairness import BANDS, Fairness, Grant, InFlight, Key, Limit
+
+T = TypeVar("T")
+
+LEADER_LOCK: Final = 0x626F5F6469737061
+_ELECT: Final = "SELECT pg_try_advisory_lock($1)"
+_STAND_DOWN: Final = "SELECT pg_advisory_unlock_all()"
+ELECTION_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.25  # a lost ring costs at most this
+LIMITS_SECONDS: Final = 1.0
+SLOTS_SECONDS: Final = 1.0
+DEPTH_LEAST_SECONDS: Final = 1.0
+DEPTH_SHARE: Final = 100
+SCAN_LEAST_SECONDS: Final = 0.005
+SCAN_SHARE: Final = 10  # between two looks for ready tenants passes ten times what the last one took
+_DATABASE_LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+log = logs.get("dispatcher")
+
+
+class Transport(Protocol):
+    """What the dispatcher needs of a broker. Blocking; any exception means that nothing may have been sent."""
+
+    def publish(self, keys: Sequence[Key]) -> None:
+        """Send one message for each (tenant, job, fence), and return when the broker has them all."""
+
+    def slots(self) -> int:
+        """How many jobs the living workers can run at once."""
+
+
+def window(slots: int) -> int:
+    """How many jobs may be in flight: what runs, and half as much that waits at the workers' door."""
+    return max(slots + 2, ceil(slots * 1.5)) if slots else 0
+
+
+class Dispatcher:
+    """One candidate for leader. `run` until `stop`; `leading` says whether it is the one."""
+
+    def __init__(self, db: Database, listener: Listener, transport: Transport, *, lease_seconds: float) -> None:
+        self._db = db
+        self._listener = listener
+        self._transport = transport
+        self._lease = lease_seconds
+        self._sweep_seconds = max(0.05, min(1.0, lease_seconds / 5))
+        # One thread, so that a broker's connection stays with the thread that opened it.
+        self._broker_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker")
+        self._stopping = False
+        self.leading = False
+        self._fairness = Fairness()
+        self._ready: dict[str, set[UUID]] = {band: set() for band in BANDS}
+        self._slots = 0
+        self._due: dict[str, float] = {}
+        self._scan_pause = SCAN_LEAST_SECONDS
+        self._depth_pause = DEPTH_LEAST_SECONDS
+
+    def stop(self) -> None:
+        """End after the present tick. From the event loop."""
+        self._stopping = True
+        self._listener.wake()
+
+    async def run(self) -> None:
+        """Stand for election, lead, and again, until told to stop."""
+        while not self._stopping:
+            try:
+                await self._stand()
+            except _DATABASE_LOST as error:
+                log.warning("database_lost", **logs.error_fields(error))
+            self.leading = False
+            if not self._stopping:
+                await asyncio.sleep(ELECTION_SECONDS)
+        self._broker_thread.shutdown(wait=False)
+
+    async def _stand(self) -> None:
+        async with self._db.autocommit() as connection:
+            try:
+                await self._lead_when_elected(connection)
+                await connection.execute(_STAND_DOWN)
+            except BaseException:
+                connection.terminate()  # the lock goes with the connection
+                raise
+
+    async def _lead_when_elected(self, connection: asyncpg.Connection) -> None:
+        while not await connection.fetchval(_ELECT, LEADER_LOCK):
+            if self._stopping:
+                return
+            await asyncio.sleep(ELECTION_SECONDS)
+        self._begin()
+        while not self._stopping:
+            await self._tick(connection)
+
+    def _begin(self) -> None:
+        self.leading = True
+        self._fairness = Fairness()
+        self._ready = {band: set() for band in BANDS}
+        self._due = {}
+        log.info("leading")
+
+    # -- one tick
+
+    async def _tick(self, connection: asyncpg.Connection) -> None:
+        if self._is_due("sweep", self._sweep_seconds):
+            await self._sweep(connection)
+        if self._is_due("limits", LIMITS_SECONDS):
+            rows = await connection.fetch(routing.LIMITS)
+            self._fairness.limits = {row["tenant_id"]: Limit(row["weight"], row["max_in_flight"]) for row in rows}
+        if self._is_due("slots", SLOTS_SECONDS if self._slots else POLL_SECONDS):
+            await self._count_slots()
+        scanned = self._is_due("scan", self._scan_pause)
+        if scanned:
+            await self._scan(connection)
+        live = await self._in_flight(connection)
+        if self._is_due("depth", self._depth_pause):
+            await self._measure_depth(connection)
+        released = await self._release(connection, live)
+        if not released:
+            # Nothing could start: wait for a ring, or for what is due next. When the scan was put off, until it is.
+            pause = POLL_SECONDS if scanned else max(0.0, self._due["scan"] - time.monotonic())
+            await self._listener.wait(min(pause, self._sweep_seconds))
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every
+        return True
+
+    async def _sweep(self, connection: asyncpg.Connection) -> None:
+        for row in await connection.fetch(routing.SWEEP):
+            metrics.SWEPT.labels(row["state"]).inc()
+            log.warning("lease_ran_out", tenant=str(row["tenant_id"]), job_id=str(row["id"]), state=row["state"])
+
+    async def _count_slots(self) -> None:
+        try:
+            self._slots = await self._in_broker_thread(self._transport.slots)
+        except Exception as error:  # whatever a broker's client raises: without it there is nobody to release to
+            log.warning("broker_lost", **logs.error_fields(error))
+            self._slots = 0
+
+    async def _scan(self, connection: asyncpg.Connection) -> None:
+        began = time.monotonic()
+        rows = await connection.fetch(routing.READY, list(self._fairness.limits))
+        self._ready = {band: set() for band in BANDS}
+        for row in rows:
+            self._ready[row["band"]].add(row["tenant_id"])
+        taken = time.monotonic() - began
+        self._scan_pause = max(SCAN_LEAST_SECONDS, SCAN_SHARE * taken)
+        self._due["scan"] = time.monotonic() + self._scan_pause
+
+    async def _measure_depth(self, connection: asyncpg.Connection) -> None:
+        began = time.monotonic()
+        metrics.QUEUE_DEPTH.labels("queued").set(await connection.fetchval(routing.QUEUED))
+        self._depth_pause = max(DEPTH_LEAST_SECONDS, DEPTH_SHARE * (time.monotonic() - began))
+
+    async def _in_flight(self, connection: asyncpg.Connection) -> list[InFlight]:
+        live = [
+            InFlight((row["tenant_id"], row["id"], row["fence"]), row["band"], row["seconds"])
+            for row in await connection.fetch(routing.LIVE)
+        ]
+        running = sum(each.seconds is not None for each in live)
+        metrics.QUEUE_DEPTH.labels("running").set(running)
+        metrics.QUEUE_DEPTH.labels("released").set(len(live) - running)
+        gone = self._fairness.gone(live)
+        if gone:
+            tenants, jobs, fences = (list(part) for part in zip(*gone, strict=True))
+            rows = await connection.fetch(routing.SETTLED, tenants, jobs, fences)
+            took = {(row["tenant_id"], row["id"], row["fence"]): row["seconds"] for row in rows}
+            for key in gone:
+                self._fairness.settle(key, took.get(key))
+        self._fairness.observe(live)
+        return live
+
+    async def _release(self, connection: asyncpg.Connection, live: list[InFlight]) -> bool:
+        grants = self._fairness.plan(slots=self._slots, window=window(self._slots), live=live, ready=self._ready)
+        released: list[Key] = []
+        try:
+            for grant in grants:
+                released += await self._release_one(connection, grant)
+        finally:
+            if released:  # also when the database was lost half-way: what is committed should not wait for its lease
+                await self._publish(connection, released)
+        return bool(released)
+
+    async def _release_one(self, connection: asyncpg.Connection, grant: Grant) -> list[Key]:
+        rows = await connection.fetch(routing.RELEASE, grant.tenant, grant.band, grant.count, self._lease)
+        keys = [(grant.tenant, row["id"], row["fence"]) for row in rows]
+        self._fairness.correct(grant, keys)
+        if len(rows) < grant.count:
+            self._ready[grant.band].discard(grant.tenant)
+        for row in rows:
+            metrics.RELEASE_SECONDS.observe(max(0.0, row["waited"]))
+        return keys
+
+    async def _publish(self, connection: asyncpg.Connection, keys: list[Key]) -> None:
+        try:
+            await self._in_broker_thread(lambda: self._transport.publish(keys))
+        except Exception as error:  # whatever a broker's client raises
+            log.warning("publish_failed", count=len(keys), **logs.error_fields(error))
+            self._slots = 0  # release nothing more until it answers
+            tenants, jobs, fences = (list(part) for part in zip(*keys, strict=True))
+            await connection.execute(routing.TAKE_BACK, tenants, jobs, fences)
+
+    async def _in_broker_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._broker_thread, call)

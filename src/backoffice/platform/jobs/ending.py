@@ -1,0 +1,97 @@
+"""The end of a job, told in the transaction that makes it true, and what it means for its parent and its children."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import func, null, select, true
+
+from backoffice.kernel import ids
+from backoffice.platform import models
+from backoffice.platform.db import Row, Tx
+from backoffice.platform.effects import Effect
+from backoffice.platform.events import EventType
+from backoffice.platform.jobs import lease, registry
+from backoffice.platform.jobs.errors import PayloadRefused
+from backoffice.platform.jobs.events import JOB_CANCELED, JOB_FAILED, JOB_SUCCEEDED
+from backoffice.platform.jobs.states import STATUS
+from backoffice.platform.jobs.view import view
+from backoffice.platform.tables import TENANT
+
+_job = models.job
+_EVENTS: dict[str, EventType] = {"succeeded": JOB_SUCCEEDED, "canceled": JOB_CANCELED, "dead": JOB_FAILED}
+
+
+async def announce(tx: Tx, row: Row) -> None:
+    """Tell that a job ended: its parent, or, for a job without one, the world."""
+    if row["parent_id"] is not None:
+        await lease.child_ended(tx, row["parent_id"])
+    else:
+        tx.emit(_EVENTS[row["state"]], view(tx.principal, row), changed=["status"], effects=_effects(row))
+
+
+async def unfinished(tx: Tx, row: Row) -> None:
+    """A job has ended without success: let its domain put its object right, then tell."""
+    handled = registry.find(row["kind"], row["kind_version"])
+    if handled is not None and handled.unfinished is not None:
+        try:
+            payload = handled.decode(row["kind_version"], row["payload"])
+        except PayloadRefused:
+            payload = None
+        if payload is not None:
+            await handled.unfinished(tx, payload, STATUS[row["state"]])
+    await announce(tx, row)
+
+
+async def cancel_children(tx: Tx, parent_id: UUID) -> bool:
+    """Cancel what has not begun, ask what runs to stop; whether a child is still open. Children are locked in the
+    order of their ids and before their parent, as everywhere."""
+    open_ = await tx.fetch(
+        select(_job.c.id, _job.c.state)
+        .where(_job.c.tenant_id == TENANT, _job.c.parent_id == parent_id, _job.c.finished_at.is_(None))
+        .order_by(_job.c.id)
+        .with_for_update()
+    )
+    left = False
+    for child in open_:
+        if not await cancel_now_or_ask(tx, child["id"], child["state"]):
+            left = True
+    return left
+
+
+async def cancel_now_or_ask(tx: Tx, job_id: UUID, state: str) -> Row | None:
+    """Cancel a locked job: the ended row when that took effect at once (the fence rises, so that a message on its
+    way finds nothing), None when it runs and is asked to stop at its next border."""
+    waits_for_children = state == "waiting" and await cancel_children(tx, job_id)
+    at_once = state != "running" and not waits_for_children
+    now = await tx.now()
+    values = {"cancel_requested": true(), "version": _job.c.version + 1, "updated_at": now}
+    if at_once:
+        values |= {
+            "state": "canceled",
+            "fence": _job.c.fence + 1,
+            "lease_until": null(),
+            "finished_at": func.clock_timestamp(),
+        }
+    row = await tx.row(
+        _job.update().where(_job.c.tenant_id == TENANT, _job.c.id == job_id).values(**values).returning(*_job.c)
+    )
+    assert row is not None
+    if not at_once:
+        return None
+    await unfinished(tx, row)
+    return row
+
+
+def _effects(row: Row) -> list[Effect]:
+    if row["state"] == "succeeded":
+        return []  # what it did is told by the events of what it changed
+    status = STATUS[row["state"]]
+    subject = ids.encode("job", row["id"])
+    problem = row["problem"] or {}
+    message = f"The job {row['kind']} was canceled before it had finished."
+    ask = None
+    if status == "failed":
+        message = f"The job {row['kind']} has given up: {problem.get('title', 'something went wrong')}."
+        ask = "Put right what the problem names, then retry the job."
+    return [Effect(kind=f"job_{status}", subject=subject, after=status, message=message, ask=ask)]

@@ -1,0 +1,147 @@
+"""Who may start next: virtual time by tenant, charged with slot-seconds over weight.
+
+Pure: the dispatcher tells what is in flight (counted from rows, never remembered) and what is ready, and gets a plan.
+By count, a tenant of long jobs would take nearly all slots from one of short jobs; by slot-seconds each has its share.
+The tenant with the smallest start time goes first; an idle one keeps no credit (its start time is not before now's)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+BANDS: Final = ("interactive", "normal", "bulk")
+FIRST_ESTIMATE: Final = 0.05  # slot-seconds of a job of a tenant that has not run one
+SMOOTHING: Final = 0.2
+BULK_SHARE: Final = 10  # one slot in ten is kept for bulk
+
+Key = tuple[UUID, UUID, int]  # tenant, job, fence
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A tenant's share and its most jobs in flight."""
+
+    weight: int
+    cap: int
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A released or running job; `seconds` it has run, None while it waits for a worker."""
+
+    key: Key
+    band: str
+    seconds: float | None
+
+    @property
+    def tenant(self) -> UUID:
+        return self.key[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """So many jobs of a band may be released for a tenant."""
+
+    tenant: UUID
+    band: str
+    count: int
+
+
+@dataclass(slots=True)
+class _Charge:
+    paid: float
+    seen: float | None = None
+
+
+@dataclass(slots=True)
+class Fairness:
+    """The book of one leader. Losing it costs nothing but a moment of exactness."""
+
+    limits: Mapping[UUID, Limit] = field(default_factory=dict)
+    now: float = 0.0
+    _time: dict[UUID, float] = field(default_factory=dict)
+    _estimate: dict[UUID, float] = field(default_factory=dict)
+    _charges: dict[Key, _Charge] = field(default_factory=dict)
+
+    def gone(self, live: Iterable[InFlight]) -> list[Key]:
+        """The jobs that were in flight and are not any more: settle them."""
+        there = {each.key for each in live}
+        return [key for key in self._charges if key not in there]
+
+    def observe(self, live: Iterable[InFlight]) -> None:
+        """Charge what has run longer than it was charged for, so that a long job pays while it runs."""
+        for each in live:
+            charge = self._charges.setdefault(each.key, _Charge(0.0))
+            if each.seconds is not None:
+                charge.seen = each.seconds
+                if each.seconds > charge.paid:
+                    self._pay(each.tenant, each.seconds - charge.paid)
+                    charge.paid = each.seconds
+
+    def settle(self, key: Key, seconds: float | None) -> None:
+        """A job left: correct the charge to the slot-seconds it took; None when the row does not say (it is to be
+        tried again), then to what was last seen."""
+        charge = self._charges.pop(key, None)
+        if charge is None:
+            return
+        real = charge.seen if seconds is None else seconds
+        if real is None:
+            return  # it came and went unseen, without an end: the estimate stands
+        tenant = key[0]
+        self._pay(tenant, real - charge.paid)
+        before = self._estimate.get(tenant, FIRST_ESTIMATE)
+        self._estimate[tenant] = before + SMOOTHING * (real - before)
+
+    def plan(
+        self, *, slots: int, window: int, live: Sequence[InFlight], ready: Mapping[str, Iterable[UUID]]
+    ) -> list[Grant]:
+        """Whom to release: at most `window` in flight together, no tenant above its cap; interactive before normal
+        before bulk, but a tenth of the slots for bulk. Charges an estimate for each; `correct` what was not there."""
+        free = window - len(live)
+        counts: dict[UUID, int] = {}
+        for each in live:
+            counts[each.tenant] = counts.get(each.tenant, 0) + 1
+        bulk_live = sum(each.band == "bulk" for each in live)
+        kept = max(0, max(1, slots // BULK_SHARE) - bulk_live) if slots else 0
+        granted: dict[tuple[UUID, str], int] = {}
+        for band, most in (("bulk", min(free, kept)), ("interactive", free), ("normal", free), ("bulk", free)):
+            waiting = [tenant for tenant in ready.get(band, ()) if tenant in self.limits]
+            free -= self._fill(band, waiting, min(most, free), counts, granted)
+        return [Grant(tenant, band, count) for (tenant, band), count in granted.items()]
+
+    def correct(self, grant: Grant, released: Sequence[Key]) -> None:
+        """Note which jobs a grant became, and take back the charge for those that were not there."""
+        estimate = self._estimate.get(grant.tenant, FIRST_ESTIMATE)
+        for key in released:
+            self._charges[key] = _Charge(estimate)
+        self._pay(grant.tenant, -estimate * (grant.count - len(released)))
+
+    def _fill(
+        self, band: str, waiting: list[UUID], most: int, counts: dict[UUID, int], granted: dict[tuple[UUID, str], int]
+    ) -> int:
+        heap = [self._place(tenant, counts) for tenant in waiting]
+        heapq.heapify(heap)
+        taken = 0
+        while heap and taken < most:
+            start, _, tenant = heapq.heappop(heap)
+            if counts.get(tenant, 0) >= self.limits[tenant].cap:
+                continue
+            self.now = max(self.now, start)
+            self._time[tenant] = start + self._estimate.get(tenant, FIRST_ESTIMATE) / self.limits[tenant].weight
+            counts[tenant] = counts.get(tenant, 0) + 1
+            granted[tenant, band] = granted.get((tenant, band), 0) + 1
+            taken += 1
+            heapq.heappush(heap, self._place(tenant, counts))
+        return taken
+
+    def _place(self, tenant: UUID, counts: Mapping[UUID, int]) -> tuple[float, float, UUID]:
+        start = max(self._time.get(tenant, 0.0), self.now)
+        return start, counts.get(tenant, 0) / self.limits[tenant].weight, tenant
+
+    def _pay(self, tenant: UUID, slot_seconds: float) -> None:
+        limit = self.limits.get(tenant)
+        if limit is not None:
+            self._time[tenant] = self._time.get(tenant, self.now) + slot_seconds / limit.weight

@@ -1,0 +1,121 @@
+"""Which handler does which kind of job. A domain's `jobs.py` registers its handlers when it is imported.
+
+@handles(CalculateRun, preview=commands.calculate)
+async def calculate(run: JobRun, payload: CalculateRun) -> None:
+    await run.step("gross_to_net", commands.calculate, payload)
+    await run.finish(commands.mark_calculated, payload)
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from backoffice.platform.jobs.errors import PayloadRefused
+from backoffice.platform.jobs.kinds import JobPayload
+from backoffice.platform.web.problems import PreviewTooLarge
+
+if TYPE_CHECKING:
+    from backoffice.platform.db import Tx
+    from backoffice.platform.jobs.run import JobRun
+
+P = TypeVar("P", bound=JobPayload)
+
+Handler = Callable[["JobRun", P], Awaitable[Any]]
+Preview = Callable[["Tx", P], Awaitable[Any]]
+Unfinished = Callable[["Tx", P, str], Awaitable[Any]]
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+PREVIEW_LIMIT = 200  # jobs of one dry run
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A kind of job and what is done for it."""
+
+    payload: type[JobPayload]
+    handler: Handler[Any]
+    preview: Preview[Any] | None = None
+    unfinished: Unfinished[Any] | None = None
+    upcasters: Mapping[int, Upcaster] = field(default_factory=dict)
+
+    def decode(self, version: int, payload: Mapping[str, Any]) -> JobPayload:
+        """The payload as stored by a release that knew `version`, in today's form. PayloadRefused when it does not
+        fit, or an upcaster on the way is missing."""
+        body = dict(payload)
+        try:
+            for step in range(version, self.payload.version):
+                body = self.upcasters[step](body)
+            return msgspec.convert(body, self.payload)
+        except (msgspec.ValidationError, KeyError) as error:
+            raise PayloadRefused(f"Version {version} of {self.payload.kind} cannot be read.") from error
+
+
+_handled: dict[str, Handled] = {}
+
+
+def handles(
+    payload: type[P],
+    *,
+    preview: Preview[P] | None = None,
+    unfinished: Unfinished[P] | None = None,
+    upcasters: Mapping[int, Upcaster] | None = None,
+) -> Callable[[Handler[P]], Handler[P]]:
+    """Register the handler of a kind: `async def handler(run: JobRun, payload) -> result | None`.
+
+    - `preview(tx, payload)`: the job's own command, run inside a dry-run request that would start the job.
+    - `unfinished(tx, payload, status)`: run in the transaction that ends the job without success (`status` is
+      "failed" or "canceled"), so that the object it worked on does not stand in a working state for ever.
+    - `upcasters`: by version, a function from that version's fields to the next one's.
+    """
+    assert payload.kind not in _handled, f"{payload.kind} has a handler already"
+    assert set(upcasters or {}) >= set(range(1, payload.version)), f"{payload.kind}: an upcaster is missing"
+
+    def register(handler: Handler[P]) -> Handler[P]:
+        _handled[payload.kind] = Handled(payload, handler, preview, unfinished, dict(upcasters or {}))
+        return handler
+
+    return register
+
+
+def find(kind: str, version: int) -> Handled | None:
+    """What handles a stored job; None for a kind, or a version of it, that only a newer release knows."""
+    handled = _handled.get(kind)
+    return None if handled is None or version > handled.payload.version else handled
+
+
+def kinds() -> list[str]:
+    """The kinds this process can handle."""
+    return sorted(_handled)
+
+
+async def preview(tx: Tx) -> None:
+    """Inside a dry run: run the command of every job the request would only have queued, also of those that these
+    start. PreviewTooLarge above 200 jobs."""
+    place = 0
+    while place < len(tx.started):
+        if place >= PREVIEW_LIMIT:
+            raise PreviewTooLarge(f"The request would start more than {PREVIEW_LIMIT} jobs; send it in parts.")
+        payload = tx.started[place].payload
+        place += 1
+        handled = _handled.get(payload.kind)
+        if handled is not None and handled.preview is not None:
+            await handled.preview(tx, payload)
+
+
+def load(package: str = "backoffice") -> list[str]:
+    """Import the `jobs` module of every domain, and so register all handlers; returns the kinds."""
+    root = importlib.import_module(package)
+    for domain in pkgutil.iter_modules(root.__path__):
+        if not domain.ispkg or domain.name in ("kernel", "platform", "migrations"):
+            continue
+        name = f"{package}.{domain.name}.jobs"
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
+    return kinds()

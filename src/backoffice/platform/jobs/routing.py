@@ -1,0 +1,90 @@
+"""What `bo_dispatch` says to `app.job`: routing columns of all tenants, never a payload. One statement is one
+transaction; a release commits before its message is published.
+
+`FOR UPDATE SKIP LOCKED` everywhere: a row that its worker is just writing is looked at next time, and nobody waits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LIMITS: Final = "SELECT tenant_id, weight, max_in_flight FROM ctl.dispatch_limits()"
+
+LIVE: Final = """
+SELECT tenant_id, id, fence, band, state,
+       CASE WHEN state = 'running' THEN extract(epoch FROM clock_timestamp() - started_at)::float8 END AS seconds
+  FROM app.job WHERE state IN ('released', 'running')"""
+"""The jobs in flight: the truth that caps and shares are counted from."""
+
+READY: Final = """
+SELECT t.tenant_id, b.band
+  FROM unnest($1::uuid[]) AS t (tenant_id)
+ CROSS JOIN (VALUES ('interactive'), ('normal'), ('bulk')) AS b (band)
+ CROSS JOIN LATERAL (
+   SELECT 1 FROM app.job j
+    WHERE j.tenant_id = t.tenant_id AND j.band = b.band
+      AND j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= statement_timestamp()
+    ORDER BY j.run_at LIMIT 1) AS one"""
+"""$1 tenants → those with something to release, by band: one look into the index for each."""
+
+RELEASE: Final = """
+WITH picked AS MATERIALIZED (
+  SELECT id FROM app.job
+   WHERE tenant_id = $1 AND band = $2
+     AND state IN ('scheduled', 'ready', 'retry_wait') AND run_at <= statement_timestamp()
+   ORDER BY run_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE app.job AS j
+   SET state = 'released', fence = j.fence + 1, lease_until = clock_timestamp() + make_interval(secs => $4)
+  FROM picked WHERE j.tenant_id = $1 AND j.id = picked.id
+RETURNING j.id, j.fence, extract(epoch FROM clock_timestamp() - j.run_at)::float8 AS waited"""
+"""$1 tenant, $2 band, $3 how many, $4 seconds of the lease → id, fence, seconds since it could have started."""
+
+TAKE_BACK: Final = """
+UPDATE app.job AS j SET state = 'ready', fence = j.fence + 1, lease_until = NULL
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS r (tenant_id, id, fence)
+ WHERE j.tenant_id = r.tenant_id AND j.id = r.id AND j.fence = r.fence AND j.state = 'released'"""
+"""Releases whose message could not be published. Nothing is counted."""
+
+SETTLED: Final = """
+SELECT j.tenant_id, j.id, r.fence, extract(epoch FROM j.finished_at - j.started_at)::float8 AS seconds
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS r (tenant_id, id, fence)
+  JOIN app.job AS j ON j.tenant_id = r.tenant_id AND j.id = r.id AND j.fence = r.fence + 1
+ WHERE j.finished_at IS NOT NULL AND j.started_at IS NOT NULL"""
+"""Jobs in flight a moment ago → the slot-seconds they took, for those that have ended."""
+
+SWEEP: Final = """
+WITH late AS MATERIALIZED (
+  SELECT tenant_id, id FROM app.job
+   WHERE state IN ('released', 'running') AND lease_until < clock_timestamp()
+   LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE app.job AS j
+   SET state = 'ready', fence = j.fence + 1, lease_until = NULL,
+       crashes = j.crashes + (j.state = 'running')::int, attempt = j.attempt - (j.state = 'running')::int
+  FROM late WHERE j.tenant_id = late.tenant_id AND j.id = late.id
+RETURNING j.tenant_id, j.id, old.state AS state"""
+"""Leases that ran out. Only one that ran out in `running` is a crash, which gives the attempt back: failures of the
+handler and crashes are counted apart."""
+
+QUEUED: Final = "SELECT count(*) FROM app.job WHERE state IN ('scheduled', 'ready', 'retry_wait')"
+
+# The two below are said by psycopg, from a thread of the worker and from the supervisor.
+
+BEAT: Final = """
+WITH held AS MATERIALIZED (
+  SELECT j.tenant_id, j.id
+    FROM unnest(%(tenants)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS r (tenant_id, id, fence)
+    JOIN app.job AS j ON j.tenant_id = r.tenant_id AND j.id = r.id AND j.fence = r.fence
+     FOR NO KEY UPDATE OF j SKIP LOCKED)
+UPDATE app.job AS j SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+  FROM held WHERE j.tenant_id = held.tenant_id AND j.id = held.id
+RETURNING j.id, j.cancel_requested"""
+
+STILL_HELD: Final = """
+SELECT j.id FROM unnest(%(tenants)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS r (tenant_id, id, fence)
+  JOIN app.job AS j ON j.tenant_id = r.tenant_id AND j.id = r.id AND j.fence = r.fence"""
+
+FREE: Final = """
+UPDATE app.job AS j
+   SET state = 'ready', fence = j.fence + 1, lease_until = NULL, crashes = j.crashes + 1, attempt = j.attempt - 1
+ WHERE j.state = 'running' AND j.worker = %(worker)s
+RETURNING j.id"""
+"""A worker process that is known to be dead."""

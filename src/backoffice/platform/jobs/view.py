@@ -1,0 +1,70 @@
+"""A job as clients see it (`/v1/jobs`, job.* events)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from backoffice.kernel import ids
+from backoffice.platform.db import Row
+from backoffice.platform.jobs.states import STATUS
+from backoffice.platform.principal import Principal
+
+Status = Literal["queued", "running", "succeeded", "canceled", "failed"]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far it is: `done` of `total` (0 when it is not known), with a short text."""
+
+    done: int
+    total: int
+    text: str | None = None
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """All instants are tenant time. `version` rises with every change that can be seen, progress included."""
+
+    id: str
+    object: str = "job"
+    livemode: bool
+    kind: str
+    status: Status
+    progress: Progress
+    cancel_requested: bool
+    attempt: int
+    max_attempts: int
+    parent: str | None = None
+    result: Any = None
+    problem: dict[str, Any] | None = None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    version: int
+
+
+def view(principal: Principal, row: Row) -> JobView:
+    """The outward form of a row of `app.job` (all its columns)."""
+    status: Status = STATUS[row["state"]]  # type: ignore[assignment]
+    ended = status in ("succeeded", "canceled", "failed")
+    return JobView(
+        id=ids.encode("job", row["id"]),
+        livemode=principal.tenant.livemode,
+        kind=row["kind"],
+        status=status,
+        progress=Progress(done=row["progress_done"], total=row["progress_total"], text=row["progress_text"]),
+        cancel_requested=row["cancel_requested"],
+        attempt=row["attempt"],
+        max_attempts=row["max_attempts"],
+        parent=None if row["parent_id"] is None else ids.encode("job", row["parent_id"]),
+        result=row["result"],
+        problem=row["problem"] if status == "failed" else None,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["began_at"],
+        finished_at=row["updated_at"] if ended else None,
+        # The dispatcher moves a job without seeing its version: the fence, which it raises, counts with it.
+        version=row["version"] + row["fence"],
+    )

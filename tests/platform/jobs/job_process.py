@@ -1,0 +1,104 @@
+"""What the tests' processes run: `worker` and `dispatcher` are the real ones, with the tests' kinds of jobs and an end
+of their own at the moment that KILL_AT names (once: the file KILL_MARKER remembers); `submit TENANT MARK` commits a job
+and is killed before it can ring the doorbell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from typing import Any
+from uuid import UUID
+
+from dramatiq.broker import Broker, MessageProxy
+from dramatiq.middleware import Middleware
+from tests.platform.jobs import job_kinds  # registers the handlers
+
+from backoffice import dispatcher
+from backoffice.platform import logs
+from backoffice.platform.jobs import dispatch, process, runner
+from backoffice.platform.principal import Principal, TenantFacts
+from backoffice.platform.runtime import new_request_id, open_runtime
+from backoffice.platform.settings import Settings, from_environment
+
+
+def die_once() -> None:
+    if job_kinds.first_time(os.environ["KILL_MARKER"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)
+
+
+class DieBeforeAck(Middleware):
+    def before_ack(self, broker: Broker, message: MessageProxy) -> None:
+        die_once()
+
+
+class Mortal(runner.Runner):
+    async def _claim(self, facts: TenantFacts, job_id: UUID, fence: int) -> Any:
+        die_once()
+        return await super()._claim(facts, job_id, fence)
+
+
+class MortalProcess(process.WorkerProcess):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.broker.add_middleware(DieBeforeAck())
+
+
+class DiesBeforePublish(dispatch.Dispatcher):
+    async def _publish(self, connection: Any, keys: list[Any]) -> None:
+        die_once()
+        await super()._publish(connection, keys)
+
+
+class Doubling(dispatch.Dispatcher):
+    """Every message twice and in another order."""
+
+    async def _publish(self, connection: Any, keys: list[Any]) -> None:
+        twice = keys * 2
+        random.shuffle(twice)
+        await super()._publish(connection, twice)
+
+
+def serve_worker(settings: Settings, moment: str) -> int:
+    if moment == "before_claim":
+        process.Runner = Mortal  # type: ignore[attr-defined]
+    elif moment == "before_ack":
+        process.WorkerProcess = MortalProcess  # type: ignore[misc]
+    return process.serve(settings)
+
+
+async def serve_dispatcher(settings: Settings, moment: str) -> None:
+    kinds = {"before_publish": DiesBeforePublish, "double": Doubling}
+    dispatcher.Dispatcher = kinds.get(moment, dispatch.Dispatcher)  # type: ignore[attr-defined]
+    await dispatcher.serve(settings)
+
+
+async def submit(settings: Settings, tenant: str, mark: str) -> None:
+    """A request whose process dies after its commit."""
+    facts = TenantFacts(id=UUID(tenant), mode="test")
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    async with (
+        open_runtime(settings, ring=die) as runtime,
+        runtime.db.tx(Principal.system(facts, "test"), request_id=new_request_id()) as tx,
+    ):
+        await tx.start(job_kinds.Once(mark=UUID(mark)))
+        await runtime.db.commit(tx)
+
+
+def main(argv: list[str]) -> None:
+    settings = from_environment()
+    what, *arguments = argv
+    moment = os.environ.get("KILL_AT", "")
+    logs.configure(what, settings.log_level)
+    if what == "worker":
+        code = serve_worker(settings, moment)
+        sys.stderr.flush()
+        os._exit(code)
+    asyncio.run(submit(settings, *arguments) if what == "submit" else serve_dispatcher(settings, moment))
