@@ -1,0 +1,368 @@
+"""The courier. One loop alone talks to the delivery table: it writes outcomes and claims in one transaction, so a claim
+always sees every outcome that was reported before it. Reading payloads and sending happen beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from time import monotonic, perf_counter
+from uuid import UUID, uuid4
+
+from backoffice.kernel import clock
+from backoffice.platform import logs, metrics
+from backoffice.platform.courier import loopback, measures
+from backoffice.platform.courier.fairness import Fairness
+from backoffice.platform.courier.fanning import FanOut
+from backoffice.platform.courier.hands import Hands
+from backoffice.platform.courier.lane import FIRST_PROBE, SHORT_HOLD, Item, Lane
+from backoffice.platform.courier.loops import bell_or, forever
+from backoffice.platform.courier.notes import Notes
+from backoffice.platform.courier.ports import Claimed, Exchange, LaneKey, Post, Result, Want
+from backoffice.platform.courier.sender import CONNECT_SECONDS, KEEP_BYTES, TOTAL_SECONDS, Sender
+from backoffice.platform.courier.tenants import Tenants
+from backoffice.platform.courier.verdict import WAITS, Answer, Verdict, judge
+from backoffice.platform.courier.watch import Watch
+from backoffice.platform.db import Database, in_chunks
+from backoffice.platform.doorbell import Listener
+from backoffice.platform.runtime import Runtime
+
+READ_AT_ONCE = 200  # payloads of one transaction: at most 4 MB
+OURS_AGAIN_SECONDS = 5.0  # after a fault on our side
+log = logs.get("courier")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Seconds, and how much at once. `slots` are requests under way; `window` deliveries in memory, `round` of them
+    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads."""
+
+    lease: float = 10.0
+    drain: float = 30.0
+    flush: float = 0.010
+    scan: float = 1.0
+    look: float = 5.0  # for endpoints that somebody enabled or changed
+    total: float = TOTAL_SECONDS
+    connect: float = CONNECT_SECONDS
+    waits: Sequence[float] = WAITS
+    first_probe: float = FIRST_PROBE
+    slots: int = 1024
+    window: int = 2048
+    round: int = 400
+    readers: int = 4
+
+
+@dataclass(slots=True)
+class _Slots:
+    """`suspects` are those in use by lanes that have just failed; `waiting` the lanes that found none free."""
+
+    in_use: int = 0
+    suspects: int = 0
+    waiting: dict[LaneKey, None] = field(default_factory=dict)
+
+
+class Engine:
+    """`runtime` signs in as bo_app and holds the keys; `dispatch` signs in as bo_dispatch; `listener` hears of new
+    events. `run(stop)` returns when `stop` is set and what was under way is written."""
+
+    def __init__(
+        self, runtime: Runtime, dispatch: Database, post: Post, listener: Listener, options: Options | None = None
+    ) -> None:
+        self._options = options = options or Options()
+        self._dispatch = dispatch
+        self._post = post
+        self._tenants = Tenants(runtime)
+        self._worker = f"courier-{uuid4().hex[:12]}"
+        self._hands = Hands(options.first_probe)
+        self._slots = _Slots()
+        self._fairness = Fairness(options.window, options.round)
+        self._fan_out = FanOut(dispatch, self._tenants, post, listener, self._on_new)
+        self._notes = Notes(self._tenants, post, listener.wake)
+        self._wake = asyncio.Event()
+        self._watch = Watch(
+            *(dispatch, self._tenants, post, self._hands),
+            on_new=self._on_new,
+            wake=self._wake.set,
+            pump=self._pump,
+            scan=options.scan,
+            look=options.look,
+            lease=options.lease,
+        )
+        self._readers = asyncio.Semaphore(options.readers)
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._sender: Sender | None = None
+        self._draining = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`, then finish: no new claims, what has not started goes back, what is under way gets the
+        drain time; what is not done by then is repeated when its lease has run out."""
+        self._sender = Sender(total=self._options.total, connect=self._options.connect)
+        rounds: dict[str, Callable[[], Awaitable[None]]] = {
+            "fan_out": self._fan_out.round,
+            "ledger": self._ledger_round,
+            "scan": self._watch.scan_round,
+            "look": self._watch.look_round,
+            "lease": self._watch.lease_round,
+            "notes": self._notes.round,
+        }
+        loops = {name: asyncio.create_task(forever(name, each), name=name) for name, each in rounds.items()}
+        try:
+            await stop.wait()
+            self._draining = True
+            await _ended(loops.pop("fan_out"))
+            await self._drain()
+        finally:
+            for running in [*loops.values(), *self._tasks]:
+                await _ended(running)
+            with suppress(Exception):
+                await self._exchange([])
+                await self._notes.write()
+            await self._sender.close()
+
+    async def _drain(self) -> None:
+        until = monotonic() + self._options.drain
+        while self._hands.held and monotonic() < until:
+            for lane in self._hands.lanes.values():
+                self._hands.give_back(lane.unstarted())
+            self._wake.set()
+            await asyncio.sleep(0.01)
+
+    def _on_new(self, tenant: UUID, endpoints: Sequence[UUID]) -> None:
+        now = monotonic()
+        for endpoint in endpoints:
+            self._hands.lane(LaneKey(tenant, endpoint), now).is_due_within(now)
+        if endpoints:
+            self._wake.set()
+
+    # ------------------------------------------------------------------------------------------- the delivery table
+
+    async def _ledger_round(self) -> None:
+        await bell_or(self._wake, self._until_next(monotonic()))
+        started = monotonic()
+        wants = [] if self._draining else self._choose(started)
+        if wants or self._hands.results:
+            await self._exchange(wants)
+            await asyncio.sleep(max(0.0, self._options.flush - (monotonic() - started)))
+
+    def _until_next(self, now: float) -> float:
+        """Seconds until a lane wakes by time alone."""
+        times = (lane.wakes_at(now) for lane in self._hands.lanes.values())
+        return min((at for at in times if at is not None), default=now + 1) - now
+
+    def _choose(self, now: float) -> list[Want]:
+        hands = self._hands
+        wants = self._fairness.choose(hands.lanes.values(), now, held=len(hands.held), by_tenant=hands.by_tenant)
+        for want in wants:  # before the claim: what is told while it runs counts for the next
+            hands.lanes[want.lane].due_at = None
+        return wants
+
+    async def _exchange(self, wants: Sequence[Want]) -> None:
+        """Write the outcomes and claim, in one transaction across tenants."""
+        hands, lease = self._hands, self._options.lease
+        results, hands.results = hands.results, []
+        now, began = monotonic(), perf_counter()
+        recorded: dict[UUID, int] = {}
+        claimed: Sequence[Claimed] = ()
+        try:
+            async with self._hands.writing, self._dispatch.untenanted() as connection:
+                if results:
+                    recorded = dict(await self._post.record(connection, results))
+                if wants:
+                    claimed = await self._post.claim(connection, wants, self._worker, lease)
+        except BaseException:
+            hands.results = results + hands.results
+            for want in wants:
+                hands.lane(want.lane, now).is_due_within(now)
+            self._wake.set()
+            raise
+        measures.FLUSH_SECONDS.observe(perf_counter() - began)
+        self._settle(results, recorded)
+        for each in claimed:
+            each.lease_ends = now + lease
+            hands.take(each, now)
+        self._note_full_claims(wants, claimed)
+        if hands.results:
+            self._wake.set()
+        in_lanes = [each for each in claimed if each.id in hands.lane(each.lane, now).items]
+        in_lanes.sort(key=lambda each: each.lane.tenant.int)
+        for tenant, group in groupby(in_lanes, key=lambda each: each.lane.tenant):
+            for chunk in in_chunks(list(group), READ_AT_ONCE):
+                self._spawn(self._read(tenant, chunk))
+
+    def _settle(self, results: Sequence[Result], recorded: dict[UUID, int]) -> None:
+        now = monotonic()
+        for result in results:
+            claimed = result.claimed
+            self._hands.forget(claimed)
+            lane = self._hands.lane(claimed.lane, now)
+            if result.ends_chain:
+                lane.written(claimed.object_key)
+            if result.state in ("ready", "retry_wait"):
+                lane.is_due_within(now + result.delay)
+            if claimed.id not in recorded:
+                measures.STALE.inc()
+            elif result.exchange is not None:
+                result.exchange.attempt = recorded[claimed.id]
+                self._notes.add(claimed.lane.tenant, result.exchange)
+
+    def _note_full_claims(self, wants: Sequence[Want], claimed: Sequence[Claimed]) -> None:
+        got: dict[LaneKey, int] = {}
+        for each in claimed:
+            got[each.lane] = got.get(each.lane, 0) + 1
+        now = monotonic()
+        for want in wants:
+            if got.get(want.lane, 0) >= want.most:
+                self._hands.lane(want.lane, now).is_due_within(now)
+
+    async def _read(self, tenant: UUID, claimed: Sequence[Claimed]) -> None:
+        """Payloads and addresses of one tenant's fresh claims, in one transaction; then send."""
+        hands = self._hands
+        try:
+            async with self._readers, self._tenants.tx(tenant) as tx:
+                envelopes = await self._post.envelopes(tx, claimed)
+        except Exception as error:
+            log.warning("payloads_unread", count=len(claimed), **logs.error_fields(error))
+            for each in claimed:
+                hands.give_back(hands.lane(each.lane, monotonic()).drop(each), OURS_AGAIN_SECONDS)
+            self._wake.set()
+            return
+        now = monotonic()
+        lanes: dict[LaneKey, Lane] = {}
+        for each in claimed:
+            lane = lanes[each.lane] = hands.lane(each.lane, now)
+            envelope = envelopes.get(each.id)
+            if envelope is not None:
+                lane.address(each, envelope, now)
+                continue
+            for item in lane.drop(each):  # the domain has put it where it belongs; those behind it go back
+                if item.claimed is each:
+                    hands.forget(each)
+                else:
+                    hands.give_back([item])
+        for lane in lanes.values():
+            self._pump(lane)
+        if hands.results:
+            self._wake.set()
+
+    # --------------------------------------------------------------------------------------------------- sending
+
+    def _pump(self, lane: Lane) -> None:
+        """Start what may start now."""
+        slots, now = self._slots, monotonic()
+        while lane.sendable and not self._draining:
+            suspect = bool(lane.breaker.row)
+            if slots.in_use >= self._options.slots or (suspect and slots.suspects >= self._options.slots // 2):
+                slots.waiting[lane.key] = None
+                break
+            item = lane.next_item(now)
+            if item is None:
+                break
+            slots.in_use += 1
+            slots.suspects += suspect
+            self._spawn(self._deliver(lane, item, suspect=suspect))
+        for lost in lane.take_expired():
+            self._hands.forget(lost.claimed)
+
+    def _pump_after(self, lane: Lane) -> None:
+        """A slot is free: those that wait for one come first."""
+        waiting = self._slots.waiting
+        if not waiting:
+            self._pump(lane)
+            return
+        waiting[lane.key] = None
+        for key in list(islice(waiting, 16)):
+            del waiting[key]
+            other = self._hands.lanes.get(key)
+            if other is not None:
+                self._pump(other)  # which queues it again, at the end, when there is still none
+
+    async def _deliver(self, lane: Lane, item: Item, *, suspect: bool) -> None:
+        assert self._sender is not None
+        assert item.envelope is not None
+        claimed, began = item.claimed, monotonic()
+        answer: Answer | None = None
+        try:
+            facts = await self._tenants.facts(lane.key.tenant)
+            answer = await self._sender.send(item.envelope, loopback=loopback.may_use(facts))
+        except Exception as error:  # ours, not the receiver's
+            log.error("send_failed", delivery_id=str(claimed.id), **logs.error_fields(error))
+        self._slots.in_use -= 1
+        self._slots.suspects -= suspect
+        measures.IN_FLIGHT.set(self._slots.in_use)
+        self._fairness.charge(lane, monotonic() - began)
+        if answer is None:
+            back, _ = lane.refused(item, monotonic(), delay=OURS_AGAIN_SECONDS, hold=0.0, slower=False)
+            self._hands.give_back(back, OURS_AGAIN_SECONDS)
+            self._hands.results.append(Result(claimed, "ready", delay=OURS_AGAIN_SECONDS, ends_chain=True))
+        else:
+            verdict = judge(answer, claimed.attempt, now=clock.wall(), random=random.random, waits=self._options.waits)
+            metrics.DELIVERIES.labels(verdict.error_code or "delivered").inc()
+            metrics.DELIVERY_SECONDS.observe(answer.milliseconds / 1000)
+            if verdict.state == "delivered":
+                self._delivered(lane, item, answer)
+            else:
+                await self._refused(lane, item, answer, verdict)
+        self._wake.set()
+        self._pump_after(lane)
+
+    def _delivered(self, lane: Lane, item: Item, answer: Answer) -> None:
+        lane.delivered(item, monotonic())
+        self._hands.results.append(
+            Result(item.claimed, "delivered", tried=True, status=answer.status, milliseconds=answer.milliseconds)
+        )
+        if lane.failing:
+            lane.failing = False
+            self._spawn(self._notes.recovered(lane))
+
+    async def _refused(self, lane: Lane, item: Item, answer: Answer, verdict: Verdict) -> None:
+        back, opened = lane.refused(item, monotonic(), delay=verdict.delay, hold=verdict.hold, slower=verdict.slower)
+        self._hands.give_back(back, verdict.delay)
+        stops = verdict.give_up or verdict.gone
+        if opened or stops or verdict.hold > SHORT_HOLD:
+            self._hands.give_back(lane.unstarted())
+        elif verdict.hold > 0:
+            asyncio.get_running_loop().call_later(verdict.hold + 0.005, self._pump, lane)
+        if opened and not lane.failing:
+            lane.failing = True
+            self._spawn(self._notes.failing(lane))
+        if stops:
+            # First the endpoint, then the delivery: a crash between the two repeats a try and loses nothing.
+            await self._notes.stop(lane, gone=verdict.gone)
+        assert item.envelope is not None
+        exchange = Exchange(
+            delivery=item.claimed.id,
+            attempt=0,
+            url=item.envelope.url,
+            request=_text(item.envelope.body[:KEEP_BYTES]),
+            response=None if answer.status is None else _text(answer.body),
+        )
+        result = Result(item.claimed, verdict.state, tried=True, delay=verdict.delay, ends_chain=True)
+        result.status, result.milliseconds, result.error_code = answer.status, answer.milliseconds, verdict.error_code
+        result.exchange = exchange
+        self._hands.results.append(result)
+
+    # ------------------------------------------------------------------------------------------------------- tasks
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task_failed", **logs.error_fields(error))
+
+
+async def _ended(task: asyncio.Future[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def _text(raw: bytes) -> str:
+    """As text that a column can hold."""
+    return raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -1,0 +1,56 @@
+"""What the engine holds: every claimed delivery until its outcome is written, and the outcomes that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from backoffice.platform.courier.lane import Item, Lane
+from backoffice.platform.courier.ports import Claimed, LaneKey, Result
+
+
+@dataclass(slots=True)
+class Hands:
+    """`held` is counted against the window and kept under lease; `results` are taken by the next flush."""
+
+    first_probe: float
+    lanes: dict[LaneKey, Lane] = field(default_factory=dict)
+    held: dict[UUID, Claimed] = field(default_factory=dict)
+    by_tenant: Counter[UUID] = field(default_factory=Counter)
+    results: list[Result] = field(default_factory=list)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the delivery table is written across tenants, so that our own statements never wait in a circle."""
+
+    def lane(self, key: LaneKey, now: float) -> Lane:
+        lane = self.lanes.get(key)
+        if lane is None:
+            lane = self.lanes[key] = Lane(key, touched_at=now)
+            lane.breaker.first_probe = self.first_probe
+        return lane
+
+    def take(self, claimed: Claimed, now: float) -> None:
+        """A fresh claim goes into its lane, or straight back where an earlier one of its object, or the endpoint as a
+        whole, has failed while the claim was under way."""
+        self.held[claimed.id] = claimed
+        self.by_tenant[claimed.lane.tenant] += 1
+        lane = self.lane(claimed.lane, now)
+        wait = 0.0 if lane.is_left_in_peace(now) else lane.accept(claimed)
+        if wait is not None:
+            self.results.append(Result(claimed, "ready", delay=wait))
+
+    def give_back(self, items: Sequence[Item], delay: float = 0.0) -> None:
+        """Unsent; no try is used up."""
+        self.results += [Result(item.claimed, "ready", delay=delay) for item in items]
+
+    def forget(self, claimed: Claimed) -> None:
+        """It is not ours any more."""
+        if self.held.get(claimed.id) is not claimed:  # or it is ours again, by a later claim
+            return
+        del self.held[claimed.id]
+        tenant = claimed.lane.tenant
+        self.by_tenant[tenant] -= 1
+        if not self.by_tenant[tenant]:
+            del self.by_tenant[tenant]

@@ -1,0 +1,268 @@
+"""One endpoint's lane in memory: how much it is sent at once, in which order, and when it is left in peace. Pure: the
+caller brings the time (monotonic seconds) and does what it is told."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from backoffice.platform.courier.ports import Claimed, Envelope, LaneKey
+
+FAILURES_IN_A_ROW: Final = 5
+LAST_TRIES: Final = 20
+FIRST_PROBE: Final = 30.0
+LONGEST_PROBE: Final = 15 * 60.0
+AHEAD: Final = 3  # deliveries held in memory per request that may be under way
+DEFAULT_MOST: Final = 16
+SHORT_HOLD: Final = 1.0  # seconds for which deliveries stay in memory
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Opens after 5 failures in a row or when half of the last 20 tries failed; then lets one try through after 30 s,
+    and after each failed one waits twice as long, up to 15 minutes. What waits meanwhile uses up no try."""
+
+    first_probe: float = FIRST_PROBE
+    row: int = 0
+    last: deque[bool] = field(default_factory=lambda: deque(maxlen=LAST_TRIES))
+    wait: float = 0.0
+    open_until: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.open_until is not None
+
+    def succeeded(self) -> None:
+        self.reset_if_open()
+        self.row = 0
+        self.last.append(False)
+
+    def failed(self, now: float) -> bool:
+        """Count a failure; whether it opened the breaker just now."""
+        self.row += 1
+        self.last.append(True)
+        was_open = self.is_open
+        if was_open:
+            if self.open_until is not None and now < self.open_until:
+                return False  # one that was under way when it opened
+            self.wait = min(self.wait * 2, LONGEST_PROBE)
+        elif self.row >= FAILURES_IN_A_ROW or (len(self.last) == LAST_TRIES and sum(self.last) * 2 >= LAST_TRIES):
+            self.wait = self.first_probe
+        else:
+            return False
+        self.open_until = now + self.wait
+        return not was_open
+
+    def reset_if_open(self) -> None:
+        if self.is_open:
+            self.row = 0
+            self.last.clear()
+            self.open_until, self.wait = None, 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A claimed delivery in memory."""
+
+    claimed: Claimed
+    envelope: Envelope | None = None
+    started: bool = False
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Chain:
+    """The deliveries of one object in memory, in order. `stopped` is set from the moment its first one failed until
+    that is written down: whatever joins meanwhile goes back with the same wait, or it would overtake."""
+
+    items: deque[Item] = field(default_factory=deque)
+    stopped: float | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """`used` is the lane's virtual time: slot-seconds so far. `due_at` is when something is believed to be waiting in
+    the table (None: nothing known)."""
+
+    key: LaneKey
+    breaker: Breaker = field(default_factory=Breaker)
+    limit: int = 1
+    most: int = DEFAULT_MOST
+    in_flight: int = 0
+    used: float = 0.0
+    due_at: float | None = None
+    hold_until: float = 0.0
+    version: int | None = None
+    failing: bool = False
+    touched_at: float = 0.0
+    items: dict[UUID, Item] = field(default_factory=dict)
+    chains: dict[UUID, Chain] = field(default_factory=dict)
+    sendable: deque[Item] = field(default_factory=deque)
+    expired: list[Item] = field(default_factory=list)
+
+    # -- claiming
+
+    def wants(self, now: float) -> int:
+        """How many more deliveries to claim now."""
+        if self.due_at is None or self.due_at > now or now < self.hold_until:
+            return 0
+        if self.breaker.open_until is not None:
+            return 1 if now >= self.breaker.open_until and not self.items else 0
+        return max(0, self.limit * AHEAD - len(self.items))
+
+    def wakes_at(self, now: float) -> float | None:
+        """When `wants` may become positive by the passing of time alone; None when it does not hang on time."""
+        if self.due_at is None or (self.breaker.open_until is None and len(self.items) >= self.limit * AHEAD):
+            return None
+        at = max(self.due_at, self.hold_until, self.breaker.open_until or 0.0)
+        return at if at > now else None
+
+    def is_due_within(self, at: float) -> None:
+        self.due_at = at if self.due_at is None else min(self.due_at, at)
+
+    def is_left_in_peace(self, now: float) -> bool:
+        """Nothing is sent for so long that nothing should be held either."""
+        return now < max(self.breaker.open_until or 0.0, self.hold_until - SHORT_HOLD)
+
+    # -- items
+
+    def accept(self, claimed: Claimed) -> float | None:
+        """Take a claimed delivery in; or the seconds after which it is to be given back, where an earlier one of its
+        object has just failed."""
+        chain = self.chains.get(claimed.object_key)
+        if chain is None:
+            chain = self.chains[claimed.object_key] = Chain()
+        if chain.stopped is not None:
+            return chain.stopped
+        item = Item(claimed)
+        chain.items.append(item)
+        self.items[claimed.id] = item
+        return None
+
+    def address(self, claimed: Claimed, envelope: Envelope, now: float) -> None:
+        """The payload has been read: the item may go when it is the first of its object."""
+        item = self._item(claimed)
+        if item is None:
+            return
+        if self.version != envelope.version:
+            self.changed(envelope.version)
+        item.envelope = envelope
+        self.most, self.failing = envelope.most, envelope.failing
+        self.limit = min(self.limit, self.most)
+        self.touched_at = now
+        if self.chains[claimed.object_key].items[0] is item:
+            self.sendable.append(item)
+
+    def changed(self, version: int) -> None:
+        """Somebody changed the endpoint: what we learned of it may be wrong now."""
+        if self.version is not None:
+            self.breaker.reset_if_open()
+            self.hold_until = 0.0
+        self.version = version
+
+    def next_item(self, now: float) -> Item | None:
+        """The next delivery to send, if one may go now; it counts as under way from here on."""
+        if self.in_flight >= self.limit or now < self.hold_until:
+            return None
+        if self.breaker.open_until is not None and (now < self.breaker.open_until or self.in_flight):
+            return None
+        while self.sendable:
+            item = self.sendable.popleft()
+            if item.ended:
+                continue
+            if item.claimed.lease_ends <= now:  # somebody else may have it
+                self.expired += self.drop(item.claimed)
+                continue
+            item.started = True
+            self.in_flight += 1
+            return item
+        return None
+
+    def delivered(self, item: Item, now: float) -> None:
+        """2xx: the breaker closes, twice as much may go at once, the next of the object may follow."""
+        self._landed(item, now)
+        self.breaker.succeeded()
+        self.limit = min(self.limit * 2, self.most)
+        chain = self.chains[item.claimed.object_key]
+        chain.items.popleft()
+        if not chain.items:
+            del self.chains[item.claimed.object_key]
+        elif chain.items[0].envelope is not None:
+            self.sendable.append(chain.items[0])
+
+    def refused(self, item: Item, now: float, *, delay: float, hold: float, slower: bool) -> tuple[list[Item], bool]:
+        """A failed try: the items of the same object, to be given back with the same `delay`, and whether the breaker
+        opened just now."""
+        self._landed(item, now)
+        opened = self.breaker.failed(now)
+        if slower:
+            self.limit = max(1, self.limit // 2)
+        self.hold_until = max(self.hold_until, now + hold)
+        chain = self.chains[item.claimed.object_key]
+        chain.stopped = delay
+        back = list(chain.items)[1:]
+        chain.items.clear()
+        for each in back:
+            self._forget(each)
+        return back, opened
+
+    def unstarted(self) -> list[Item]:
+        """Take out everything that is not under way, to be given back."""
+        back = [item for item in self.items.values() if not item.started]
+        for item in back:
+            self._forget(item)
+            chain = self.chains.get(item.claimed.object_key)
+            if chain is not None and item in chain.items:
+                chain.items.remove(item)
+                if not chain.items and chain.stopped is None:
+                    del self.chains[item.claimed.object_key]
+        self.sendable.clear()
+        return back
+
+    def drop(self, claimed: Claimed) -> list[Item]:
+        """Take out an item that may not be sent, and those of the same object behind it. Nothing when it is not here
+        any more, or under way."""
+        item = self._item(claimed)
+        if item is None or item.started:
+            return []
+        chain = self.chains[claimed.object_key]
+        behind = list(chain.items)
+        behind = behind[behind.index(item) :]
+        for each in behind:
+            chain.items.remove(each)
+            self._forget(each)
+        if not chain.items and chain.stopped is None:
+            del self.chains[claimed.object_key]
+        return behind
+
+    def take_expired(self) -> list[Item]:
+        """Items whose lease ran out while they waited here; they come back by the table."""
+        expired, self.expired = self.expired, []
+        return expired
+
+    def written(self, object_key: UUID) -> None:
+        """The failed try of this object is in the table, which from now on holds back what follows."""
+        chain = self.chains.get(object_key)
+        if chain is not None and chain.stopped is not None:
+            del self.chains[object_key]
+
+    def _landed(self, item: Item, now: float) -> None:
+        self.in_flight -= 1
+        self.touched_at = now
+        self._forget(item)
+
+    def _forget(self, item: Item) -> None:
+        item.ended = True
+        self.items.pop(item.claimed.id, None)
+
+    def _item(self, claimed: Claimed) -> Item | None:
+        item = self.items.get(claimed.id)
+        return item if item is not None and item.claimed is claimed else None
+
+    def may_be_forgotten(self, now: float) -> bool:
+        """Nothing has happened here for so long that what we know of the endpoint is of no use."""
+        busy = self.items or self.chains or self.in_flight or self.due_at is not None
+        quiet = max(self.hold_until, self.breaker.open_until or 0.0)
+        return not busy and quiet < now and now - self.touched_at > LONGEST_PROBE

@@ -1,0 +1,117 @@
+"""One try: a signed POST to somebody else's address, and what came back. Never raises for what the other side does."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from time import monotonic, perf_counter
+from typing import Final
+
+import aiohttp
+
+from backoffice.kernel import clock
+from backoffice.platform import signatures
+from backoffice.platform.courier.ports import Envelope
+from backoffice.platform.courier.verdict import Answer
+from backoffice.platform.ssrf import AddressRefused, socket_factory
+
+TOTAL_SECONDS: Final = 15.0
+CONNECT_SECONDS: Final = 5.0
+READ_LIMIT: Final = 64 * 1024
+DRAIN_SECONDS: Final = 1.0  # for the body of a success, which says nothing; only to keep the connection
+KEEP_BYTES: Final = 4_000
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "User-Agent": "backoffice-webhooks/1",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+
+
+class Sender:
+    """Two sets of connections: one that reaches public addresses only, and one that may also reach loopback, for the
+    tenants that are allowed to (`loopback=True`). No redirects, no proxies from the environment, no cookies."""
+
+    def __init__(self, *, total: float = TOTAL_SECONDS, connect: float = CONNECT_SECONDS) -> None:
+        self._total = total
+        self._connect = connect
+        self._public = self._session(allow_loopback=False)
+        self._loopback = self._session(allow_loopback=True)
+
+    def _session(self, *, allow_loopback: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=0,  # lanes and window limit what is under way
+            ttl_dns_cache=10,
+            keepalive_timeout=4,  # receivers close idle connections from 5 s on; a POST that meets a closed one fails
+            ssl=ssl.create_default_context(),
+            socket_factory=socket_factory(allow_loopback=allow_loopback),
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._total, connect=self._connect),
+            headers=_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,  # a small answer could unpack to a huge one
+        )
+
+    async def close(self) -> None:
+        await self._public.close()
+        await self._loopback.close()
+
+    async def send(self, envelope: Envelope, *, loopback: bool) -> Answer:
+        """Sign for now and send once. `milliseconds` is up to the end of the answer, or to the failure."""
+        started = perf_counter()
+        session = self._loopback if loopback else self._public
+        timestamp = int(clock.wall().timestamp())
+        headers = signatures.headers(envelope.secrets, envelope.message_id, timestamp, envelope.body)
+        status: int | None = None
+        retry_after: str | None = None
+        body, code = b"", None
+        try:
+            async with session.post(envelope.url, data=envelope.body, headers=headers, allow_redirects=False) as answer:
+                status, retry_after = answer.status, answer.headers.get("Retry-After")
+                body = await self._read(answer)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            # With a status the answer is known, and only its body broke off.
+            code = None if status is not None else _code(error)
+        return Answer(status, round((perf_counter() - started) * 1000), code, retry_after, body[:KEEP_BYTES])
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """At most 64 kB; the connection is closed when there is more or, after a success, when it takes long."""
+        accepted = 200 <= answer.status < 300
+        until = monotonic() + (DRAIN_SECONDS if accepted else self._total)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(max(0.0, until - monotonic())):
+                while chunk := await answer.content.read(READ_LIMIT + 1 - len(body)):
+                    body += chunk
+                    if len(body) > READ_LIMIT:
+                        answer.close()
+                        break
+        except TimeoutError:
+            answer.close()
+        return b"" if accepted else bytes(body)
+
+
+def _code(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AddressRefused):
+            return "address_refused"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.SocketTimeoutError):
+        return "connect_timeout"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return "tls_failed"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "name_not_found"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "connect_failed"
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientOSError):
+        return "connection_lost"
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return "url_refused"
+    return "answer_malformed"

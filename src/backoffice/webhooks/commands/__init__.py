@@ -1,0 +1,35 @@
+"""Writes of webhooks, one file per verb. Those of the courier come first: it is their only caller."""
+
+from backoffice.webhooks.commands.address import envelopes
+from backoffice.webhooks.commands.claim import claim
+from backoffice.webhooks.commands.create import create_endpoint
+from backoffice.webhooks.commands.delete import delete_endpoint
+from backoffice.webhooks.commands.exchanges import note_exchanges
+from backoffice.webhooks.commands.fan_out import fan_out
+from backoffice.webhooks.commands.health import failing, give_up, gone, recovered
+from backoffice.webhooks.commands.pause import enable_endpoint, pause_endpoint
+from backoffice.webhooks.commands.record import extend, record, sweep
+from backoffice.webhooks.commands.release import release_stopped
+from backoffice.webhooks.commands.rotate_secret import rotate_secret
+from backoffice.webhooks.commands.update import update_endpoint
+
+__all__ = [
+    "claim",
+    "create_endpoint",
+    "delete_endpoint",
+    "enable_endpoint",
+    "envelopes",
+    "extend",
+    "failing",
+    "fan_out",
+    "give_up",
+    "gone",
+    "note_exchanges",
+    "pause_endpoint",
+    "record",
+    "recovered",
+    "release_stopped",
+    "rotate_secret",
+    "sweep",
+    "update_endpoint",
+]

@@ -1,0 +1,128 @@
+"""Put claimed deliveries into envelopes, as `bo_app` in their tenant: body, address, secrets in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, case, func, null, select, text
+
+from backoffice.kernel import ids
+from backoffice.platform.courier.ports import Claimed, Envelope
+from backoffice.platform.crypto import Cell, Sealed, TenantCipher
+from backoffice.platform.db import Row, Tx
+from backoffice.platform.models import event as event_table
+from backoffice.platform.tables import TENANT, Id
+from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
+
+MOST_PARKED = 5_000
+PURPOSE = "webhook_signature"
+_MARK = ',"object_sequence":'
+
+_endpoint, _delivery, _event = webhook_endpoint.c, webhook_delivery.c, event_table.c
+_DELIVERIES = select(_delivery.id, _delivery.event_id).where(
+    _delivery.tenant_id == TENANT, _delivery.id == any_(bindparam("deliveries", type_=ARRAY(Id)))
+)
+_EVENTS = select(_event.id, _event.body).where(
+    _event.tenant_id == TENANT, _event.id == any_(bindparam("events", type_=ARRAY(Id)))
+)
+_in_overlap = _endpoint.previous_secret_until > func.clock_timestamp()
+_ENDPOINTS = select(
+    *(_endpoint.id, _endpoint.url, _endpoint.status, _endpoint.health, _endpoint.version, _endpoint.max_concurrency),
+    *(_endpoint.deleted_at, _endpoint.secret_sealed),
+    case((_in_overlap, _endpoint.previous_secret_sealed)).label("previous"),
+).where(_endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id))))
+
+_waiting = select(_delivery.id).where(
+    _delivery.tenant_id == TENANT,
+    _delivery.endpoint_id == bindparam("endpoint", type_=Id),
+    text("webhook_delivery.state IN ('ready', 'retry_wait')"),  # as the partial index says it
+)
+_parked = {
+    "state": bindparam("to", type_=Text),
+    "fence": _delivery.fence + 1,
+    "lease_until": null(),
+    "worker": null(),
+    "finished_at": case((bindparam("to", type_=Text) == "canceled", func.clock_timestamp())),
+}
+_PARK_WAITING = (
+    webhook_delivery.update()
+    .where(
+        _delivery.tenant_id == TENANT,
+        _delivery.id.in_(_waiting.limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True)),
+    )
+    .values(_parked)
+)
+_PARK_CLAIMED = (
+    webhook_delivery.update()
+    .where(
+        _delivery.tenant_id == TENANT,
+        _delivery.id == any_(bindparam("claimed", type_=ARRAY(Id))),
+        _delivery.endpoint_id == bindparam("endpoint", type_=Id),
+        _delivery.state == "leased",
+    )
+    .values(_parked)
+)
+
+
+async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Mapping[UUID, Envelope]:
+    """Delivery → envelope. Those of an endpoint that is not enabled are left out: they are held until it is (or
+    canceled, where it was deleted), with what else waits for it."""
+    endpoints = {
+        row["id"]: row for row in await tx.fetch(_ENDPOINTS, endpoints=list({each.lane.endpoint for each in claimed}))
+    }
+    going = [each for each in claimed if _is_enabled(endpoints.get(each.lane.endpoint))]
+    for id_, endpoint in endpoints.items():
+        if not _is_enabled(endpoint):
+            mine = [each.id for each in claimed if each.lane.endpoint == id_]
+            await park(tx, id_, mine, to="held" if endpoint["deleted_at"] is None else "canceled")
+    if not going:
+        return {}
+    event_ids = {row["id"]: row["event_id"] for row in await tx.fetch(_DELIVERIES, deliveries=[e.id for e in going])}
+    bodies = {row["id"]: row["body"] for row in await tx.fetch(_EVENTS, events=list(set(event_ids.values())))}
+    cipher = await tx.cipher()
+    secrets = {id_: _secrets(cipher, endpoints[id_]) for id_ in {each.lane.endpoint for each in going}}
+    found = {}
+    for each in going:
+        event_id = event_ids.get(each.id)
+        if event_id is None:  # gone since the claim
+            continue
+        endpoint = endpoints[each.lane.endpoint]
+        found[each.id] = Envelope(
+            url=endpoint["url"],
+            message_id=ids.encode("event", event_id),
+            body=numbered(bodies[event_id], each.sequence),
+            secrets=secrets[each.lane.endpoint],
+            most=endpoint["max_concurrency"],
+            failing=endpoint["health"] == "failing",
+            version=endpoint["version"],
+        )
+    return found
+
+
+async def park(tx: Tx, endpoint: UUID, claimed: Sequence[UUID], *, to: str) -> None:
+    """Hold or cancel what waits for an endpoint, at most 5,000 at a time, and the claimed ones."""
+    await tx.execute(_PARK_CLAIMED, endpoint=endpoint, claimed=list(claimed), to=to)
+    await tx.execute(_PARK_WAITING, endpoint=endpoint, most=MOST_PARKED, to=to)
+
+
+def numbered(body: str, sequence: int) -> bytes:
+    """The event as this endpoint is sent it: with its number. Before the mark stand only values of our own making, so
+    its first occurrence is the member of the event itself."""
+    head, mark, tail = body.partition(_MARK)
+    assert mark, "an event has an object_sequence"
+    return f'{head},"sequence":{sequence}{mark}{tail}'.encode()
+
+
+def _is_enabled(endpoint: Row | None) -> bool:
+    return endpoint is not None and endpoint["status"] == "enabled" and endpoint["deleted_at"] is None
+
+
+def _secrets(cipher: TenantCipher, endpoint: Row) -> tuple[str, ...]:
+    """Those in force, the newest first."""
+    sealed = [("secret", endpoint["secret_sealed"]), ("previous_secret", endpoint["previous"])]
+    return tuple(
+        cipher.open(Cell("webhook_endpoint", column, endpoint["id"]), Sealed(bytes(token)), purpose=PURPOSE)
+        for column, token in sealed
+        if token is not None
+    )

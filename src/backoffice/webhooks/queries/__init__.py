@@ -1,0 +1,26 @@
+"""Reads of webhooks."""
+
+from backoffice.webhooks.queries.deliveries import DELIVERIES, deliveries, delivery
+from backoffice.webhooks.queries.endpoints import ENDPOINTS, endpoint, endpoint_view, endpoints, find, versions
+from backoffice.webhooks.queries.events import EVENTS, MOST_EVENTS, endpoint_events, event, events
+from backoffice.webhooks.queries.routing import due, stopped, tenants_with_events
+
+__all__ = [
+    "DELIVERIES",
+    "ENDPOINTS",
+    "EVENTS",
+    "MOST_EVENTS",
+    "deliveries",
+    "delivery",
+    "due",
+    "endpoint",
+    "endpoint_events",
+    "endpoint_view",
+    "endpoints",
+    "event",
+    "events",
+    "find",
+    "stopped",
+    "tenants_with_events",
+    "versions",
+]

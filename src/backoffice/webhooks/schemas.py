@@ -1,0 +1,125 @@
+"""What comes in and goes out at the doors of webhooks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from backoffice.platform.effects import Effect
+from backoffice.platform.web.bodies import ExternalId, Metadata
+from backoffice.webhooks.events import WebhookEndpointView
+
+Url = Annotated[str, Meta(min_length=1, max_length=2048, examples=["https://hooks.example.com/backoffice"])]
+Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+EventTypes = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=100, examples=["payroll_run.paid", "timesheet.*"])]],
+    Meta(max_length=100),
+]
+Concurrency = Annotated[int, Meta(ge=1, le=64)]
+MetadataPatch = dict[str, Annotated[str, Meta(max_length=500)] | None]
+
+
+class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`event_types`: names, or `resource.*` for all of one resource; absent or null means all events."""
+
+    url: Url
+    description: Description | None = None
+    event_types: EventTypes | None = None
+    max_concurrency: Concurrency = 16
+    external_id: ExternalId | None = None
+    metadata: Metadata = msgspec.field(default_factory=dict)
+
+
+class UpdateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A merge patch: what is absent stays as it is."""
+
+    url: Url | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+    event_types: EventTypes | UnsetType | None = UNSET
+    max_concurrency: Concurrency | UnsetType = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
+    metadata: MetadataPatch | UnsetType = UNSET
+
+
+class RotateSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For `overlap_hours` every webhook carries two signatures, one by each secret; 0 ends the old one at once."""
+
+    overlap_hours: Annotated[int, Meta(ge=0, le=168)] = 24
+
+
+class NewWebhookEndpoint(WebhookEndpointView, kw_only=True):
+    """A created endpoint, or one with a new secret: the only two times the secret is shown."""
+
+    secret: Annotated[str, Meta(examples=["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"])]
+
+
+class EventData(msgspec.Struct, frozen=True, kw_only=True):
+    """`object` is the whole object, or its `id`, `object` and `object_url` where the whole would be over 20 kB."""
+
+    object: dict[str, Any]
+    changed: list[str]
+    previous: dict[str, Any] | UnsetType = UNSET
+    effects: list[Effect]
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it was sent. `sequence`, the number among the events of one endpoint, is there only when the events
+    of one endpoint are asked for."""
+
+    id: str
+    type: str
+    timestamp: Annotated[str, Meta(examples=["2026-11-16T14:00:00.000Z"], extra_json_schema={"format": "date-time"})]
+    api_version: str
+    livemode: bool
+    sequence: int | UnsetType = UNSET
+    object_sequence: int
+    request_id: str
+    actor: dict[str, str]
+    data: EventData
+
+
+class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`body` is cut to 4,000 bytes."""
+
+    url: str
+    body: str
+
+
+class AttemptResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """`body` is cut to 4,000 bytes, and null for a success, whose answer is not kept."""
+
+    status: int
+    body: str | None
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One try. `error_code` says why there is no answer (`timeout`, `connect_failed` …) or what was wrong with it;
+    `request` is kept for tries that failed, `response` is null where there was none."""
+
+    attempt: int
+    at: datetime
+    milliseconds: int
+    error_code: str | None
+    request: AttemptRequest | None
+    response: AttemptResponse | None
+
+
+class WebhookDeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one event at one endpoint. `status`: ready, leased (being sent), retry_wait, held (the endpoint is
+    paused), delivered, failed (all tries used up, or refused for good), canceled (the endpoint was deleted)."""
+
+    id: str
+    object: str
+    livemode: bool
+    created_at: datetime
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    sequence: int
+    status: str
+    next_attempt_at: datetime | None
+    finished_at: datetime | None
+    attempts: list[AttemptView]

@@ -1,0 +1,26 @@
+"""The states of endpoints and deliveries, and the legal moves between them, as data.
+
+delivery:  ready ⇄ leased → delivered | retry_wait | failed        retry_wait → leased
+           ready, retry_wait → held (the endpoint is paused) → ready (it is enabled again)
+           failed → ready (enabled again: new tries)               any open state → canceled (the endpoint is gone)
+"""
+
+from __future__ import annotations
+
+ENDPOINT_STATUSES = ("enabled", "paused", "disabled")
+STATUS_REASONS = ("by_request", "tries_used_up", "gone")
+HEALTHS = ("healthy", "failing")
+
+# verb → (statuses it may leave, status it leads to)
+ENDPOINT_MOVES: dict[str, tuple[tuple[str, ...], str]] = {
+    "pause": (("enabled",), "paused"),
+    "enable": (("paused", "disabled"), "enabled"),
+    "give_up": (("enabled",), "paused"),
+    "gone": (("enabled",), "disabled"),
+}
+
+DELIVERY_STATES = ("ready", "leased", "retry_wait", "held", "delivered", "failed", "canceled")
+OPEN_STATES = ("ready", "leased", "retry_wait")
+"""States in which a delivery holds back later events of the same object."""
+WAITING_STATES = ("ready", "retry_wait")
+FINISHED_STATES = ("delivered", "failed", "canceled")

@@ -1,0 +1,156 @@
+"""The reference receiver, as a front office would run it: its own server, the public API, the public library."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import uvicorn
+from tests.webhooks.bench import Bench, couriers, until
+from tests.webhooks.test_http import key_of
+
+from backoffice.api import build
+from backoffice.kernel import clock
+from backoffice.platform import signatures
+from backoffice.platform.web.authenticate import Authenticator
+from backoffice.webhooks import commands
+
+RECEIVER = Path(__file__).parents[2] / "examples" / "front_office" / "receiver.py"
+
+
+@pytest.fixture
+def example() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("receiver_example", RECEIVER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@asynccontextmanager
+async def served(world: Any) -> AsyncIterator[str]:
+    """The API on a port of this machine."""
+    app = build(world.runtime, Authenticator(world.runtime.db, world.runtime.peppers, keep=0))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server._serve())  # without its signal handlers: the tests keep theirs
+    await until(lambda: server.started)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def signed(receiver: Any, event: dict[str, Any], timestamp: int | None = None) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps(event).encode()
+    at = int(clock.wall().timestamp()) if timestamp is None else timestamp
+    return body, signatures.headers(receiver.secrets, event["id"], at, body)
+
+
+def test_it_is_short() -> None:
+    assert len(RECEIVER.read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_it_takes_each_event_once_and_refuses_what_is_not_signed(example: ModuleType, tmp_path: Path) -> None:
+    receiver = example.Receiver(tmp_path / "events.jsonl", "http://127.0.0.1:9", "key")
+    receiver.secrets = [signatures.generate_secret()]
+    body, headers = signed(receiver, {"id": "evt_1", "sequence": 1})
+    assert [receiver.receive(body, headers) for _ in range(3)] == [204, 204, 204]
+    assert receiver.receive(body + b" ", headers) == 401
+    assert receiver.receive(body, {}) == 401
+    assert receiver.receive(*signed(receiver, {"id": "evt_2", "sequence": 2}, timestamp=1_700_000_000)) == 401
+    assert (tmp_path / "events.jsonl").read_text().count("\n") == 1
+    again = example.Inbox(tmp_path / "events.jsonl")  # it remembers over a restart
+    assert not again.accept({"id": "evt_1", "sequence": 1})
+    assert again.complete_to == 1
+
+
+def test_it_sees_a_gap_and_that_it_closed(example: ModuleType, tmp_path: Path) -> None:
+    inbox = example.Inbox(tmp_path / "events.jsonl")
+    for number in (1, 2, 4, 6):
+        inbox.accept({"id": f"evt_{number}", "sequence": number})
+    assert (inbox.complete_to, inbox.ahead) == (2, {4, 6})
+    inbox.accept({"id": "evt_3", "sequence": 3})
+    assert (inbox.complete_to, inbox.ahead) == (4, {6})
+
+
+async def test_it_registers_receives_and_fills_a_gap_from_the_api(
+    world: Any, bench: Bench, settings: Any, example: ModuleType, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """An event is lost on the receiver's side (it answered 204 and forgot): the hole is seen and filled."""
+    monkeypatch.setattr(example, "PATIENCE", 0.3)
+    firm = await world.firm()
+    events = tmp_path / "events.jsonl"
+    async with served(world) as api, couriers(settings):
+        receiver = example.Receiver(events, api, await key_of(world, firm.test))
+        receiver.start()
+        try:
+            await asyncio.to_thread(receiver.register, ["job.*"])
+            accept, lost = receiver.inbox.accept, []
+
+            def forgetful(event: dict[str, Any]) -> bool:
+                if event["sequence"] == 3 and not lost:
+                    lost.append(event["id"])
+                    return True
+                return bool(accept(event))
+
+            receiver.inbox.accept = forgetful
+            for number in range(1, 8):
+                await bench.tell(firm.test, number)
+            await until(lambda: receiver.inbox.complete_to == 7, 15)
+        finally:
+            receiver.stop()
+    assert len(lost) == 1
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert sorted(event["sequence"] for event in told) == list(range(1, 8))
+    assert len({event["id"] for event in told}) == 7
+    assert {event["data"]["object"]["number"] for event in told} == set(range(1, 8))
+
+
+async def test_as_a_process_it_says_nothing_and_catches_up_after_an_outage(
+    world: Any, bench: Bench, settings: Any, tmp_path: Path
+) -> None:
+    """Once with webhooks, and once for an endpoint that could not be reached: the API alone is enough."""
+    firm = await world.firm()
+    key = await key_of(world, firm.test)
+
+    @asynccontextmanager
+    async def running(api: str, events: Path, **more: str) -> AsyncIterator[None]:
+        environment = {**os.environ, "BACKOFFICE_API_KEY": key, **more}
+        argv = [sys.executable, str(RECEIVER), api, str(events)]
+        child = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: ASYNC220
+        try:
+            yield
+        finally:
+            child.kill()
+            printed, _ = child.communicate()
+            assert printed == b""
+
+    def told(events: Path) -> list[int]:
+        lines = events.read_text().splitlines() if events.exists() else []
+        found = [json.loads(line) for line in lines]
+        return sorted(event["data"]["object"]["number"] for event in found if event["type"] == "job.told")
+
+    async with served(world) as api:
+        one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+        async with couriers(settings), running(api, one):
+            await until(one.exists, 15)  # it is told of its own endpoint
+            await bench.tell(firm.test, 1, times=3)
+            await until(lambda: told(one) == [1, 2, 3], 15)
+        unreached = await bench.endpoint(firm.test, "http://127.0.0.1:9/")
+        await bench.tell(firm.test, 4, times=130)
+        async with world.tx(firm.test) as tx:
+            await commands.fan_out(tx)
+        async with running(api, other, BACKOFFICE_WEBHOOK=f"{unreached.id},{unreached.secret}"):
+            await until(lambda: told(other)[-130:] == list(range(4, 134)), 15)
