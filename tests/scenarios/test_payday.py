@@ -52,7 +52,7 @@ async def test_a_week_becomes_paid_workers(world: World) -> None:
 
         etag = {"if-match": f'"v{run["version"]}"'}
         refused = await maker.post(f"/v1/payroll_runs/{run['id']}/approve", headers={**key(), **etag})
-        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+        assert (refused.status_code, refused.json()["code"]) == (403, "second_person_required")
         approved = await checker.post(f"/v1/payroll_runs/{run['id']}/approve", headers={**key(), **etag})
         assert approved.status_code == 200, approved.text
         etag = {"if-match": approved.headers["etag"]}

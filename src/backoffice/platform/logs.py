@@ -1,36 +1,58 @@
 """Logs: one JSON object a line, with tenant, request, job and actor. Only keys of `LOG_FIELDS` pass; the rest is
-dropped, so that a careless line can never carry a name, a number or an amount."""
+dropped, and named in the line, so that a careless line can never carry a name, a number or an amount.
+
+`begin(request_id=…)` starts what all lines of one request or job carry, `also(tenant=…)` adds to it."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
+# Ids, words of our own and counts. No key here may ever hold what a person typed: not `name`, not `text`, not `path`.
 LOG_FIELDS = frozenset(
     {
-        *("event", "level", "timestamp", "part", "process", "tenant", "request_id", "job_id", "actor", "key_id"),
-        *("kind", "state", "attempt", "fence", "method", "route", "path", "status", "milliseconds", "code", "reason"),
-        *("count", "done", "total", "band", "worker", "unit", "pid", "exit_code", "seconds", "delivery_id"),
-        *("endpoint_id", "error_type", "where", "host", "port", "revision", "sql_state", "trace_id", "span_id"),
-        *("name", "version", "address", "signal", "queue", "phase", "dropped_fields"),
+        *("timestamp", "level", "process", "part", "event", "dropped_fields"),
+        *("tenant", "request_id", "job_id", "actor", "key_id", "endpoint_id", "delivery_id", "trace_id", "span_id"),
+        *("parent_span_id", "span", "kind", "state", "attempt", "fence", "method", "route", "status", "milliseconds"),
+        *("code", "count", "done", "total", "band", "worker", "unit", "pid", "exit_code", "seconds", "loop", "version"),
+        *("error_type", "where", "sql_state", "port", "revision", "signal", "queue", "phase", "logger", "said"),
     }
 )
-_NEVER_IN_TEXT = ("exc_info", "stack_info")
+_bound: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=None)
+_process = ""
 
 
-def _only_known(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    dropped = [key for key in event if key not in LOG_FIELDS and key not in _NEVER_IN_TEXT]
-    for key in dropped:
-        del event[key]
-    for key in _NEVER_IN_TEXT:
-        event.pop(key, None)
+def begin(**fields: Any) -> None:
+    """From here on, in this task, every line carries these fields and none of those bound before."""
+    _bound.set(fields)
+
+
+def also(**fields: Any) -> None:
+    """From here on, in this task, every line carries these fields too."""
+    _bound.set({**(_bound.get() or {}), **fields})
+
+
+def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
+    """The line: what is bound, what is said, and nothing that `LOG_FIELDS` does not know."""
+    said = {
+        "timestamp": datetime.now(UTC).isoformat(),
+        "level": level,
+        "process": _process,
+        **(_bound.get() or {}),
+        **event,
+    }
+    dropped = said.keys() - LOG_FIELDS
     if dropped:
-        event["dropped_fields"] = sorted(dropped)
-    return event
+        said = {key: value for key, value in said.items() if key in LOG_FIELDS}
+        said["dropped_fields"] = sorted(dropped)
+    return msgspec.json.encode(said, enc_hook=lambda value: type(value).__name__).decode()
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
@@ -49,28 +71,28 @@ def error_fields(error: BaseException) -> dict[str, Any]:
     return fields
 
 
+class Library(logging.Handler):
+    """What libraries say, without what they say it about: the text with its places left open, or, where the text was
+    made up already, only where it was said."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = error_fields(record.exc_info[1]) if record.exc_info and record.exc_info[1] else {}
+        fields["where"] = fields.get("where") or f"{record.module}:{record.lineno}"
+        if isinstance(record.msg, str) and record.args:
+            fields["said"] = record.msg[:200]
+        structlog.get_logger().warning("library", logger=record.name, **fields)
+
+
 def configure(process: str, level: str = "info") -> None:
-    """Set up structlog for a process; library loggers speak from warning upwards, without their texts' arguments."""
+    """Set up structlog for a process; library loggers speak from warning upwards."""
+    global _process
+    _process = process
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _only_known,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
-
-    class Library(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            fields = error_fields(record.exc_info[1]) if record.exc_info and record.exc_info[1] else {}
-            text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
-            structlog.get_logger().warning("library", name=record.name, reason=text[:200], **fields)
-
     logging.root.handlers = [Library()]
     logging.root.setLevel(logging.WARNING)
 

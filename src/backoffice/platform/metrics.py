@@ -28,6 +28,17 @@ DELIVERY_SECONDS = Histogram(
     "bo_webhook_delivery_seconds", "Seconds an attempt took", buckets=_SECONDS, registry=REGISTRY
 )
 POOL_WAITS = Counter("bo_pool_refusals", "Requests shed because no slot was free", ("why",), registry=REGISTRY)
+_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # `labels` takes longer than the counting
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """One request that was answered; `route` is the path's template, never the path."""
+    found = _requests.get((method, route, status))
+    if found is None:
+        found = REQUESTS.labels(method, route, str(status)), REQUEST_SECONDS.labels(route)
+        _requests[method, route, status] = found
+    found[0].inc()
+    found[1].observe(seconds)
 
 
 def text() -> bytes:

@@ -50,21 +50,25 @@ def new_request_id() -> str:
 
 
 def derived_key(settings: Settings, purpose: str) -> bytes:
-    """A key of its own for one purpose (cursors, download links), derived from the newest pepper."""
-    return hashlib.blake2b(settings.pepper.encode(), digest_size=32, person=purpose.encode()[:16]).digest()
+    """A key of its own for one purpose (cursors, download links), derived from the newest pepper: a rotation ends the
+    cursors and links that are out, which live a day at most."""
+    versions = _pepper_versions(settings)
+    return hashlib.blake2b(versions[max(versions)], digest_size=32, person=purpose.encode()[:16]).digest()
 
 
 def peppers(settings: Settings) -> Peppers:
     """The peppers by version. SettingsRefused when the text is not `1:secret[,2:secret]` or a single secret."""
-    parts = settings.pepper.split(",")
     try:
-        if ":" not in settings.pepper:
-            return Peppers({1: settings.pepper.encode()})
-        return Peppers(
-            {int(version): secret.encode() for version, _, secret in (part.partition(":") for part in parts)}
-        )
+        return Peppers(_pepper_versions(settings))
     except ValueError as error:
         raise SettingsRefused(f"BACKOFFICE_PEPPER must read 1:secret or 2:new,1:old ({error})") from None
+
+
+def _pepper_versions(settings: Settings) -> dict[int, bytes]:
+    if ":" not in settings.pepper:
+        return {1: settings.pepper.encode()}
+    parts = (part.partition(":") for part in settings.pepper.split(","))
+    return {int(version): secret.encode() for version, _, secret in parts}
 
 
 @asynccontextmanager

@@ -34,7 +34,9 @@ def sentence(error: BaseException) -> str | None:
         return "The database takes no more connections: lower BACKOFFICE_POOL_SIZE, or raise its max_connections."
     if isinstance(error, gone) or _of_a_socket(error):
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return f"The database cannot be reached ({reason}): check that it runs and that BACKOFFICE_DATABASE_URL is right."
+        return (
+            f"The database cannot be reached ({reason}): check that it runs and that BACKOFFICE_DATABASE_URL is right."
+        )
     return None
 
 

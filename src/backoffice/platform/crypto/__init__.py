@@ -7,7 +7,6 @@ tenant, backups of the database included.
 """
 
 from backoffice.platform.crypto.ciphers import Ciphers, DataKeyRow
-from backoffice.platform.crypto.column import SealedText
 from backoffice.platform.crypto.credentials import Peppers, credential_hmac
 from backoffice.platform.crypto.errors import CannotOpen, KeyDestroyed, KeyMissing, KeyStoreFault
 from backoffice.platform.crypto.keystore import FileKeyStore, KeyStore
@@ -27,7 +26,6 @@ __all__ = [
     "KeyStoreFault",
     "Peppers",
     "Sealed",
-    "SealedText",
     "TenantCipher",
     "credential_hmac",
 ]

@@ -25,6 +25,8 @@ class Peppers:
         if any(len(pepper) < 32 for pepper in versions.values()):
             raise ValueError("a pepper has at least 32 bytes")
         self._versions = dict(sorted(versions.items(), reverse=True))
+        # Keyed once: a copy of it takes half the time of a new one, and every request needs one.
+        self._keyed = [hmac.new(pepper, digestmod=hashlib.sha256) for pepper in self._versions.values()]
 
     def __repr__(self) -> str:
         return f"Peppers(versions {sorted(self._versions)})"
@@ -40,4 +42,9 @@ class Peppers:
 
     def candidates(self, key: str) -> tuple[bytes, ...]:
         """The HMACs under which a presented key may be stored, newest pepper first."""
-        return tuple(credential_hmac(pepper, key) for pepper in self._versions.values())
+        digests = []
+        for keyed in self._keyed:
+            one = keyed.copy()
+            one.update(key.encode())
+            digests.append(one.digest())
+        return tuple(digests)

@@ -25,6 +25,7 @@ from backoffice.platform.web import problems, validation
 from backoffice.platform.web.edge import Request
 from backoffice.platform.web.idempotency import Replay
 from backoffice.platform.web.lists import Query
+from backoffice.platform.web.operation import stamp
 
 log = logs.get("http")
 
@@ -129,19 +130,17 @@ def create_app(
         log.error("request_failed", **logs.error_fields(error))
         return problem_response(request, problems.of_fault(error))
 
-    async def stamp(response: Response[Any]) -> Response[Any]:
-        """A single object carries its version as a strong ETag; a job that was started says where it can be seen."""
-        content = response.content
-        version = getattr(content, "version", None)
-        if isinstance(version, int):
-            response.headers["ETag"] = f'"v{version}"'
-        if response.status_code == 202 and getattr(content, "object", None) in ("job", "bulk_job"):
-            response.headers["Location"] = f"/v1/{content.object}s/{content.id}"
-            response.headers["Retry-After"] = "2"
-        return response
+    def on_unreadable(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
+        """What the decoder raises of a body that is no UTF-8, or too deep; from elsewhere it is our fault."""
+        field = request.route_handler.parsed_data_field
+        if field is not None:
+            refusal = validation.refuse(_edge(request).body, field.raw)
+            if refusal.status == 400:
+                return problem_response(request, refusal)
+        return on_fault(request, error)
 
     return Litestar(
-        route_handlers=[*handlers, *_options(handlers)],
+        route_handlers=[*_options(handlers), *handlers],  # first, or the framework makes its own
         dependencies={
             "tx": Provide(_tx),
             "listed": Provide(_listed),
@@ -155,6 +154,8 @@ def create_app(
             ValidationException: on_invalid,
             SerializationException: on_invalid,
             msgspec.ValidationError: on_invalid,
+            UnicodeDecodeError: on_unreadable,
+            RecursionError: on_unreadable,
             HTTPException: on_http,
             Exception: on_fault,
         },

@@ -103,7 +103,7 @@ class Authenticator:
                     self.forget()  # what was announced while nobody listened
                     await connection.add_listener("bo_keys", lambda *_: self.forget())
                     closed = asyncio.Event()
-                    connection.add_termination_listener(lambda *_: closed.set())
+                    connection.add_termination_listener(lambda *_, closed=closed: closed.set())
                     await closed.wait()
                 finally:
                     await connection.close(timeout=1)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import time
 from uuid import UUID
@@ -89,27 +88,42 @@ class Slots:
         self._tenants: dict[UUID, asyncio.Semaphore] = {}
         self._patience = patience
 
-    @asynccontextmanager
-    async def hold(self, tenant: UUID, *, write: bool) -> AsyncIterator[None]:
-        """Wait for a slot at most `patience` seconds; ReducedCapacity (503) after that."""
+    def hold(self, tenant: UUID, *, write: bool) -> _Hold:
+        """`async with`: wait for a slot at most `patience` seconds; ReducedCapacity (503) after that."""
         own = self._tenants.setdefault(tenant, asyncio.Semaphore(self._per_tenant))
-        semaphores = [own] if write else [own, self._reads]
-        held: list[asyncio.Semaphore] = []
+        return _Hold([own] if write else [own, self._reads], self._patience)
+
+
+class _Hold:
+    """The slots of one request, taken in order."""
+
+    __slots__ = ("_held", "_patience", "_wanted")
+
+    def __init__(self, wanted: list[asyncio.Semaphore], patience: float) -> None:
+        self._wanted, self._patience = wanted, patience
+        self._held: list[asyncio.Semaphore] = []
+
+    async def __aenter__(self) -> None:
         try:
-            for semaphore in semaphores:
+            for semaphore in self._wanted:
                 if semaphore.locked():
-                    try:
-                        await asyncio.wait_for(semaphore.acquire(), self._patience)
-                    except TimeoutError:
-                        metrics.POOL_WAITS.labels("tenant" if semaphore is own else "reads").inc()
-                        raise ReducedCapacity(
-                            "Fewer requests at once get through faster; try again in a moment.",
-                            headers={"Retry-After": "2"},
-                        ) from None
+                    async with asyncio.timeout(self._patience):
+                        await semaphore.acquire()
                 else:
                     await semaphore.acquire()
-                held.append(semaphore)
-            yield
-        finally:
-            for semaphore in held:
-                semaphore.release()
+                self._held.append(semaphore)
+        except BaseException as error:
+            self._release()
+            if isinstance(error, TimeoutError):
+                metrics.POOL_WAITS.labels("reads" if self._held else "tenant").inc()
+                raise ReducedCapacity(
+                    "Fewer requests at once get through faster; try again in a moment.", headers={"Retry-After": "2"}
+                ) from None
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        for semaphore in self._held:
+            semaphore.release()

@@ -10,10 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
-from litestar import delete as litestar_delete
-from litestar import get as litestar_get
-from litestar import patch as litestar_patch
-from litestar import post as litestar_post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -23,6 +19,7 @@ from backoffice.kernel.errors import BadRequest, Fault
 from backoffice.platform.db import Tx
 from backoffice.platform.web import idempotency
 from backoffice.platform.web.lists import Listing, Query, parse
+from backoffice.platform.web.operation import Operation
 from backoffice.platform.web.problems import (
     IdempotencyKeyRequired,
     IfMatchRequired,
@@ -58,7 +55,9 @@ def get(
 ) -> Decorator:
     """A read. `listing` declares what the collection filters and sorts by; `query` further parameters with their JSON
     Schema; `produces` another media type than JSON."""
-    return _typed(litestar_get(path, **_options(scope, listing=listing, query=query, idempotency_="none", **more)))
+    return _typed(
+        Operation(path, http_method="GET", **_options(scope, listing=listing, query=query, idempotency_="none", **more))
+    )
 
 
 def post(
@@ -78,17 +77,19 @@ def post(
     the start itself is stored also with `dry_run`."""
     options = _options(scope, idempotency_=keyed, if_match=if_match, media=media, query=query, **more)
     options["opt"]["dry_run_is_a_job"] = dry_run_is_a_job
-    return _typed(litestar_post(path, status_code=status, **options))
+    return _typed(Operation(path, http_method="POST", status_code=status, **options))
 
 
 def patch(path: str, *, scope: str, **more: Any) -> Decorator:
     """A merge patch (RFC 7396); needs `If-Match`."""
-    return _typed(litestar_patch(path, **_options(scope, idempotency_="optional", if_match=True, **more)))
+    return _typed(
+        Operation(path, http_method="PATCH", **_options(scope, idempotency_="optional", if_match=True, **more))
+    )
 
 
 def delete(path: str, *, scope: str, **more: Any) -> Decorator:
     """A removal; needs `If-Match`."""
-    return _typed(litestar_delete(path, **_options(scope, idempotency_="none", if_match=True, **more)))
+    return _typed(Operation(path, http_method="DELETE", **_options(scope, idempotency_="none", if_match=True, **more)))
 
 
 def _typed(decorator: Any) -> Decorator:

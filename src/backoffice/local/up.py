@@ -1,0 +1,55 @@
+"""`backoffice up`: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from backoffice.local.place import DATABASE_URL, Place, open_place, postgres_port
+from backoffice.local.processes import freeing, must_be_free, units
+from backoffice.platform.settings import Settings
+from backoffice.platform.supervisor import Supervisor
+
+POSTGRES_PORT = 8032
+API_PORT = 8000
+DRAIN_SECONDS = "8"  # Ctrl-C is done within 10
+
+
+def up(workers: int, say: Callable[[str], None], environ: Mapping[str, str] | None = None) -> int:
+    """Serve until a signal; the exit status of the supervisor. Raises SettingsRefused, PostgresRefused, StateRefused
+    with a sentence before anything listens."""
+    env = dict(os.environ if environ is None else environ)
+    host = env.get("BACKOFFICE_HOST", Settings.host)
+    must_be_free(host, _number(env.get("BACKOFFICE_PORT"), API_PORT), "BACKOFFICE_PORT")
+    embedded = not env.get(DATABASE_URL)
+    port = postgres_port(env, POSTGRES_PORT) if embedded else None
+    with open_place(env, port=port, defaults={"BACKOFFICE_DRAIN_SECONDS": DRAIN_SECONDS}) as place:
+        for line in _told(place):
+            say(line)
+        supervisor = Supervisor(units(place.settings, workers=workers), freeing(place.settings))
+        status = supervisor.run()
+        say("stopped" if status == 0 else f"stopped, with exit status {status}")
+        return status
+
+
+def _told(place: Place) -> list[str]:
+    settings = place.settings
+    shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - not listening here
+    lines = [*place.notices, f"API          http://{shown}:{settings.port}  (is it ready? /readyz)"]
+    if place.embedded is not None and place.embedded.address is not None:
+        address = place.embedded.address
+        lines.append(f"PostgreSQL   {address.host}:{address.port}, embedded, in {place.state}/postgres")
+    else:
+        lines.append(f"PostgreSQL   {settings.database_url.rsplit('@', 1)[-1].removeprefix('postgresql://')}")
+    return [
+        *lines,
+        f"Data         {place.state}  (keys and secrets; back it up together with the database)",
+        f"Documents    {settings.storage_url}",
+        "Firms        backoffice tenants apply",
+        "Keys         backoffice keys create --tenant northwind-staffing/test --person dana-whitfield",
+        "Stop         Ctrl-C (finishes what is under way, at most 10 s)",
+    ]
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text is not None and text.isdigit() else default
