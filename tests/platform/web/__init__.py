@@ -1,0 +1,1 @@
+"""The edge: what it promises about every request, whatever it is for."""

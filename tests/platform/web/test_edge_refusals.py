@@ -1,0 +1,235 @@
+"""Refusals are RFC 9457 problems that say all that is wrong, under a request id, and nothing about anybody (API
+conventions §3, §11)."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+import httpx
+import pytest
+
+from backoffice import api
+from backoffice.kernel import ids
+from contract.maker import ADDRESS, Maker
+from contract.recipes import operations
+
+OPERATIONS = operations(api.HANDLERS)
+PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, (answer.status_code, answer.text)
+    assert answer.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = answer.json()
+    assert set(told) >= PROBLEM, told
+    assert told["status"] == status
+    assert told["request_id"] == answer.headers["request-id"]
+    assert re.fullmatch(r"[a-z][a-z0-9_]+", told["code"])
+    assert told["type"].startswith("https://")
+    return told
+
+
+async def test_every_request_has_an_id_of_its_own(maker: Maker) -> None:
+    answers = [await maker.http.get("/v1/tenant", headers={"request-id": "req_mine"}) for _ in range(5)]
+    found = {each.headers["request-id"] for each in answers}
+    assert len(found) == 5
+    assert all(ids.decode("request", each) for each in found)
+
+
+async def test_every_answer_carries_version_and_stays_out_of_caches(maker: Maker) -> None:
+    for answer in (await maker.http.get("/v1/tenant"), await maker.http.get("/v1/nowhere")):
+        assert answer.headers["api-version"] == "2026-11-21"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_an_unknown_version_is_refused_with_the_list(maker: Maker) -> None:
+    told = problem(await maker.http.get("/v1/tenant", headers={"api-version": "2019-01-01"}), 406)
+    assert (told["code"], told["versions"]) == ("unknown_api_version", ["2026-11-21"])
+    known = await maker.http.get("/v1/tenant", headers={"api-version": "2026-11-21"})
+    assert known.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        "Bearer bo_sk_test_" + "0" * 36,
+        "Bearer bo_sk_test_EXAMPLEonlyEXAMPLEonlyEXAMPLE01YEiuC",  # a right checksum, nobody's key
+        "Bearer bo_sk_live_EXAMPLEonlyEXAMPLEonlyEXAMPLE01YEiuD",
+        "Bearer " + "x" * 5000,
+        "Bearer \x00",
+    ],
+)
+async def test_without_a_valid_key_there_is_one_answer(maker: Maker, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header.encode()}
+    async with maker.world.client(None, app=maker.app) as http:
+        answer = await http.get("/v1/workers", headers=headers)  # type: ignore[arg-type]
+        told = problem(answer, 401)
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert told["code"] == "unauthorized"
+
+
+async def test_all_faults_of_a_body_are_told_at_once(maker: Maker) -> None:
+    body = {"first_name": "", "last_name": 7, "email": "nobody", "address": {"state": "New York"}, "colour": "red"}
+    headers = {"idempotency-key": "faults"}
+    told = problem(await maker.http.post("/v1/workers", json=body, headers=headers), 422)
+    found = {each["pointer"] for each in told["errors"]}
+    assert found >= {
+        *("#/first_name", "#/last_name", "#/email", "#/colour"),
+        *("#/address/state", "#/address/line1", "#/address/city", "#/address/postal_code"),
+    }
+    assert len(told["errors"]) == len(found)
+    assert all(each["code"] and each["detail"] for each in told["errors"])
+
+
+async def test_a_refusal_never_says_back_what_was_sent(maker: Maker) -> None:
+    secret = "900-55-1234"
+    bodies: list[Any] = [
+        {"first_name": "Ada", "last_name": "B", "address": ADDRESS, "ssn": secret + "9"},
+        {"first_name": secret, "last_name": 5, "address": ADDRESS},
+        {"first_name": "Ada", "last_name": "B", "address": {**ADDRESS, "state": secret}, "birth_date": secret},
+        {"first_name": ["A", secret]},
+        [secret],
+        secret,
+    ]
+    for body in bodies:
+        answer = await maker.http.post("/v1/workers", json=body, headers={"idempotency-key": "quiet"})
+        assert answer.status_code == 422
+        assert secret not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"{", 400),
+        (b"null", 422),
+        (b"[]", 422),
+        (b'"text"', 422),
+        (b"\xff\xfe", 400),
+        (b'{"first_name": "\xff"}', 400),
+        (b'{"first_name": NaN}', 400),
+        (b'{"first_name": "a\\u0000b", "last_name": "B"}', 422),
+        (b'{"first_name": "\\ud800", "last_name": "B"}', 400),
+        (b"[" * 100_000, 400),
+        (b'{"a":' * 50_000, 400),
+        (b'{"first_name": 1e999}', 400),
+        (b'{"first_name": "A", "first_name": "B"}', 422),
+    ],
+)
+async def test_a_body_that_is_no_body(maker: Maker, content: bytes, status: int) -> None:
+    headers = {"content-type": "application/json", "idempotency-key": "body"}
+    answer = await maker.http.post("/v1/workers", content=content, headers=headers)
+    problem(answer, status)
+
+
+@pytest.mark.parametrize(
+    "media", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/json5", "json", ""]
+)
+async def test_another_media_type_is_refused(maker: Maker, media: str) -> None:
+    headers = {"content-type": media, "idempotency-key": "media"}
+    answer = await maker.http.post("/v1/workers", content=b'{"first_name": "A"}', headers=headers)
+    told = problem(answer, 415)
+    assert told["code"] == "media_type_not_supported"
+
+
+@pytest.mark.parametrize(
+    "media", ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"]
+)
+async def test_json_is_json_however_it_is_written(maker: Maker, media: str) -> None:
+    worker = await maker.worker()
+    headers = {"content-type": media, "if-match": '"v1"'}
+    path = f"/v1/workers/{worker['id']}"
+    assert (await maker.http.patch(path, content=b'{"first_name":"Bea"}', headers=headers)).status_code == 200
+
+
+async def test_every_unknown_parameter_is_named(maker: Maker) -> None:
+    told = problem(await maker.http.get("/v1/tenant", params={"a": "1", "b": "2"}), 400)
+    assert [each["parameter"] for each in told["errors"]] == ["a", "b"]
+    worker = await maker.worker()
+    assert (await maker.http.get(f"/v1/workers/{worker['id']}?expand=client")).status_code == 400
+
+
+# ---------------------------------------------------------------------------------------------- paths and methods
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/", "/v2/workers", "/v1/workers/", "/v1//workers", "/v1/workers/a/b/c"]
+)
+async def test_a_path_that_is_not_there(maker: Maker, path: str) -> None:
+    answer = await maker.http.get(path)
+    assert answer.status_code in (200, 404)  # a closing slash may be let through
+    if answer.status_code == 404:
+        assert problem(answer, 404)["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("%00", "wrk_%00", "%ff", "%c3%28", "%", "%zz", "..%2f..", "ext:%00", "ext:", "ext:%ff", "%F0%9F%92%A9"),
+        *("wrk_" + "z" * 26, "wrk_" + "0" * 25, "a" * 3000, "ext:" + "x" * 3000, "wrk_01jd7k3m9v2q4x8a0c5e6g7h1n%0a"),
+    ],
+)
+async def test_an_id_of_any_form_is_not_there(maker: Maker, text: str) -> None:
+    """Whatever stands where an id stands: there is no such object; never a fault of ours."""
+    asks = [("GET", "/v1/workers/{}"), ("GET", "/v1/workers/{}/employments"), ("PATCH", "/v1/clients/{}")]
+    for method, path in [*asks, ("POST", "/v1/timesheets/{}/submit")]:
+        url = httpx.URL("http://api").copy_with(raw_path=path.format(text).encode())
+        headers = {"if-match": '"v1"', "content-type": "application/json", "idempotency-key": secrets.token_hex(8)}
+        content = b"{}" if method == "PATCH" else None
+        answer = await maker.http.request(method, url, headers=headers, content=content)
+        assert answer.status_code in (400, 404), (method, answer.status_code, answer.text)
+        problem(answer, answer.status_code)
+
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
+PATHS: dict[str, set[str]] = {}
+for _each in OPERATIONS.values():
+    PATHS.setdefault(_each["path"], set()).add(_each["method"])
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+async def test_a_method_that_is_not_offered_says_which_are(maker: Maker, path: str) -> None:
+    offered = PATHS[path]
+    concrete = re.sub(r"{\w+}", "wrk_01jd7k3m9v2q4x8a0c5e6g7h1n", path)
+    for method in METHODS:
+        if method in PATHS[path] or (method in ("HEAD", "OPTIONS")):
+            continue
+        answer = await maker.http.request(method, concrete)
+        if answer.status_code == 404 and "/downloads/" in path:
+            continue  # a link that does not open is not there, whatever is asked of it
+        assert answer.status_code == 405, (method, path, answer.text)
+        problem(answer, 405)
+        assert {each.strip() for each in answer.headers["allow"].split(",")} - {"HEAD", "OPTIONS"} == offered
+
+
+@pytest.mark.parametrize("path", ["/v1/workers", "/v1/tenant", "/v1/workers/wrk_01jd7k3m9v2q4x8a0c5e6g7h1n"])
+async def test_options_says_what_is_offered(maker: Maker, path: str) -> None:
+    answer = await maker.http.options(path)
+    assert answer.status_code in (200, 204), answer.text
+    template = re.sub(r"wrk_\w+", "{worker_id}", path)
+    assert {each.strip() for each in answer.headers["allow"].split(",")} - {"HEAD"} == PATHS[template] | {"OPTIONS"}
+
+
+async def test_a_refused_scope_is_written_down_and_says_nothing_of_the_path_s_text(maker: Maker) -> None:
+    key = await maker.world.key(maker.tenant, "marisol-vega", scopes=frozenset({"tenant:read"}))
+    async with maker.world.client(key, app=maker.app) as narrow:
+        for text in ("wrk_nothing", "%ff", "ext:900-55-1234"):
+            url = httpx.URL("http://api").copy_with(raw_path=f"/v1/workers/{text}".encode())
+            told = problem(await narrow.get(url), 403)
+            assert (told["code"], told["scope"]) == ("scope_missing", "workers:read")
+    async with maker.world.tx(maker.tenant) as tx:
+        rows = await tx.connection.fetch(
+            "SELECT reason FROM app.audit_event WHERE tenant_id = $1 AND action = 'request.refused'",
+            maker.tenant.facts.id,
+        )
+    assert len(rows) >= 3
+    assert "900-55-1234" not in json.dumps([row["reason"] for row in rows])

@@ -1,0 +1,1 @@
+"""House rules: what holds for every table, statement and module, asked of the database and of the source."""
