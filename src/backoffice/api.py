@@ -23,6 +23,7 @@ from backoffice.ledger import http as ledger
 from backoffice.payroll import http as payroll
 from backoffice.people import http as people
 from backoffice.platform import logs, metrics, traces
+from backoffice.platform.courier import loopback
 from backoffice.platform.jobs import registry
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.models import job
@@ -34,6 +35,7 @@ from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
 from backoffice.staffing import http as staffing
+from backoffice.webhooks import http as webhooks
 
 HANDLERS: list[Any] = [
     *accounts.handlers,
@@ -43,6 +45,7 @@ HANDLERS: list[Any] = [
     *people.handlers,
     *staffing.handlers,
     *payroll.handlers,
+    *webhooks.handlers,
 ]
 PUBLIC = frozenset({"/healthz", "/readyz", "/metrics"})
 _LOOK_SECONDS = 0.05
@@ -52,6 +55,7 @@ _JOB = select(*job.c).where(job.c.tenant_id == TENANT, job.c.id == bindparam("jo
 def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
     """The whole API as an ASGI application."""
     registry.load()
+    loopback.configure(runtime.settings.loopback_webhooks)
 
     @get("/healthz", include_in_schema=False, sync_to_thread=False)
     def healthz() -> Response[str]:
@@ -135,6 +139,7 @@ async def serve(settings: Settings) -> None:
             http="httptools",
             lifespan="off",
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             server_header=False,
             date_header=True,

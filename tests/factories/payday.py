@@ -6,13 +6,16 @@ import csv
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from msgspec import structs
+
 from backoffice.accounts import commands as accounts
 from backoffice.accounts.schemas import CreateTestClock
+from backoffice.kernel.csv_rows import CsvRow
 from backoffice.people import commands as people
-from backoffice.people.csv_files import parse_workers
+from backoffice.people.csv_files import WorkerRow, parse_workers
 from backoffice.platform.db import in_chunks
 from backoffice.staffing import commands as staffing
-from backoffice.staffing.csv_files import parse_timesheets
+from backoffice.staffing.csv_files import TimesheetRow, parse_timesheets
 from backoffice.staffing.schemas import Address, ApproveTimesheets, CreateAssignment, CreateClient, RateBody, WorkPlace
 from conftest import ROOT, Firm, Tenant, World
 
@@ -42,14 +45,16 @@ class Payday:
 
 
 async def payday(
-    world: World, *, workers: int | None = None, approved: bool = True, bank_for_all: bool = True
+    world: World, *, workers: int | None = None, copies: int = 1, approved: bool = True, bank_for_all: bool = True
 ) -> Payday:
-    """The first `workers` of Northwind (all 60 by default) with their assignments and the week's good hours."""
+    """The first `workers` of Northwind (all 60 by default) with their assignments and the week's good hours, each
+    `copies` times, as different people who work the same."""
     firm = await world.firm()
     tenant = firm.test
     parsed = parse_workers((FOLDER / "workers.csv").read_bytes())
     rows = [row for row in parsed.rows if bank_for_all is False or row.record.bank_account is not None][:workers]
     known = {row.record.external_id for row in rows}
+    rows += [_other(row, copy, len(rows) * copy + place) for copy in range(1, copies) for place, row in enumerate(rows)]
     async with world.tx(tenant) as tx:
         await accounts.freeze_clock(tx, CreateTestClock(frozen_time=MONDAY))
     for chunk in in_chunks(rows, 100):
@@ -74,25 +79,52 @@ async def payday(
             )
         for each in csv.DictReader((FOLDER / "assignments.csv").open(encoding="utf-8")):
             if each["worker_external_id"] in known:
-                await staffing.create_assignment(tx, _assignment(each))
+                for copy in range(copies):
+                    await staffing.create_assignment(tx, _assignment(each, _mark(copy)))
     sheets = [
-        row
+        CsvRow(row.number, structs.replace(row.record, **_renamed(row.record, copy)))
         for row in parse_timesheets((FOLDER / "timesheets.csv").read_bytes()).rows
         if row.record.worker_external_id in known
+        for copy in range(copies)
     ]
-    async with world.tx(tenant) as tx:
-        applied = await staffing.upsert_timesheets(tx, sheets)
-        assert not applied.faults, applied.faults
+    for chunk in in_chunks(sorted(sheets, key=lambda row: row.record.worker_external_id), 500):
+        async with world.tx(tenant) as tx:
+            applied = await staffing.upsert_timesheets(tx, chunk)
+            assert not applied.faults, applied.faults
     if approved:
         async with world.tx(tenant) as tx:
             await staffing.approve_many(tx, ApproveTimesheets(week_start=WEEK))
     return Payday(firm, len(rows))
 
 
-def _assignment(each: dict[str, str]) -> CreateAssignment:
+def _mark(copy: int) -> str:
+    return f"-{copy}" if copy else ""
+
+
+def _other(row: CsvRow[WorkerRow], copy: int, serial: int) -> CsvRow[WorkerRow]:
+    """Another person of the same kind: a name, a number and an account of their own."""
+    who, account = row.record, row.record.bank_account
+    return CsvRow(
+        row.number,
+        structs.replace(
+            who,
+            external_id=who.external_id + _mark(copy),
+            ssn=f"{900 + serial % 100}{serial // 100 % 99 + 1:02d}{9999 - serial:04d}",
+            email=None,
+            bank_account=account and structs.replace(account, account_number=f"77{serial:08d}"),
+        ),
+    )
+
+
+def _renamed(record: TimesheetRow, copy: int) -> dict[str, str]:
+    names = ("worker_external_id", "assignment_external_id", "external_id")
+    return {name: getattr(record, name) + _mark(copy) for name in names}
+
+
+def _assignment(each: dict[str, str], mark: str) -> CreateAssignment:
     return CreateAssignment(
-        external_id=each["external_id"],
-        worker_id=f"ext:{each['worker_external_id']}",
+        external_id=each["external_id"] + mark,
+        worker_id=f"ext:{each['worker_external_id']}{mark}",
         client_id=f"ext:{each['client_external_id']}",
         job_title=each["job_title"],
         pay_rate=RateBody(amount=each["pay_rate"]),

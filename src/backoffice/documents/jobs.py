@@ -50,6 +50,15 @@ async def store_many(run: JobRun, step: str, documents: Sequence[tuple[NewDocume
     return claimed
 
 
+async def put(run: JobRun, step: str, document: NewDocument, content: bytes) -> Stored:
+    """Claim a document (a step of this name) and put its content, for a handler that records it with
+    `commands.record` in the transaction that makes it true. Until then nobody can see the content; a run that ends
+    before leaves a document in status `storing`, which stands for nothing."""
+    claimed = UUID((await run.step(step, commands.claim, [document]))[0])
+    cipher = await run.runtime.ciphers.for_tenant(run.principal.tenant.id)
+    return await files.put(run.runtime.storage, cipher, claimed, content)
+
+
 async def load(run: JobRun, document_id: UUID, *, purpose: str) -> bytes:
     """The clear content of a stored document. NotFound, DocumentNotAvailable, and as `files.read`."""
     row = await run.read(queries.available_row, document_id)

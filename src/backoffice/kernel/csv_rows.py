@@ -211,7 +211,8 @@ def _header(record: Sequence[str], columns: Sequence[Column]) -> tuple[str, ...]
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         detail = "The columns must be separated by commas; this header has another separator."
         raise CsvFileRefused([CsvFault(1, "", "wrong_separator", detail)])
-    if any(header) and not any(name in known for name in header):  # a file without a header: its first row is of a person
+    # A file without a header: its first row is of a person, so the refusal repeats nothing of it.
+    if any(header) and not any(name in known for name in header):
         detail = f"The first row must name the columns, and none of these is known. Known are: {', '.join(known)}."
         raise CsvFileRefused([CsvFault(1, "", "no_header", detail)])
     faults = []

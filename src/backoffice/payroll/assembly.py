@@ -1,22 +1,28 @@
-"""From one worker's approved hours to what the calculation is told, and every reason why it cannot be. Pure."""
+"""From one worker's approved hours to what the calculation is told. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+import msgspec
+
 from backoffice.accounts.schemas import Employer
-from backoffice.kernel import ids
 from backoffice.kernel.dates import workweek
 from backoffice.payroll import calc
-from backoffice.payroll.local_taxes import local_tax
 from backoffice.people.schemas import FederalElection, PayProfile, StateElection, YearOpening
 from backoffice.staffing.schemas import ApprovedHours
 
-YearToDate = Mapping[tuple[str, str], tuple[int, int]]  # (code, jurisdiction) → (wages, amount), cents, paid runs
+PaidToDate = Mapping[tuple[str, str, str], tuple[int, int]]
+"""(kind, code, jurisdiction) → (wages, amount) of a worker's year, cents, from paid runs."""
+
+Weeks = tuple[tuple[date, tuple[calc.Worked, ...]], ...]
+"""Hours by workweek, each with its first day."""
+
+_RATE_SCALE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +36,11 @@ class Period:
     workweek_starts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a worker cannot be paid (or, as a warning, what should be looked at)."""
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored with a paycheck, enough to repeat it: the calculation's input and the hours behind its gross."""
 
-    code: str
-    detail: str
-    who: str
-    what: str
-    api: str | None = None
-    severity: str = "blocking"
+    check: calc.Paycheck
+    worked: Weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,7 @@ class Pay:
     """One worker's paycheck before taxes: earnings by workweek, and what the calculation takes."""
 
     weeks: tuple[calc.Earnings, ...]
-    worked: tuple[tuple[date, tuple[calc.Worked, ...]], ...]  # by first day of the workweek
-    check: calc.Paycheck
+    inputs: Inputs
 
     @property
     def hours(self) -> Decimal:
@@ -56,15 +56,19 @@ class Pay:
 
 
 def pay_of(
-    profile: PayProfile, hours: Sequence[ApprovedHours], period: Period, employer: Employer, year_to_date: YearToDate
+    profile: PayProfile,
+    hours: Sequence[ApprovedHours],
+    period: Period,
+    employer: Employer,
+    paid: PaidToDate,
+    tables: calc.Tables,
 ) -> Pay:
-    """Earnings and calculation input of one worker whose `reasons` block nothing. All hours are of one state."""
-    worked = _by_workweek(hours, period)
+    """Earnings and calculation input of one worker. All hours are of one state."""
+    worked = by_workweek(hours, period)
     weeks = tuple(calc.workweek_earnings(entries, week_begins=begin) for begin, entries in worked)
     state = hours[0].work_state
     account = employer.state_accounts.get(state)
     certificate = profile.states.get(state)
-    opening = profile.opening
     check = calc.Paycheck(
         pay_date=period.pay_date,
         period_begin=period.begin,
@@ -76,117 +80,71 @@ def pay_of(
             calc.Work(
                 state=state,
                 certificate=None if certificate is None else _certificate(certificate),
-                sui_rate=None if account is None else int(account.sui_rate * 1_000_000),
-                ytd_sui_wages=opening.state_wages.get(state, 0) + year_to_date.get(("sui", state), (0, 0))[0],
-                ytd_programmes=_programmes(opening, year_to_date, state),
+                sui_rate=None if account is None else int(account.sui_rate * _RATE_SCALE),
             ),
         ),
+    )
+    return Pay(weeks, Inputs(check=in_its_year(check, profile.opening, paid, tables), worked=worked))
+
+
+def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, tables: calc.Tables) -> calc.Paycheck:
+    """The same paycheck on top of what the year has brought so far: the opening amounts and our own paid runs."""
+    return replace(
+        check,
         ytd=calc.YearToDate(
-            social_security_wages=opening.social_security_wages + _wages(year_to_date, "social_security"),
-            medicare_wages=opening.medicare_wages + _wages(year_to_date, "medicare"),
-            futa_wages=opening.futa_wages + _wages(year_to_date, "futa"),
+            social_security_wages=opening.social_security_wages + _wages(paid, "social_security", "US"),
+            medicare_wages=opening.medicare_wages + _wages(paid, "medicare", "US"),
+            futa_wages=opening.futa_wages + _wages(paid, "futa", "US"),
+        ),
+        work=tuple(
+            replace(
+                work,
+                ytd_sui_wages=opening.state_wages.get(work.state, 0) + _wages(paid, "sui", work.state),
+                ytd_programmes=_programmes(opening, paid, tables, work.state, check.pay_date.year),
+            )
+            for work in check.work
         ),
     )
-    return Pay(weeks, worked, check)
 
 
-def reasons(
-    profile: PayProfile | None,
-    hours: Sequence[ApprovedHours],
-    period: Period,
-    employer: Employer,
-    tables: calc.Tables,
-) -> list[Reason]:
-    """Everything that stops this worker's paycheck, and what is only worth a look."""
-    if profile is None:
-        return [Reason("no_worker", "The worker is not known any more.", "front_office", "Look at the assignment.")]
-    found: list[Reason] = []
-    worker = f"/v1/workers/{ids.encode('worker', profile.id)}"
-    if profile.employment is None:
-        found.append(
-            Reason("no_employment", "There is no employment on the pay date.", "front_office",
-                   "Record when the worker was hired.", f"POST {worker}/employments")
-        )  # fmt: skip
-    if profile.bank_account is None:
-        found.append(
-            Reason("no_bank_account", "There is no bank account to pay to.", "front_office",
-                   "Ask the worker for an account and add it.", f"POST {worker}/bank_accounts")
-        )  # fmt: skip
-    if profile.ssn_last4 is None:
-        found.append(
-            Reason("no_ssn", "No Social Security number is on file; the W-2 will need it.", "front_office",
-                   "Ask the worker for it.", f"PATCH {worker}", severity="warning")
-        )  # fmt: skip
-    states = sorted({each.work_state for each in hours})
-    if len(states) > 1:
-        found.append(
-            Reason("several_states_not_supported", f"Hours in {', '.join(states)} fall into one paycheck.", "provider",
-                   "Pay this worker outside the run, or wait for the payroll law of several states.")
-        )  # fmt: skip
-    found += _place_reasons(profile, hours, tables)
-    found += _overtime_reasons(hours, period)
-    if len(states) == 1:
-        found += _law_reasons(profile, hours, period, employer, tables)
-    return found
+def differences(stored: Inputs, now: Inputs) -> list[str]:
+    """What has changed since a paycheck was calculated, in words."""
+    before, after = stored.check, now.check
+    changed = {
+        "the approved hours or rates": stored.worked != now.worked,
+        "Form W-4": before.w4 != after.w4,
+        "a state certificate": [each.certificate for each in before.work] != [each.certificate for each in after.work],
+        "the employer's unemployment rate": [each.sui_rate for each in before.work]
+        != [each.sui_rate for each in after.work],
+        "the year-to-date": in_the_year(before) != in_the_year(after),
+    }
+    return [words for words, differs in changed.items() if differs]
 
 
-def _place_reasons(profile: PayProfile, hours: Sequence[ApprovedHours], tables: calc.Tables) -> list[Reason]:
-    found = []
-    for state, city in sorted({(each.work_state, each.work_city) for each in hours}):
-        tax = local_tax(state, city, "work")
-        if tax is not None:
-            found.append(_local(f"{tax.place} taxes wages earned there ({tax.citation})"))
-    home = profile.address
-    tax = local_tax(home.state, home.city, "home")
-    if tax is not None:
-        found.append(_local(f"{tax.place} taxes its residents' wages ({tax.citation})"))
-    away = sorted({each.work_state for each in hours} - {home.state})
-    if away and tables.has_income_tax(home.state):
-        found.append(
-            Reason("residence_state_not_supported",
-                   f"The worker lives in {home.state} and works in {', '.join(away)}; both states may tax the wages.",
-                   "provider", "Pay this worker outside the run, or wait for residence withholding.")
-        )  # fmt: skip
-    return found
+def in_the_year(check: calc.Paycheck) -> tuple[object, ...]:
+    """The part of a paycheck's input that says where in its year it stands."""
+    return check.ytd, tuple((work.state, work.ytd_sui_wages, work.ytd_programmes) for work in check.work)
 
 
-def _local(detail: str) -> Reason:
-    return Reason(
-        "local_tax_not_supported", f"{detail}, and local taxes are not withheld yet.", "provider",
-        "Pay this worker outside the run, or wait for local taxes.",
-    )  # fmt: skip
+def subject_wages(check: calc.Paycheck, code: str, jurisdiction: str) -> int:
+    """The wages (cents) of a paycheck that are subject to a tax, before any cap."""
+    for work in check.work:
+        if work.state == jurisdiction and work.wages is not None:
+            return work.wages
+    bases = check.federal_wages
+    if bases is None or jurisdiction != "US":
+        return check.gross
+    names = {
+        "social_security": bases.social_security,
+        "medicare": bases.medicare,
+        "additional_medicare": bases.medicare,
+        "futa": bases.futa,
+    }
+    return names.get(code.removeprefix("employer_"), bases.income_tax)
 
 
-def _overtime_reasons(hours: Sequence[ApprovedHours], period: Period) -> list[Reason]:
-    return [
-        Reason(
-            "overtime_rule_not_supported",
-            f"{owed.day}: {owed.hours} hours would owe overtime for {owed.reason.replace('_', ' ')} ({owed.citation}).",
-            "provider",
-            "Pay this worker outside the run, or wait for daily overtime.",
-        )
-        for begin, entries in _by_workweek(hours, period)
-        for owed in calc.california_daily_overtime(entries, week_begins=begin)
-    ]
-
-
-def _law_reasons(
-    profile: PayProfile, hours: Sequence[ApprovedHours], period: Period, employer: Employer, tables: calc.Tables
-) -> list[Reason]:
-    state = hours[0].work_state
-    found = [
-        Reason(fault.code, fault.detail, "provider", "Pay this worker outside the run, or correct the election.")
-        for fault in tables.refusals_of(pay_of(profile, hours, period, employer, {}).check)
-    ]
-    if state not in employer.state_accounts:
-        found.append(
-            Reason("no_state_account", f"The employer has no unemployment account in {state}.", "provider",
-                   f"Register the employer in {state} and add the account to its tenant file.")
-        )  # fmt: skip
-    return found
-
-
-def _by_workweek(hours: Sequence[ApprovedHours], period: Period) -> tuple[tuple[date, tuple[calc.Worked, ...]], ...]:
+def by_workweek(hours: Sequence[ApprovedHours], period: Period) -> Weeks:
+    """Hours by the employer's workweek, in order."""
     weeks: dict[date, list[calc.Worked]] = defaultdict(list)
     for each in hours:
         weeks[workweek(each.work_date, period.workweek_starts).begin].append(
@@ -194,7 +152,7 @@ def _by_workweek(hours: Sequence[ApprovedHours], period: Period) -> tuple[tuple[
                 assignment=str(each.assignment_id),
                 day=each.work_date,
                 hours=Decimal(each.hundredths) / 100,
-                rate=Decimal(each.pay_rate_micros) / 1_000_000,
+                rate=Decimal(each.pay_rate_micros) / _RATE_SCALE,
                 state=each.work_state,
             )
         )
@@ -215,15 +173,26 @@ def _certificate(election: StateElection) -> calc.StateCertificate:
     )
 
 
-def _programmes(opening: YearOpening, year_to_date: YearToDate, state: str) -> dict[str, calc.ProgrammeYearToDate]:
-    codes = {code for code in opening.programmes if code.startswith(f"{state}_")}
-    codes |= {code for code, jurisdiction in year_to_date if jurisdiction == state and code.startswith(f"{state}_")}
+def _programmes(
+    opening: YearOpening, paid: PaidToDate, tables: calc.Tables, state: str, year: int
+) -> dict[str, calc.ProgrammeYearToDate]:
+    """Where each programme of a state stands. Its opening wages are the state's where nobody named its own. One with
+    a yearly maximum, of which nobody said what was paid, is left out: the calculation then says so in a note."""
+    law = tables.states.get((state, year))
     told = {}
-    for code in codes:
-        before, since = opening.programmes.get(code, (0, 0)), year_to_date.get((code, state), (0, 0))
-        told[code] = calc.ProgrammeYearToDate(wages=before[0] + since[0], amount=before[1] + since[1])
+    for programme in law.programmes if law is not None else ():
+        code = programme.code
+        kind = "employer_tax" if programme.payer == "employer" else "employee_tax"
+        since = paid.get((kind, code, state))
+        before = opening.programmes.get(code)
+        if before is None and programme.annual_max is None:
+            before = (opening.state_wages.get(state, 0), 0)
+        if before is not None or since is not None:
+            (wages, amount), (more_wages, more) = before or (0, 0), since or (0, 0)
+            told[code] = calc.ProgrammeYearToDate(wages=wages + more_wages, amount=amount + more)
     return told
 
 
-def _wages(year_to_date: YearToDate, code: str) -> int:
-    return year_to_date.get((code, "US"), (0, 0))[0]
+def _wages(paid: PaidToDate, code: str, jurisdiction: str) -> int:
+    """Wages subject to a tax so far, which are the same for both who pay it."""
+    return max(paid.get((kind, code, jurisdiction), (0, 0))[0] for kind in ("employee_tax", "employer_tax"))

@@ -10,56 +10,71 @@ from uuid import UUID
 
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
+from backoffice.kernel.calendars import FEDERAL_RESERVE, on_or_after
 from backoffice.payroll import nacha
-from backoffice.people.schemas import PayProfile
+from backoffice.people.schemas import PayAccount
 
+MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"  # tell files of one day apart, in order
 _LINE_ENDS: dict[str, nacha.LineEnd] = {"lf": "\n", "crlf": "\r\n", "none": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class BankFile:
-    """The file's bytes (they hold account numbers), what it pays in cents, and each paycheck's trace number."""
+    """The file's bytes (they hold account numbers), what it pays in cents and when it settles, and each paycheck's
+    trace number."""
 
     content: bytes = field(repr=False)
     total_minor: int
+    settles_on: date
     traces: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Whom a paycheck goes to, and where."""
+
+    name: str = field(repr=False)
+    account: PayAccount
+    number: str = field(repr=False)
 
 
 def bank_file(
     employer: Employer,
     pay_date: date,
     made_at: datetime,
+    earlier_today: int,
     checks: Sequence[Mapping[str, Any]],
-    profiles: Mapping[UUID, PayProfile],
-    numbers: Mapping[UUID, str],
+    payees: Mapping[UUID, Payee],
 ) -> BankFile:
-    """One PPD batch of credits, one per paycheck with a net above zero, by worker number. ValidationFailed with all
-    faults when the file could not be read by a bank."""
+    """One PPD batch of credits, one per paycheck, in their order; `payees` by worker.
+
+    `made_at` is in the bank's local time; a file that is made after payday settles on the next banking day.
+    `earlier_today` is how many files that day had before. ValidationFailed with all faults when the file could not be
+    read by a bank."""
     entries = []
     for check in checks:
-        if check["net_minor"] == 0:
-            continue
-        profile = profiles[check["worker_id"]]
-        account = profile.bank_account
-        assert account is not None, "an approved run has an account for everybody"
+        payee = payees[check["worker_id"]]
         entries.append(
             nacha.Credit(
                 reference=ids.encode("paycheck", check["id"]),
                 account=nacha.Account(
-                    routing=account.routing_number,
-                    number=numbers[account.id],
-                    kind="savings" if account.kind == "savings" else "checking",
+                    routing=payee.account.routing_number,
+                    number=payee.number,
+                    kind="savings" if payee.account.kind == "savings" else "checking",
                 ),
                 amount=check["net_minor"],
                 individual_id=f"W{check['number']:06d}",
-                name=profile.full_name,
+                name=payee.name,
             )
         )
-    total = sum(credit.amount for credit in entries)
-    if not entries:
-        return BankFile(b"", 0, {})
-    written = nacha.write_file(_bank(employer), [nacha.PayrollBatch(payday=pay_date, credits=entries)], created=made_at)
-    return BankFile(written.encoded(), total, dict(written.traces))
+    settles_on = on_or_after(max(pay_date, made_at.date()), FEDERAL_RESERVE)
+    written = nacha.write_file(
+        _bank(employer),
+        [nacha.PayrollBatch(payday=settles_on, credits=entries)],
+        created=made_at,
+        modifier=MODIFIERS[earlier_today] if earlier_today < len(MODIFIERS) else "",
+    )
+    return BankFile(written.encoded(), written.credit, settles_on, dict(written.traces))
 
 
 def _bank(employer: Employer) -> nacha.Bank:

@@ -10,6 +10,13 @@ class RunNotInState(StateConflict):
     title = "The run is not in a state that allows this"
 
 
+class WorkNotWanted(StateConflict):
+    """For a job that comes too late: its run has left the working state it was started for."""
+
+    code = "work_not_wanted"
+    title = "The run no longer waits for this job"
+
+
 class RunBlocked(Problem):
     """`extra["blockers"]` is the list that `GET …/blockers` answers."""
 

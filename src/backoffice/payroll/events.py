@@ -16,4 +16,7 @@ RUN_READY = event_type("payroll_run.ready", PayrollRun, _PATH, "The run can be a
 RUN_APPROVED = event_type("payroll_run.approved", PayrollRun, _PATH, "A second person approved the run.")
 RUN_REOPENED = event_type("payroll_run.reopened", PayrollRun, _PATH, "The run was taken back to draft.")
 RUN_PAID = event_type("payroll_run.paid", PayrollRun, _PATH, "The bank file is made and the ledger is posted.")
+RUN_PAYMENT_FAILED = event_type(
+    "payroll_run.payment_failed", PayrollRun, _PATH, "The payment ended before the bank file was made; it can go on."
+)
 RUN_CANCELED = event_type("payroll_run.canceled", PayrollRun, _PATH, "The run will not be paid.")

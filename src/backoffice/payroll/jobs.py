@@ -6,10 +6,7 @@ from functools import partial
 
 from backoffice.documents import jobs as documents
 from backoffice.documents.schemas import NewDocument
-from backoffice.kernel import ids
 from backoffice.payroll import commands
-from backoffice.payroll.commands.calculate import abandon_calculation, parts_of
-from backoffice.payroll.commands.pay import abandon_payment, build_bank_file
 from backoffice.payroll.queries.stubs import paychecks_to_print, stub_batch
 from backoffice.payroll.schemas import CalculateRun, PayRun, PrintStubs
 from backoffice.payroll.stub import render
@@ -19,12 +16,12 @@ from backoffice.platform.jobs.run import JobRun
 STUBS_AT_ONCE = 50
 
 
-@handles(CalculateRun, preview=commands.preview_calculation, unfinished=abandon_calculation)
+@handles(CalculateRun, preview=commands.preview_calculation, unfinished=commands.abandon_calculation)
 async def calculate(run: JobRun, payload: CalculateRun) -> None:
     """Gross to net of a run, in parts."""
     workers = await run.step("prepare", commands.prepare_calculation, payload)
     done = 0
-    for number, part in enumerate(parts_of(workers)):
+    for number, part in enumerate(commands.parts_of(workers)):
         await run.progress(done, len(workers), "gross to net")
         await run.step(f"workers:{number}", commands.calculate_workers, payload, part)
         done += len(part)
@@ -32,32 +29,27 @@ async def calculate(run: JobRun, payload: CalculateRun) -> None:
     await run.finish(commands.finish_calculation, payload)
 
 
-@handles(PayRun, preview=commands.preview_payment, unfinished=abandon_payment)
+@handles(PayRun, preview=commands.preview_payment, unfinished=commands.abandon_payment)
 async def pay(run: JobRun, payload: PayRun) -> None:
-    """Ledger and year-to-date in parts, then the bank file, then the run is paid."""
+    """Ledger and year-to-date in parts, then the bank file, then the run is paid and the file can be fetched."""
     paychecks = await run.step("prepare", commands.prepare_payment, payload)
     done = 0
-    for number, part in enumerate(parts_of(paychecks)):
+    for number, part in enumerate(commands.parts_of(paychecks)):
         await run.progress(done, len(paychecks), "posting")
         await run.step(f"post:{number}", commands.post_paychecks, payload, part)
         done += len(part)
     await run.progress(done, len(paychecks), "bank file")
-    file = await run.read(build_bank_file, payload)
+    file = await run.read(commands.build_bank_file, payload)
     described = NewDocument(
-        key=f"bank_file:{payload.run_id}",
+        key=f"bank_file:{payload.run_id}:{payload.run_version}",
         kind="bank_file",
         title="NACHA file of a payroll run",
         file_name=f"{payload.run_id}.ach",
         media_type="text/plain",
         subject=payload.run_id,
     )
-    document_id = await documents.store(run, "bank_file", described, file.content)
-    told = {
-        "total_minor": file.total_minor,
-        "traces": file.traces,
-        "document_id": ids.encode("document", document_id),
-    }
-    await run.finish(commands.finish_payment, payload, told)
+    stored = await documents.put(run, "bank_file", described, file.content)
+    await run.finish(commands.finish_payment, payload, file, [stored])
 
 
 @handles(PrintStubs)

@@ -9,6 +9,7 @@ from backoffice.payroll.states import STATES
 from backoffice.platform.tables import Id, Instant, one_of, tenant_table
 
 PAYMENTS = ("pending", "posted", "sent")  # posted to the ledger, then sent in the bank file
+TAXES = ("employee_tax", "employer_tax")  # the kinds of line that are owed to a jurisdiction, by who pays
 _ZERO = text("0")
 
 payroll_run = tenant_table(
@@ -26,7 +27,6 @@ payroll_run = tenant_table(
     Column("approved_at", Instant),
     Column("calculated_at", Instant),
     Column("paid_at", Instant),
-    Column("calculation", Integer, nullable=False, server_default=_ZERO),  # how often it was started
     Column("paycheck_count", Integer, nullable=False, server_default=_ZERO),
     Column("gross_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("employee_taxes_minor", BigInteger, nullable=False, server_default=_ZERO),
@@ -50,7 +50,7 @@ paycheck = tenant_table(
     Column("run_id", Id, nullable=False),
     Column("worker_id", Id, nullable=False),
     Column("number", Integer, nullable=False),  # the worker's number, the individual id in the bank file
-    Column("bank_account_id", Id),
+    Column("bank_account_id", Id),  # where it goes; said anew when the payment begins
     Column("pay_date", Date, nullable=False),
     Column("gross_minor", BigInteger, nullable=False),
     Column("employee_taxes_minor", BigInteger, nullable=False),
@@ -75,6 +75,7 @@ paycheck_line = tenant_table(
     Column("kind", Text, nullable=False),
     Column("jurisdiction", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
+    Column("wages_minor", BigInteger),  # of a tax: the wages subject to it, before any cap
     Column("programme", Boolean, nullable=False),
     Column("assignment_id", Id),
     Column("hours_hundredths", Integer),
@@ -84,16 +85,18 @@ paycheck_line = tenant_table(
     refs=[("paycheck_id", "paycheck"), ("assignment_id", "assignment")],
 )
 
+# What paid runs of a year add up to: the sums of their tax lines.
 year_to_date = tenant_table(
     "year_to_date",
     Column("employer_id", Id, nullable=False),
     Column("worker_id", Id, nullable=False),
     Column("year", SmallInteger, nullable=False),
+    one_of("kind", TAXES),
     Column("code", Text, nullable=False),
     Column("jurisdiction", Text, nullable=False),
     Column("wages_minor", BigInteger, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     noun=False,
-    key=("employer_id", "worker_id", "year", "code", "jurisdiction"),
+    key=("employer_id", "worker_id", "year", "kind", "code", "jurisdiction"),
     refs=[("employer_id", "employer"), ("worker_id", "worker")],
 )

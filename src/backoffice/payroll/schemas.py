@@ -87,11 +87,13 @@ class PaycheckDetail(Paycheck, kw_only=True):
 
 class PaycheckDerivation(msgspec.Struct, kw_only=True):
     """Why each line of a paycheck is what it is: inputs, rule, table row, rounding and citation of every step; `text`
-    is the same for a terminal."""
+    is the same for a terminal. `tables` are the versions of the law it was read from; `calculated_with` those of the
+    calculation, where a later version gives the same numbers."""
 
     object: str = "paycheck_derivation"
     paycheck_id: str
     tables: dict[str, str]
+    calculated_with: dict[str, str]
     lines: list[dict[str, Any]]
     text: list[str]
 
@@ -137,17 +139,21 @@ class TaxLiabilityList(msgspec.Struct, kw_only=True):
     total: MoneyBody
 
 
-class CalculateRun(JobPayload, frozen=True, kw_only=True):
+class RunWork(JobPayload, frozen=True, kw_only=True):
+    """Work on a run. `run_version` is the run's since it stands in the working state: it changes when that ends, so a
+    job that is taken up later finds that it is no longer wanted."""
+
+    band: ClassVar[Band] = "interactive"
+    run_id: str
+    run_version: int
+
+
+class CalculateRun(RunWork, frozen=True, kw_only=True):
     kind: ClassVar[str] = "payroll.calculate"
-    band: ClassVar[Band] = "interactive"
-    run_id: str
-    calculation: int
 
 
-class PayRun(JobPayload, frozen=True, kw_only=True):
+class PayRun(RunWork, frozen=True, kw_only=True):
     kind: ClassVar[str] = "payroll.pay"
-    band: ClassVar[Band] = "interactive"
-    run_id: str
 
 
 class PrintStubs(JobPayload, frozen=True, kw_only=True):

@@ -1,8 +1,10 @@
 """Writes of payroll, one file per verb."""
 
 from backoffice.payroll.commands.calculate import (
+    abandon_calculation,
     calculate_workers,
     finish_calculation,
+    parts_of,
     prepare_calculation,
     preview_calculation,
     start_calculation,
@@ -10,6 +12,8 @@ from backoffice.payroll.commands.calculate import (
 from backoffice.payroll.commands.decide import approve_run, cancel_run, reopen_run
 from backoffice.payroll.commands.open import open_run
 from backoffice.payroll.commands.pay import (
+    abandon_payment,
+    build_bank_file,
     finish_payment,
     post_paychecks,
     prepare_payment,
@@ -18,12 +22,16 @@ from backoffice.payroll.commands.pay import (
 )
 
 __all__ = [
+    "abandon_calculation",
+    "abandon_payment",
     "approve_run",
+    "build_bank_file",
     "calculate_workers",
     "cancel_run",
     "finish_calculation",
     "finish_payment",
     "open_run",
+    "parts_of",
     "post_paychecks",
     "prepare_calculation",
     "prepare_payment",

@@ -5,19 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 from backoffice.accounts import queries as accounts
+from backoffice.kernel import ids
 from backoffice.kernel.calendars import FEDERAL_RESERVE, is_business_day, on_or_before
 from backoffice.kernel.dates import PaySchedule
-from backoffice.kernel.errors import FaultList
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.payroll import events, models
 from backoffice.payroll.errors import PeriodTaken
-from backoffice.payroll.queries.runs import run_view
+from backoffice.payroll.queries.runs import run_of_period, run_view
 from backoffice.payroll.schemas import CreatePayrollRun, PayrollRun
 from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 
+_YEARS = (2000, 2099)
+
 
 async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:
-    """A run in `draft`, made by whoever asks. ValidationFailed (all faults), PeriodTaken (409)."""
+    """A run in `draft`, made by whoever asks. ValidationFailed (422), PeriodTaken or AlreadyExists (409)."""
     faults = FaultList()
     schedule = await accounts.pay_schedule(tx, data.pay_schedule)
     employer = await accounts.employer(tx)
@@ -26,6 +29,10 @@ async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:
         faults.add("#/pay_schedule", "unknown_schedule", f"is no pay schedule of this tenant; there are: {names}")
         faults.raise_if_any()
     assert schedule is not None
+    for name, day in (("period_begin", data.period_begin), ("pay_date", data.pay_date)):
+        if day is not None and not _YEARS[0] <= day.year <= _YEARS[1]:
+            faults.add(f"#/{name}", "out_of_range", f"must lie in the years {_YEARS[0]} to {_YEARS[1]}")
+    faults.raise_if_any()
     period = PaySchedule(schedule.frequency, schedule.first_period_begins).period(data.period_begin)  # type: ignore[arg-type]
     if period.begin != data.period_begin:
         detail = f"no period begins on this day; the one that holds it begins on {period.begin}"
@@ -52,10 +59,14 @@ async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:
         created_by=tx.principal.actor,
     )
     if row is None:
-        raise PeriodTaken(
-            f"The period from {period.begin} of the schedule {schedule.name} has a run, or the external_id is in use; "
-            "cancel that run or go on with it."
+        other = await run_of_period(tx, schedule.name, period.begin)
+        if other is None:
+            raise AlreadyExists(errors=[Fault("already_in_use", "is another run's", pointer="#/external_id")])
+        named = ids.encode("payroll_run", other)
+        detail = (
+            f"{named} pays the period from {period.begin} of the schedule {schedule.name}; go on with it or cancel it."
         )
+        raise PeriodTaken(detail, extra={"payroll_run_id": named})
     view = run_view(tx, row)
     effect = Effect(
         kind="payroll_run_opened",

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, column, func, literal
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, SmallInteger, Text, any_, column, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from backoffice.accounts import queries as accounts
+from backoffice.documents import commands as documents
+from backoffice.documents.schemas import Stored
 from backoffice.kernel import ids
-from backoffice.kernel.dates import local
-from backoffice.kernel.errors import StateConflict
 from backoffice.ledger import commands as ledger
 from backoffice.payroll import chart, events, models
-from backoffice.payroll.bank_file import BankFile, bank_file
-from backoffice.payroll.commands.moves import move, tell, totals
-from backoffice.payroll.queries.paychecks import lines_of, of_run
+from backoffice.payroll.bank_file import BankFile
+from backoffice.payroll.commands.calculate import must_be_few
+from backoffice.payroll.commands.decide import must_be_free
+from backoffice.payroll.commands.moves import ended, move, must_allow, tell, totals, wanted
+from backoffice.payroll.errors import RunBlocked, WorkNotWanted
+from backoffice.payroll.queries.blockers import missing_accounts
+from backoffice.payroll.queries.pay_file import pay_file
+from backoffice.payroll.queries.paychecks import lines_of
 from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.schemas import PayRun, PrintStubs
 from backoffice.people import queries as people
-from backoffice.platform.crypto import Cell
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import queries as jobs
@@ -32,102 +33,83 @@ from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.bodies import MoneyBody
 
-_checks, _ytd = models.paycheck, models.year_to_date
-# Whose wages count towards a base (the engine caps them); other taxes have amounts only.
-_BASED = ("social_security", "medicare", "futa", "sui")
+_checks, _lines, _runs, _ytd = models.paycheck, models.paycheck_line, models.payroll_run, models.year_to_date
 
 
 async def start_payment(tx: Tx, id_: str, if_version: int) -> JobView:
-    """Queue the payment of an approved run. RunNotInState (409), VersionConflict (412)."""
+    """Queue the payment of an approved run. VersionConflict (412), RunNotInState (409), RunBlocked (409) with the
+    list. One run of an employer is paid at a time: each counts on the year-to-date that the one before has left."""
+    await _hold_payments(tx, await find_run(tx, id_))
     run = await find_run(tx, id_, lock=True)
-    await move(tx, run["id"], "pay", "paying", if_version=if_version)
-    run_id = ids.encode("payroll_run", run["id"])
-    job_id = await tx.start(PayRun(run_id=run_id))
+    must_allow(run, "pay", if_version)
+    await must_be_free(tx, run)
+    row = await move(tx, run, "pay", "paying")
+    job_id = await tx.start(PayRun(run_id=ids.encode("payroll_run", run["id"]), run_version=row["version"]))
     await tx.flush()
     return job_view(tx.principal, await jobs.get(tx, job_id))
 
 
 async def prepare_payment(tx: Tx, payload: PayRun) -> list[str]:
-    """Make the accounts that will be posted to; the paychecks' ids, by worker number."""
-    run = await _paying(tx, payload)
-    checks = await of_run(tx, run["id"])
-    lines = await lines_of(tx, [check["id"] for check in checks])
-    taxes = {
-        (line["code"], line["jurisdiction"])
-        for found in lines.values()
-        for line in found
-        if line["kind"] in ("employee_tax", "employer_tax")
-    }
-    await ledger.ensure_accounts(tx, chart.accounts_for(taxes))
+    """Fix the account of each paycheck and make the ledger accounts that will be posted to; the paychecks' ids, by
+    worker number. RunBlocked (409) when somebody has no account any more."""
+    run = await wanted(tx, payload, "paying")
+    checks = await _fix_accounts(tx, run)
+    taxes = await tx.fetch(
+        select(_lines.c.code, _lines.c.jurisdiction)
+        .distinct()
+        .where(
+            _lines.c.tenant_id == TENANT,
+            _lines.c.paycheck_id.in_(
+                select(_checks.c.id).where(_checks.c.tenant_id == TENANT, _checks.c.run_id == run["id"])
+            ),
+            _is_tax(),
+        )
+    )
+    await ledger.ensure_accounts(tx, chart.accounts_for((tax["code"], tax["jurisdiction"]) for tax in taxes))
     return [ids.encode("paycheck", check["id"]) for check in checks]
 
 
 async def post_paychecks(tx: Tx, payload: PayRun, paycheck_ids: Sequence[str]) -> int:
     """Post some paychecks to the ledger, one transaction each, and count them into the year; those that are still
     pending, so that a payment taken up again counts nothing twice."""
-    run = await _paying(tx, payload)
-    wanted = [id_ for text in paycheck_ids if (id_ := ids.decode("paycheck", text))]
+    run = await wanted(tx, payload, "paying")
+    chosen = [id_ for text in paycheck_ids if (id_ := ids.decode("paycheck", text))]
     checks = await tx.fetch(
         _checks.update()
         .where(
             _checks.c.tenant_id == TENANT,
             _checks.c.run_id == run["id"],
-            _checks.c.id == any_(literal(wanted, ARRAY(Id))),
+            _checks.c.id == any_(literal(chosen, ARRAY(Id))),
             _checks.c.payment == "pending",
         )
         .values(payment="posted", version=_checks.c.version + 1, updated_at=await tx.now())
         .returning(*_checks.c)
     )
-    checks = sorted(checks, key=lambda check: (check["number"], check["id"]))
-    lines = await lines_of(tx, [check["id"] for check in checks])
-    postings = []
-    for check in checks:
-        sides: dict[str, dict[tuple[str, str], int]] = {"employee_tax": {}, "employer_tax": {}}
-        for line in lines[check["id"]]:
-            if line["kind"] in sides:
-                sides[line["kind"]][line["code"], line["jurisdiction"]] = line["amount_minor"]
-        postings.append(
-            chart.paycheck_posting(
-                ids.encode("paycheck", check["id"]),
-                run["pay_date"],
-                gross=check["gross_minor"],
-                net=check["net_minor"],
-                employee_taxes=sides["employee_tax"],
-                employer_taxes=sides["employer_tax"],
-            )
-        )
     if not checks:
         return 0
-    await ledger.post(tx, postings)
-    await _count_into_year(tx, run, checks, lines)
+    posted = [check["id"] for check in checks]
+    lines = await lines_of(tx, posted)
+    ordered = sorted(checks, key=lambda check: (check["number"], check["id"]))
+    await ledger.post(tx, [_posting(run, check, lines[check["id"]]) for check in ordered])
+    await _count_into_year(tx, run, posted)
     return len(checks)
 
 
 async def build_bank_file(tx: Tx, payload: PayRun) -> BankFile:
-    """The bank file of the run: the same text whenever it is asked for. Opens account numbers; nothing is kept."""
-    run = await _paying(tx, payload)
-    checks = await of_run(tx, run["id"])
-    profiles = await people.pay_profiles(tx, [check["worker_id"] for check in checks], run["pay_date"])
-    accounts_ = {p.bank_account.id: p.bank_account for p in profiles.values() if p.bank_account is not None}
-    cipher = await tx.cipher()
-    numbers = {
-        id_: cipher.open(Cell("bank_account", "account", id_), account.account_sealed, purpose="pay_file")
-        for id_, account in accounts_.items()
-    }
-    settings = await accounts.tenant_settings(tx)
-    made_at = local(settings.time_zone, run["approved_at"])
-    employer = await accounts.employer(tx)
-    return bank_file(employer, run["pay_date"], made_at, checks, profiles, numbers)
+    """The bank file of the run, the same text whenever this payment asks for it. Opens account numbers; nothing is
+    kept. ValidationFailed (422) when no bank could read it."""
+    return await pay_file(tx, await wanted(tx, payload, "paying"))
 
 
-async def finish_payment(tx: Tx, payload: PayRun, file: Mapping[str, Any]) -> dict[str, Any]:
-    """The run is paid: cash posted, deposits marked sent with their trace numbers, stubs asked for."""
-    run = await _paying(tx, payload)
+async def finish_payment(tx: Tx, payload: PayRun, file: BankFile, stored: Sequence[Stored]) -> dict[str, Any]:
+    """The run is paid: the bank file can be fetched, cash is posted, deposits are marked sent with their trace
+    numbers, stubs are asked for. All or nothing."""
+    run = await wanted(tx, payload, "paying")
     run_id = payload.run_id
-    await ledger.post(tx, [chart.bank_file_posting(run_id, run["pay_date"], file["total_minor"])])
-    await _mark_sent(tx, file["traces"])
-    now = await tx.now()
-    row = await move(tx, run["id"], "finish_payment", "paid", {"paid_at": now})
+    await documents.record(tx, stored)
+    await ledger.post(tx, [chart.bank_file_posting(run_id, file.settles_on, file.total_minor)])
+    await _mark_sent(tx, file.traces)
+    row = await move(tx, run, "finish_payment", "paid", {"paid_at": await tx.now()})
     net = MoneyBody.of(row["net_minor"])
     effect = Effect(
         kind="payroll_paid",
@@ -135,91 +117,140 @@ async def finish_payment(tx: Tx, payload: PayRun, file: Mapping[str, Any]) -> di
         after=totals(row),
         visible_to=("front_office", "worker"),
         message=(
-            f"{row['paycheck_count']} workers are paid {net.amount} {net.currency} net in all on {row['pay_date']}; "
+            f"{row['paycheck_count']} workers are paid {net.amount} {net.currency} net in all on {file.settles_on}; "
             "pay stubs follow."
         ),
     )
     tell(tx, events.RUN_PAID, row, "paying", [effect], ("status", "paid_at"))
     await tx.start(PrintStubs(run_id=run_id), key=run_id, progress_total=row["paycheck_count"])
-    return {"status": "paid", "paychecks": row["paycheck_count"], "bank_file": file.get("document_id")}
+    documents_ = [ids.encode("document", each.document_id) for each in stored]
+    return {"status": "paid", "paychecks": row["paycheck_count"], "bank_file": next(iter(documents_), None)}
 
 
 async def abandon_payment(tx: Tx, payload: PayRun, status: str) -> None:
     """The job ended without success. What was posted stays posted; paying the run again goes on from there."""
-    run = await find_run(tx, payload.run_id, lock=True)
-    if run["status"] != "paying":
+    try:
+        run = await wanted(tx, payload, "paying", lock=True)
+    except WorkNotWanted:
         return
-    row = await move(tx, run["id"], "abandon_payment", "approved")
+    row = await move(tx, run, "abandon_payment", "approved")
     effect = Effect(
         kind="payment_ended",
         subject=payload.run_id,
-        message=f"The payment {status} before the bank file was sent; nobody was paid.",
-        ask="Pay the run again, or ask us for help.",
+        message=f"The payment {ended(status)} before the bank file was made; nobody was paid.",
+        ask="Mend what the job's problem names and pay the run again: it goes on where it was broken off.",
     )
-    tell(tx, events.RUN_APPROVED, row, "paying", [effect])
+    tell(tx, events.RUN_PAYMENT_FAILED, row, "paying", [effect])
 
 
 async def preview_payment(tx: Tx, payload: PayRun) -> None:
-    """The payment inside a dry run; the bank file is built and thrown away."""
+    """The payment inside a dry run; the bank file is built and thrown away. PreviewTooLarge (422) above 200."""
     paycheck_ids = await prepare_payment(tx, payload)
+    must_be_few(paycheck_ids)
     await post_paychecks(tx, payload, paycheck_ids)
-    file = await build_bank_file(tx, payload)
-    await finish_payment(tx, payload, {"total_minor": file.total_minor, "traces": file.traces})
+    await finish_payment(tx, payload, await build_bank_file(tx, payload), [])
 
 
-async def _paying(tx: Tx, payload: PayRun) -> Row:
-    run = await find_run(tx, payload.run_id)
-    if run["status"] != "paying":
-        raise StateConflict("This payment is no longer wanted.")
-    return run
+def _is_tax() -> Any:
+    return _lines.c.kind == any_(literal(list(models.TAXES), ARRAY(Text)))
 
 
-async def _count_into_year(tx: Tx, run: Row, checks: Sequence[Row], lines: Mapping[UUID, Sequence[Row]]) -> None:
-    """Add paychecks to the year-to-date. Within the step that posts them, so once."""
-    amounts: dict[tuple[UUID, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for check in checks:
-        worker, gross = check["worker_id"], check["gross_minor"]
-        for line in lines[check["id"]]:
-            if line["kind"] in ("employee_tax", "employer_tax"):
-                entry = amounts[worker, line["code"], line["jurisdiction"]]
-                entry[1] += line["amount_minor"]
-                if line["programme"] or line["code"] in _BASED:
-                    entry[0] += gross
-    upsert = pg_insert(_ytd).values(
-        [
-            {
-                "tenant_id": tx.tenant,
-                "employer_id": run["employer_id"],
-                "worker_id": worker,
-                "year": run["pay_date"].year,
-                "code": code,
-                "jurisdiction": jurisdiction,
-                "wages_minor": wages,
-                "amount_minor": amount,
-            }
-            for (worker, code, jurisdiction), (wages, amount) in sorted(amounts.items())
-        ]
+async def _hold_payments(tx: Tx, run: Row) -> None:
+    """Lock every run of the employer that is or may be paid, in one order: of two that start, one waits and sees the
+    other."""
+    await tx.fetch(
+        select(_runs.c.id)
+        .where(
+            _runs.c.tenant_id == TENANT,
+            _runs.c.employer_id == run["employer_id"],
+            _runs.c.status == any_(literal(["approved", "paying"], ARRAY(Text))),
+        )
+        .order_by(_runs.c.id)
+        .with_for_update()
     )
+
+
+async def _fix_accounts(tx: Tx, run: Row) -> list[Row]:
+    """The paychecks, each with the account it will be paid to: what this payment says from here on is one file."""
+    found = select(_checks.c.id, _checks.c.worker_id).where(
+        _checks.c.tenant_id == TENANT, _checks.c.run_id == run["id"]
+    )
+    checks = await tx.fetch(found.order_by(_checks.c.number, _checks.c.id))
+    active = await people.active_accounts(tx, [check["worker_id"] for check in checks])
+    missing = [check["worker_id"] for check in checks if check["worker_id"] not in active]
+    if missing:
+        raise RunBlocked(extra={"blockers": await missing_accounts(tx, run, missing)})
+    account = _given({check["id"]: active[check["worker_id"]].id for check in checks}, Id)
     await tx.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["tenant_id", "employer_id", "worker_id", "year", "code", "jurisdiction"],
+        _checks.update()
+        .where(_checks.c.tenant_id == TENANT, _checks.c.id == account.c.id)
+        .where(_checks.c.bank_account_id.is_distinct_from(account.c.value))
+        .values(bank_account_id=account.c.value, version=_checks.c.version + 1, updated_at=await tx.now())
+    )
+    return checks
+
+
+def _posting(run: Row, check: Row, lines: Sequence[Row]) -> ledger.Posting:
+    sides: dict[str, dict[tuple[str, str], int]] = {kind: {} for kind in models.TAXES}
+    for line in lines:
+        if line["kind"] in sides:
+            sides[line["kind"]][line["code"], line["jurisdiction"]] = line["amount_minor"]
+    return chart.paycheck_posting(
+        ids.encode("paycheck", check["id"]),
+        run["pay_date"],
+        gross=check["gross_minor"],
+        net=check["net_minor"],
+        employee_taxes=sides["employee_tax"],
+        employer_taxes=sides["employer_tax"],
+    )
+
+
+async def _count_into_year(tx: Tx, run: Row, paycheck_ids: Sequence[UUID]) -> None:
+    """Add the tax lines of paychecks to the year-to-date. Within the step that posts them, so once."""
+    same = ("kind", "code", "jurisdiction")
+    key = ("employer_id", "worker_id", "year", *same)
+    lines = (
+        select(
+            TENANT,
+            literal(run["employer_id"], Id),
+            _checks.c.worker_id,
+            literal(run["pay_date"].year, SmallInteger),
+            *(_lines.c[name] for name in same),
+            func.sum(_lines.c.wages_minor),
+            func.sum(_lines.c.amount_minor),
+        )
+        .join(_checks, (_checks.c.tenant_id == _lines.c.tenant_id) & (_checks.c.id == _lines.c.paycheck_id))
+        .where(
+            _lines.c.tenant_id == TENANT,
+            _checks.c.tenant_id == TENANT,
+            _checks.c.id == any_(literal(list(paycheck_ids), ARRAY(Id))),
+            _is_tax(),
+        )
+        .group_by(_checks.c.worker_id, *(_lines.c[name] for name in same))
+        .order_by(_checks.c.worker_id, *(_lines.c[name] for name in same))
+    )
+    added = pg_insert(_ytd).from_select(["tenant_id", *key, "wages_minor", "amount_minor"], lines)
+    await tx.execute(
+        added.on_conflict_do_update(
+            index_elements=["tenant_id", *key],
             set_={
-                "wages_minor": _ytd.c.wages_minor + upsert.excluded.wages_minor,
-                "amount_minor": _ytd.c.amount_minor + upsert.excluded.amount_minor,
+                "wages_minor": _ytd.c.wages_minor + added.excluded.wages_minor,
+                "amount_minor": _ytd.c.amount_minor + added.excluded.amount_minor,
             },
         )
     )
 
 
 async def _mark_sent(tx: Tx, traces: Mapping[str, str]) -> None:
-    found = {ids.decode("paycheck", text): trace for text, trace in traces.items()}
-    sent = (
-        func.unnest(literal(list(found), ARRAY(Id)), literal(list(found.values()), ARRAY(_checks.c.trace_number.type)))
-        .table_valued(column("id", Id), column("trace", _checks.c.trace_number.type), name="sent")
-        .render_derived()
-    )
+    trace = _given({ids.decode("paycheck", text): number for text, number in traces.items()}, Text())
     await tx.execute(
         _checks.update()
-        .where(_checks.c.tenant_id == TENANT, _checks.c.id == sent.c.id)
-        .values(payment="sent", trace_number=sent.c.trace, version=_checks.c.version + 1, updated_at=await tx.now())
+        .where(_checks.c.tenant_id == TENANT, _checks.c.id == trace.c.id)
+        .values(payment="sent", trace_number=trace.c.value, version=_checks.c.version + 1, updated_at=await tx.now())
     )
+
+
+def _given(values: Mapping[Any, Any], type_: Any) -> Any:
+    """`id` and `value` of each pair, as a table."""
+    arrays = literal(list(values), ARRAY(Id)), literal(list(values.values()), ARRAY(type_))
+    return func.unnest(*arrays).table_valued(column("id", Id), column("value", type_), name="given").render_derived()

@@ -1,6 +1,6 @@
 """Reads of payroll."""
 
-from backoffice.payroll.queries.blockers import blockers, worker_reasons
+from backoffice.payroll.queries.blockers import blockers
 from backoffice.payroll.queries.derivation import derivation
 from backoffice.payroll.queries.paychecks import PAYCHECKS, paycheck, paychecks
 from backoffice.payroll.queries.runs import RUNS, find_run, liabilities, payroll_run, payroll_runs, run_view
@@ -17,5 +17,4 @@ __all__ = [
     "payroll_run",
     "payroll_runs",
     "run_view",
-    "worker_reasons",
 ]

@@ -1,80 +1,92 @@
-"""What must be mended before a run can be approved: the same list before, during and after its calculation."""
+"""What stands against a run's next step: its approval while it is worked on, its payment once it is approved."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
 
 from backoffice.accounts import queries as accounts
 from backoffice.kernel import ids
 from backoffice.kernel.calendars import FEDERAL_RESERVE, add_business_days
-from backoffice.kernel.dates import instant
-from backoffice.payroll import calc
-from backoffice.payroll.assembly import Reason, reasons
-from backoffice.payroll.queries.runs import find_run, period_of
+from backoffice.kernel.dates import instant, local_date
+from backoffice.payroll import calc, models
+from backoffice.payroll.assembly import Inputs, differences, in_its_year, in_the_year
+from backoffice.payroll.queries.assessment import Assessed, Hours, assess, hours_of_run, on_schedule
+from backoffice.payroll.queries.paychecks import of_run, paid_to_date
+from backoffice.payroll.queries.runs import find_run
+from backoffice.payroll.reasons import BLOCKING, Reason, no_bank_account
 from backoffice.payroll.schemas import Blocker, BlockerFix, BlockerList
 from backoffice.people import queries as people
 from backoffice.platform.db import Row, Tx
+from backoffice.platform.tables import TENANT
 from backoffice.staffing import queries as staffing
-from backoffice.staffing.schemas import ApprovedHours
 
 # The bank wants the file two banking days before payday, by five in the afternoon.
 _BANK_DAYS, _BANK_TIME = 2, time(17)
+_checks, _runs = models.paycheck, models.payroll_run
 
 
 async def blockers(tx: Tx, id_: str) -> BlockerList:
     """Blockers of a run, blocking ones first."""
-    run = await find_run(tx, id_)
-    hours = await hours_of_run(tx, run, free=run["status"] in ("draft", "blocked"))
-    found = await run_blockers(tx, run, hours)
-    return BlockerList(data=sorted(found, key=lambda each: (each.severity != "blocking", each.code, each.subject)))
+    found = await run_blockers(tx, await find_run(tx, id_))
+    return BlockerList(data=sorted(found, key=lambda each: (each.severity != BLOCKING, each.code, each.subject)))
 
 
-async def run_blockers(tx: Tx, run: Row, hours: dict[UUID, list[ApprovedHours]]) -> list[Blocker]:
-    """Blockers of a run with these hours, as they stand now."""
-    deadline = await file_deadline(tx, run["pay_date"])
-    run_id = ids.encode("payroll_run", run["id"])
-    found: list[Blocker] = []
-    if not hours:
-        nothing = Reason(
-            "no_hours", "There are no approved hours in the period.", "front_office", "Approve timesheets.",
-            "POST /v1/timesheets/approve",
-        )  # fmt: skip
-        found.append(_blocker(nothing, run_id, deadline))
-    for worker_id, worker_found in (await worker_reasons(tx, run, hours)).items():
-        found += [_blocker(reason, ids.encode("worker", worker_id), deadline) for reason in worker_found]
-    for sheet in await staffing.open_timesheets(tx, run["period_begin"], run["period_end"]):
-        waiting = Reason(
-            "timesheet_not_approved", f"A timesheet of the week from {sheet.week_start} is {sheet.status}.",
-            "front_office", "Approve it, or pay it with a later run.", "POST /v1/timesheets/approve",
-            severity="warning",
-        )  # fmt: skip
-        found.append(_blocker(waiting, ids.encode("timesheet", sheet.id), deadline))
+async def run_blockers(tx: Tx, run: Row) -> list[Blocker]:
+    """Everything that stands against the run's next step, as things are now; nothing does when it has no next step."""
+    if run["status"] == "approved":
+        return await _payment_blockers(tx, run)
+    if run["status"] not in ("draft", "calculating", "blocked", "ready"):
+        return []
+    hours = await hours_of_run(tx, run, free=True)
+    assessed = await assess(tx, run, hours)
+    found = await approval_blockers(tx, run, hours, assessed)
+    if run["status"] == "ready":
+        checks = {check["worker_id"]: check for check in await of_run(tx, run["id"])}
+        found += await _told(tx, run, {id_: _outdated(run, checks.get(id_), each) for id_, each in assessed.items()})
     return found
 
 
-async def worker_reasons(tx: Tx, run: Row, hours: dict[UUID, list[ApprovedHours]]) -> dict[UUID, list[Reason]]:
-    """By worker with hours in the run, why they cannot be paid; workers without a reason are left out."""
-    profiles = await people.pay_profiles(tx, list(hours), run["pay_date"])
-    employer = await accounts.employer(tx)
-    tables, period = calc.Tables.load(), period_of(run)
-    found = {id_: reasons(profiles.get(id_), worked, period, employer, tables) for id_, worked in hours.items()}
-    return {id_: told for id_, told in found.items() if told}
+async def approval_blockers(tx: Tx, run: Row, hours: Hours, assessed: Mapping[UUID, Assessed]) -> list[Blocker]:
+    """What stands against the approval of a run with these hours, of the run itself and of the workers assessed."""
+    run_id = ids.encode("payroll_run", run["id"])
+    of_run_itself = await _payday_reasons(tx, run)
+    if not hours:
+        of_run_itself.append(
+            Reason("no_hours", "There are no approved hours in the period.", "front_office", "Approve timesheets.",
+                   "POST /v1/timesheets/approve")
+        )  # fmt: skip
+    found = await _about(tx, run, {run_id: of_run_itself})
+    found += await _told(tx, run, {id_: list(each.reasons) for id_, each in assessed.items()})
+    open_ = await staffing.open_timesheets(tx, run["period_begin"], run["period_end"])
+    ours = await on_schedule(tx, run, {sheet.worker_id for sheet in open_})
+    waiting = {
+        ids.encode("timesheet", sheet.id): [
+            Reason(
+                "timesheet_not_approved",
+                f"A timesheet of the week from {sheet.week_start} is {sheet.status}; its hours are not in this run.",
+                "front_office", "Approve it and calculate again: a later run does not pay for this period.",
+                "POST /v1/timesheets/approve", severity="warning",
+            )
+        ]
+        for sheet in open_
+        if sheet.worker_id in ours
+    }  # fmt: skip
+    return found + await _about(tx, run, waiting)
 
 
-async def hours_of_run(tx: Tx, run: Row, *, free: bool) -> dict[UUID, list[ApprovedHours]]:
-    """Approved hours of the period that this run counts, by worker: its own, and with `free` those of no run yet."""
-    rows = await staffing.approved_hours(tx, run["period_begin"], run["period_end"], run_id=run["id"])
-    return by_worker([each for each in rows if free or each.payroll_run_id is not None])
+def not_calculated(run: Row) -> Reason:
+    """A worker with hours in the run and no paycheck, against whom nothing stands any more."""
+    return _calculate_again(run, "The worker has hours in the run and no paycheck yet.")
 
 
-def by_worker(hours: Sequence[ApprovedHours]) -> dict[UUID, list[ApprovedHours]]:
-    found: dict[UUID, list[ApprovedHours]] = defaultdict(list)
-    for each in hours:
-        found[each.worker_id].append(each)
-    return dict(found)
+async def missing_accounts(tx: Tx, run: Row, worker_ids: list[UUID]) -> list[Blocker]:
+    """`no_bank_account` of each of these workers."""
+    return await _told(tx, run, {id_: [no_bank_account(_worker(id_))] for id_ in worker_ids})
 
 
 async def file_deadline(tx: Tx, pay_date: date) -> datetime:
@@ -83,12 +95,135 @@ async def file_deadline(tx: Tx, pay_date: date) -> datetime:
     return instant(zone, add_business_days(pay_date, -_BANK_DAYS, FEDERAL_RESERVE), _BANK_TIME)
 
 
-def _blocker(reason: Reason, subject: str, deadline: datetime) -> Blocker:
-    return Blocker(
-        code=reason.code,
-        subject=subject,
-        severity=reason.severity,
-        detail=reason.detail,
-        fix=BlockerFix(who=reason.who, what=reason.what, api=reason.api),
-        deadline=deadline,
+def _outdated(run: Row, check: Row | None, now: Assessed) -> list[Reason]:
+    """Why a paycheck is no longer what a calculation would make of it."""
+    if now.blocked:
+        return []  # that is said already
+    if check is None or now.pay is None or now.result is None:
+        return [not_calculated(run)]
+    changed = differences(msgspec.convert(check["inputs"], Inputs), now.pay.inputs)
+    if check["tables"] != dict(now.result.tables):
+        changed.append("the tables of law")
+    account = now.profile.bank_account
+    if account is not None and account.id != check["bank_account_id"]:
+        changed.append("the bank account")
+    return [_calculate_again(run, f"Since the calculation changed: {', '.join(changed)}.")] if changed else []
+
+
+def _calculate_again(run: Row, detail: str) -> Reason:
+    return Reason(
+        "calculation_outdated", detail, "front_office", "Calculate the run again.",
+        f"POST /v1/payroll_runs/{ids.encode('payroll_run', run['id'])}/calculate",
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------- payment
+
+
+async def _payment_blockers(tx: Tx, run: Row) -> list[Blocker]:
+    """What stands against the payment of an approved run. A payment that has begun can only go on, so that nothing
+    stands against it but an account that is not there."""
+    checks = await of_run(tx, run["id"])
+    workers = [check["worker_id"] for check in checks]
+    profiles = await people.pay_profiles(tx, workers, run["pay_date"])
+    if any(check["payment"] != "pending" for check in checks):
+        return await missing_accounts(tx, run, [id_ for id_ in workers if profiles[id_].bank_account is None])
+    paid = await paid_to_date(tx, run["employer_id"], workers, run["pay_date"].year)
+    tables = calc.Tables.load()
+    found: dict[UUID, list[Reason]] = {}
+    for check in checks:
+        id_ = check["worker_id"]
+        profile, told = profiles[id_], found.setdefault(id_, [])
+        if profile.bank_account is None:
+            told.append(no_bank_account(_worker(id_)))
+        elif profile.bank_account.id != check["bank_account_id"]:
+            told.append(
+                _reopen(run, "bank_account_changed", "The worker's bank account is not the one that was approved.")
+            )
+        told_then = msgspec.convert(check["inputs"], Inputs).check
+        if in_the_year(in_its_year(told_then, profile.opening, paid.get(id_, {}), tables)) != in_the_year(told_then):
+            told.append(
+                _reopen(run, "year_to_date_changed",
+                        "The worker's year-to-date changed since the calculation, by another run or opening amounts.")
+            )  # fmt: skip
+    of_run_itself = {ids.encode("payroll_run", run["id"]): await _payday_reasons(tx, run)}
+    others = {
+        ids.encode("payroll_run", id_): [
+            Reason("other_payment_unfinished", "Another run's payment has begun; this one counts on what it leaves.",
+                   "front_office", "Wait for it, or pay that run again where its payment was broken off.",
+                   f"POST /v1/payroll_runs/{ids.encode('payroll_run', id_)}/pay")
+        ]
+        for id_ in await _other_payments(tx, run)
+    }  # fmt: skip
+    return await _told(tx, run, found) + await _about(tx, run, of_run_itself | others)
+
+
+async def _other_payments(tx: Tx, run: Row) -> list[UUID]:
+    """Runs of the same employer whose payment has begun and not ended."""
+    begun = (
+        select(_checks.c.id)
+        .where(_checks.c.tenant_id == TENANT, _checks.c.run_id == _runs.c.id, _checks.c.payment == "posted")
+        .exists()
     )
+    rows = await tx.fetch(
+        select(_runs.c.id)
+        .where(
+            _runs.c.tenant_id == TENANT,
+            _runs.c.employer_id == run["employer_id"],
+            _runs.c.id != run["id"],
+            (_runs.c.status == "paying") | ((_runs.c.status == "approved") & begun),
+        )
+        .order_by(_runs.c.id)
+    )
+    return [row["id"] for row in rows]
+
+
+def _reopen(run: Row, code: str, detail: str) -> Reason:
+    return Reason(
+        code, detail, "front_office", "Reopen the run, calculate it again and have it approved.",
+        f"POST /v1/payroll_runs/{ids.encode('payroll_run', run['id'])}/reopen",
+    )  # fmt: skip
+
+
+async def _payday_reasons(tx: Tx, run: Row) -> list[Reason]:
+    now = await tx.now()
+    today = local_date((await accounts.tenant_settings(tx)).time_zone, now)
+    if run["pay_date"] < today:
+        return [
+            Reason("payday_past", f"The payday {run['pay_date']} has passed.", "front_office",
+                   "Cancel the run and open one for the period with a later pay_date.", "POST /v1/payroll_runs")
+        ]  # fmt: skip
+    if now > await file_deadline(tx, run["pay_date"]):
+        return [
+            Reason("bank_deadline_passed", f"The bank may be late: it wants the file {_BANK_DAYS} banking days before.",
+                   "front_office", "Ask the bank, or cancel the run and open one with a later pay_date.",
+                   severity="warning")
+        ]  # fmt: skip
+    return []
+
+
+# -------------------------------------------------------------------------------------------------------- telling
+
+
+async def _told(tx: Tx, run: Row, found: Mapping[UUID, list[Reason]]) -> list[Blocker]:
+    return await _about(tx, run, {ids.encode("worker", id_): told for id_, told in found.items()})
+
+
+async def _about(tx: Tx, run: Row, found: Mapping[str, list[Reason]]) -> list[Blocker]:
+    deadline = await file_deadline(tx, run["pay_date"]) if any(found.values()) else None
+    return [
+        Blocker(
+            code=reason.code,
+            subject=subject,
+            severity=reason.severity,
+            detail=reason.detail,
+            fix=BlockerFix(who=reason.who, what=reason.what, api=reason.api),
+            deadline=deadline,
+        )
+        for subject, told in found.items()
+        for reason in told
+    ]
+
+
+def _worker(id_: UUID) -> str:
+    return f"/v1/workers/{ids.encode('worker', id_)}"

@@ -124,10 +124,10 @@ async def payment_begun(tx: Tx, run_id: UUID) -> bool:
     return await tx.row(posted.limit(1)) is not None
 
 
-async def year_to_date(
+async def paid_to_date(
     tx: Tx, employer_id: UUID, worker_ids: Collection[UUID], year: int
-) -> dict[UUID, dict[tuple[str, str], tuple[int, int]]]:
-    """What paid runs of the year have added up to: worker → (code, jurisdiction) → (wages, amount), cents."""
+) -> dict[UUID, dict[tuple[str, str, str], tuple[int, int]]]:
+    """What paid runs of the year add up to: worker → (kind, code, jurisdiction) → (wages, amount), cents."""
     rows = await tx.fetch(
         select(*_ytd.c).where(
             _ytd.c.tenant_id == TENANT,
@@ -136,8 +136,8 @@ async def year_to_date(
             _ytd.c.year == year,
         )
     )
-    found: dict[UUID, dict[tuple[str, str], tuple[int, int]]] = {}
+    found: dict[UUID, dict[tuple[str, str, str], tuple[int, int]]] = {}
     for row in rows:
         amounts = found.setdefault(row["worker_id"], {})
-        amounts[row["code"], row["jurisdiction"]] = (row["wages_minor"], row["amount_minor"])
+        amounts[row["kind"], row["code"], row["jurisdiction"]] = (row["wages_minor"], row["amount_minor"])
     return found

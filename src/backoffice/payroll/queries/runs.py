@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, any_, func, literal, select
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
@@ -62,6 +65,19 @@ async def find_run(tx: Tx, id_: str, *, lock: bool = False) -> Row:
     return row
 
 
+async def run_of_period(tx: Tx, pay_schedule: str, begin: date) -> UUID | None:
+    """The run that pays a period of a schedule; a canceled one does not."""
+    found = await tx.value(
+        select(_runs.c.id).where(
+            _runs.c.tenant_id == TENANT,
+            _runs.c.pay_schedule == pay_schedule,
+            _runs.c.period_begin == begin,
+            _runs.c.status != "canceled",
+        )
+    )
+    return None if found is None else UUID(str(found))
+
+
 async def payroll_run(tx: Tx, id_: str) -> PayrollRun:
     return run_view(tx, await find_run(tx, id_))
 
@@ -85,7 +101,7 @@ async def liabilities(tx: Tx, id_: str) -> TaxLiabilityList:
             _lines.c.tenant_id == TENANT,
             _checks.c.tenant_id == TENANT,
             _checks.c.run_id == run["id"],
-            _lines.c.kind.like("employ%_tax"),
+            _lines.c.kind == any_(literal(list(models.TAXES), ARRAY(Text))),
         )
         .group_by(_lines.c.code, _lines.c.jurisdiction, _lines.c.kind)
         .order_by(_lines.c.jurisdiction, _lines.c.code, _lines.c.kind)

@@ -11,6 +11,7 @@ from sqlalchemy import any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from backoffice.accounts import queries as accounts
+from backoffice.accounts.schemas import Address as EmployerAddress
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
 from backoffice.payroll import models
@@ -20,7 +21,7 @@ from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.stub import Amount, AssignmentPay, Deposit, Earning, Payee, PayStub
 from backoffice.payroll.stub import Employer as StubEmployer
 from backoffice.people import queries as people
-from backoffice.people.schemas import PayProfile
+from backoffice.people.schemas import Address, PayAccount, PayProfile
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
 from backoffice.staffing import queries as staffing
@@ -51,11 +52,21 @@ async def stub_batch(tx: Tx, paycheck_ids: Sequence[str]) -> list[PayStub]:
     lines = await lines_of(tx, wanted)
     profiles = await people.pay_profiles(tx, workers, run["pay_date"])
     to_date = await _paid_to_date(tx, run, workers)
+    paid_to = await people.pay_accounts(tx, [row["bank_account_id"] for row in rows])
     assignments = sorted({line["assignment_id"] for each in lines.values() for line in each if line["assignment_id"]})
     places = await staffing.assignment_places(tx, assignments)
     employer = await accounts.employer(tx)
     return [
-        _stub(run, row, lines[row["id"]], profiles[row["worker_id"]], to_date[row["worker_id"]], places, employer)
+        _stub(
+            run,
+            row,
+            lines[row["id"]],
+            profiles[row["worker_id"]],
+            to_date[row["worker_id"]],
+            places,
+            employer,
+            paid_to[row["bank_account_id"]],
+        )
         for row in rows
     ]
 
@@ -100,6 +111,7 @@ def _stub(
     to_date: Mapping[tuple[str, str, str], int],
     places: Mapping[UUID, Any],
     employer: Employer,
+    account: PayAccount,
 ) -> PayStub:
     work: dict[UUID, list[Earning]] = {}
     other: list[Earning] = []
@@ -108,8 +120,6 @@ def _stub(
             work.setdefault(line["assignment_id"], []).append(_earning(line, "Regular"))
         elif line["kind"] == "earning":
             other.append(_earning(line, "Overtime premium (half the regular rate, hours over 40)", counted=False))
-    address = profile.address
-    account = profile.bank_account
     now = {(line["code"], line["jurisdiction"]): line["amount_minor"] for line in lines if line["kind"] == _WITHHELD}
     earlier = [(code, jurisdiction) for kind, code, jurisdiction in to_date if kind == _WITHHELD]
     taxes = {key: now.get(key, 0) for key in [*now, *(key for key in earlier if key not in now)]}
@@ -117,31 +127,17 @@ def _stub(
     withheld_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == _WITHHELD)
     notes = [each["detail"] for each in check["notes"]]
     if profile.opening.gross:
-        notes.append(
-            "Year-to-date amounts begin with this issuer's first payday; see earlier ones for the rest."
-        )
+        notes.append("Year-to-date amounts begin with this issuer's first payday; see earlier ones for the rest.")
     return PayStub(
         statement=ids.encode("paycheck", check["id"]),
         made_at=run["paid_at"] or check["updated_at"],
         employer=StubEmployer(
             name=employer.legal_name,
-            address=tuple(
-                part
-                for part in (
-                    employer.address.line1,
-                    employer.address.line2,
-                    f"{employer.address.city}, {employer.address.state} {employer.address.postal_code}",
-                )
-                if part
-            ),
+            address=_address(employer.address),
         ),
         worker=Payee(
             name=profile.full_name,
-            address=tuple(
-                part
-                for part in (address.line1, address.line2, f"{address.city}, {address.state} {address.postal_code}")
-                if part
-            ),
+            address=_address(profile.address),
             ssn_last4=profile.ssn_last4,
             number=f"W{check['number']:06d}",
         ),
@@ -169,13 +165,18 @@ def _stub(
         net_year_to_date=gross_to_date - withheld_to_date,
         deposits=(
             Deposit(
-                kind="Savings" if account is not None and account.kind == "savings" else "Checking",
+                kind=account.kind.capitalize(),
                 amount=check["net_minor"],
-                masked=account.account_last4 if account is not None else None,
+                masked=account.account_last4,
             ),
         ),
         notes=tuple(notes),
     )
+
+
+def _address(address: EmployerAddress | Address) -> tuple[str, ...]:
+    lines = (address.line1, address.line2, f"{address.city}, {address.state} {address.postal_code}")
+    return tuple(line for line in lines if line)
 
 
 def _earning(line: Row, name: str, *, counted: bool = True) -> Earning:

@@ -1,0 +1,164 @@
+"""Every reason why a worker cannot be paid by a run, and what is only worth a look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backoffice.accounts.schemas import Employer
+from backoffice.kernel import ids
+from backoffice.kernel.money import format_minor
+from backoffice.payroll import calc, nacha
+from backoffice.payroll.assembly import Period, by_workweek
+from backoffice.payroll.local_taxes import local_tax
+from backoffice.people.schemas import EmploymentOn, PayProfile
+from backoffice.staffing.schemas import ApprovedHours
+
+BLOCKING = "blocking"
+_OUTSIDE = "Pay this worker outside the run"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a worker cannot be paid (or, as a warning, what should be looked at), and who can do what about it."""
+
+    code: str
+    detail: str
+    who: str
+    what: str
+    api: str | None = None
+    severity: str = BLOCKING
+
+
+def of_worker(
+    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], period: Period
+) -> list[Reason]:
+    """What is missing or wrong in the facts of a worker with hours in the period."""
+    worker = f"/v1/workers/{ids.encode('worker', profile.id)}"
+    found = _employment_reasons(employments, hours, worker)
+    if profile.bank_account is None:
+        found.append(no_bank_account(worker))
+    if nacha.transliterate(profile.full_name).unreadable:
+        found.append(
+            Reason("name_not_for_bank", "The bank reads ASCII only, and a letter of the name has no such form.",
+                   "front_office", "Enter the name as the worker's bank writes it.", f"PATCH {worker}")
+        )  # fmt: skip
+    if profile.ssn_last4 is None:
+        found.append(
+            Reason("no_ssn", "No Social Security number is on file; the W-2 will need it.", "front_office",
+                   "Ask the worker for it.", f"PATCH {worker}", severity="warning")
+        )  # fmt: skip
+    states = sorted({each.work_state for each in hours})
+    if len(states) > 1:
+        found.append(
+            Reason("several_states_not_supported", f"Hours in {', '.join(states)} fall into one paycheck.", "provider",
+                   f"{_OUTSIDE}, or wait for the payroll law of several states.")
+        )  # fmt: skip
+    return found + _overtime_reasons(hours, period)
+
+
+def of_law(
+    profile: PayProfile,
+    hours: Sequence[ApprovedHours],
+    check: calc.Paycheck | None,
+    employer: Employer,
+    tables: calc.Tables,
+) -> list[Reason]:
+    """What the law or our tables of it do not cover. `check` is None when there is more than one state."""
+    found = _place_reasons(profile, hours, tables)
+    for work in check.work if check is not None else ():
+        if work.state not in employer.state_accounts:
+            found.append(
+                Reason("no_state_account", f"The employer has no unemployment account in {work.state}.", "provider",
+                       f"Register the employer in {work.state} and add the account to its tenant file.")
+            )  # fmt: skip
+    faults = tables.refusals_of(check) if check is not None else []
+    return found + [
+        Reason(fault.code, fault.detail, "provider", f"{_OUTSIDE}, or correct the election.") for fault in faults
+    ]
+
+
+def net_not_positive(worker: str, gross: int, net: int) -> Reason:
+    """Taxes and the extra withholding that the worker asked for leave nothing to pay out."""
+    return Reason(
+        "net_not_positive",
+        f"Of {format_minor(gross)} USD gross the taxes and extra withholding leave {format_minor(net)} USD net.",
+        "front_office",
+        "Ask the worker for a new Form W-4 with less in step 4(c), or pay outside the run.",
+        f"POST {worker}/tax_elections",
+    )
+
+
+def no_bank_account(worker: str) -> Reason:
+    return Reason(
+        "no_bank_account", "There is no bank account to pay to.", "front_office",
+        "Ask the worker for an account and add it.", f"POST {worker}/bank_accounts",
+    )  # fmt: skip
+
+
+def _employment_reasons(
+    employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], worker: str
+) -> list[Reason]:
+    if not employments:
+        return [
+            Reason("no_employment", "There is no employment in the period.", "front_office",
+                   "Record when the worker was hired.", f"POST {worker}/employments")
+        ]  # fmt: skip
+    outside = sorted(
+        {
+            each.work_date
+            for each in hours
+            if not any(
+                employed.hired_on <= each.work_date
+                and (employed.ended_on is None or each.work_date <= employed.ended_on)
+                for employed in employments
+            )
+        }
+    )
+    if not outside:
+        return []
+    days = ", ".join(str(day) for day in outside)
+    return [
+        Reason("hours_outside_employment", f"The worker was not employed on {days} and has hours there.",
+               "front_office", "Correct the hours, or the dates of the employment.", f"GET {worker}/employments")
+    ]  # fmt: skip
+
+
+def _place_reasons(profile: PayProfile, hours: Sequence[ApprovedHours], tables: calc.Tables) -> list[Reason]:
+    found = []
+    for state, city in sorted({(each.work_state, each.work_city) for each in hours}):
+        tax = local_tax(state, city, "work")
+        if tax is not None:
+            found.append(_local(f"{tax.place} taxes wages earned there ({tax.citation})"))
+    home = profile.address
+    tax = local_tax(home.state, home.city, "home")
+    if tax is not None:
+        found.append(_local(f"{tax.place} taxes its residents' wages ({tax.citation})"))
+    away = sorted({each.work_state for each in hours} - {home.state})
+    if away and tables.has_income_tax(home.state):
+        found.append(
+            Reason("residence_state_not_supported",
+                   f"The worker lives in {home.state} and works in {', '.join(away)}; both states may tax the wages.",
+                   "provider", f"{_OUTSIDE}, or wait for residence withholding.")
+        )  # fmt: skip
+    return found
+
+
+def _local(detail: str) -> Reason:
+    return Reason(
+        "local_tax_not_supported", f"{detail}, and local taxes are not withheld yet.", "provider",
+        f"{_OUTSIDE}, or wait for local taxes.",
+    )  # fmt: skip
+
+
+def _overtime_reasons(hours: Sequence[ApprovedHours], period: Period) -> list[Reason]:
+    return [
+        Reason(
+            "overtime_rule_not_supported",
+            f"{owed.day}: {owed.hours} hours would owe overtime for {owed.reason.replace('_', ' ')} ({owed.citation}).",
+            "provider",
+            f"{_OUTSIDE}, or wait for daily overtime.",
+        )
+        for begin, entries in by_workweek(hours, period)
+        for owed in calc.california_daily_overtime(entries, week_begins=begin)
+    ]
