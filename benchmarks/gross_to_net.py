@@ -1,7 +1,5 @@
 """Gross to net in rows per second, beside the PyPI library python-taxes in the same run.
 
-`python benchmarks/gross_to_net.py [--rows N] [--library-rows N]` prints a markdown table with machine and date.
-
 Three measures, each the best of a few tries on one core:
 - everything: all lines of mixed paychecks (states, forms, certificates, caps), columns in, columns out;
 - the library's subset: 2025 federal withholding, social security and Medicare of Forms W-4 of 2020 or later. Ours runs
@@ -11,14 +9,11 @@ Three measures, each the best of a few tries on one core:
 
 from __future__ import annotations
 
-import argparse
 import json
-import platform
 import random
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -29,7 +24,9 @@ from python_taxes.federal.income.payroll.automated import employer_withholding
 
 from backoffice.payroll import batch
 from backoffice.payroll.calc import FREQUENCIES, STATES, Columns, StateWork, Tables, explain, gross_to_net
+from benchmarks import machine
 
+TITLE = "Gross to net"
 _LIBRARY_STATUS = ("single", "married", "separate", "hoh")
 _LIBRARY_FREQUENCIES = ("weekly", "biweekly", "semimonthly", "monthly")
 _MIXED_STATES = ("CA", "NY", "TX", "IL", "PA", "FL", "WA", "TN")
@@ -120,39 +117,33 @@ def door_rows(rows: int, folder: Path) -> float:
     return best(lambda: batch.run(source, folder / "results.jsonl"), 1)
 
 
-def machine() -> str:
-    """Processor and core count, as far as the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    models = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
-    name = models[0].split(":", 1)[1].strip() if models else platform.processor() or platform.machine()
-    return f"{name}, {len(models) or '?'} cores, Python {platform.python_version()}, numpy {np.__version__}"
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    options.add_argument("--rows", type=int, default=1_000_000, help="rows of the largest batch")
-    options.add_argument("--library-rows", type=int, default=2_000, help="at most this many rows through python-taxes")
-    options.add_argument("--door-rows", type=int, default=50_000, help="lines through the batch door")
-    given = options.parse_args()
+async def run(*, rows: int = 1_000_000, library_rows: int = 2_000, door_lines: int = 50_000) -> str:
+    """The section of the results. `rows` of the largest batch; at most `library_rows` of a batch go through
+    python-taxes, which works row by row."""
     tables = Tables.load()
-    print(f"### Gross to net ({datetime.now(UTC).date()}; {machine()}; one core)\n")
-    print("| rows | everything, mixed: rows/s | library's subset: ours rows/s | python-taxes rows/s | ratio |")
-    print("|---:|---:|---:|---:|---:|")
-    for rows in (1, 1_000, given.rows):
-        tries = 300 if rows == 1 else 20 if rows <= 1_000 else 3
-        everything, subset = mixed(rows), mixed(rows, library=True)
-        ours = rows / best(partial(gross_to_net, everything, tables), tries)
-        ours_subset = rows / best(partial(gross_to_net, subset, tables), tries)
-        sample = subset.take(np.arange(min(rows, given.library_rows)))
-        theirs = len(sample) / best(partial(by_library, sample), 20 if rows == 1 else 2)
-        print(f"| {rows:,} | {ours:,.0f} | {ours_subset:,.0f} | {theirs:,.0f} | {ours_subset / theirs:,.1f} |")
+    lines = [
+        f"{machine.stamp('numpy', 'python-taxes')} One core.\n",
+        "| rows | everything, mixed: rows/s | library's subset: ours rows/s | python-taxes rows/s | ratio |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for batch_rows in (1, 1_000, rows):
+        tries = 300 if batch_rows == 1 else 20 if batch_rows <= 1_000 else 3
+        everything, subset = mixed(batch_rows), mixed(batch_rows, library=True)
+        ours = batch_rows / best(partial(gross_to_net, everything, tables), tries)
+        ours_subset = batch_rows / best(partial(gross_to_net, subset, tables), tries)
+        sample = subset.take(np.arange(min(batch_rows, library_rows)))
+        theirs = len(sample) / best(partial(by_library, sample), 20 if batch_rows == 1 else 2)
+        ratio = ours_subset / theirs
+        lines.append(f"| {batch_rows:,} | {ours:,.0f} | {ours_subset:,.0f} | {theirs:,.0f} | {ratio:,.1f} |")
     one = mixed(1)
-    print(f"\nOne paycheck with its derivation: {best(lambda: explain(one, tables), 200) * 1000:.2f} ms.")
+    derived = best(lambda: explain(one, tables), 200) * 1000
     with tempfile.TemporaryDirectory() as folder:
-        seconds = door_rows(given.door_rows, Path(folder))
-    print(f"Batch door, {given.door_rows:,} lines with parsing and writing: {given.door_rows / seconds:,.0f} lines/s.")
-    print(f"python-taxes was timed on at most {given.library_rows:,} rows a batch; it works row by row.")
-
-
-if __name__ == "__main__":
-    main()
+        seconds = door_rows(door_lines, Path(folder))
+    return "\n".join(
+        [
+            *lines,
+            f"\nOne paycheck with its derivation: {derived:.2f} ms. "
+            f"Batch door, {door_lines:,} lines with parsing and writing: {door_lines / seconds:,.0f} lines/s. "
+            f"python-taxes was timed on at most {library_rows:,} rows of a batch.",
+        ]
+    )

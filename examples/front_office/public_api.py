@@ -114,7 +114,7 @@ class BackOffice:
                 return job
             if time.monotonic() > until:
                 raise TimeoutError(f"{path} is still {job['status']} after {seconds:.0f} s")
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _ask(
         self,

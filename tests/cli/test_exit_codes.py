@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,24 @@ def test_a_process_without_a_database(process: str, tmp_path: Path) -> None:
         )
     )
     assert "cannot be reached" in told
+
+
+def test_a_child_without_a_database_is_to_be_started_again(tmp_path: Path) -> None:
+    """Status 2 would make its supervisor give up, and stop everything else."""
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("BACKOFFICE_")},
+        "BACKOFFICE_DATABASE_URL": "postgresql://127.0.0.1:1/backoffice",
+        "BACKOFFICE_STATE": str(tmp_path),
+        "BACKOFFICE_PEPPER": "x",
+        "BACKOFFICE_STORAGE_URL": str(tmp_path / "objects"),
+        "BACKOFFICE_PASSWORD_BO_DISPATCH": "x",
+        "BACKOFFICE_PASSWORD_BO_QUEUE": "x",
+        "BACKOFFICE_UNIT_NUMBER": "0",
+    }
+    command = [sys.executable, "-m", "backoffice.cli", "dispatcher", "--log", str(tmp_path / "logs")]
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert "cannot be reached" in (tmp_path / "logs" / "dispatcher-0.log").read_text()
 
 
 def test_a_port_that_is_taken() -> None:

@@ -30,6 +30,7 @@ class Payday:
 
     firm: Firm
     workers: int
+    numbers: frozenset[str]  # the SSNs and account numbers of these workers
 
     @property
     def tenant(self) -> Tenant:
@@ -94,7 +95,8 @@ async def payday(
     if approved:
         async with world.tx(tenant) as tx:
             await staffing.approve_many(tx, ApproveTimesheets(week_start=WEEK))
-    return Payday(firm, len(rows))
+    accounts_ = {row.record.bank_account.account_number for row in rows if row.record.bank_account is not None}
+    return Payday(firm, len(rows), frozenset(accounts_ | {row.record.ssn for row in rows}))
 
 
 def _mark(copy: int) -> str:

@@ -150,6 +150,7 @@ async def test_by_hand_forty_hours_in_texas(world: World) -> None:
         "employer_medicare": 1160,
         "futa": 480,
         "sui": 2160,
+        "state_income_tax": 0,
     }
     assert check["net"] == {"amount": "684.72", "currency": "USD"}
     [line] = [each for each in check["lines"] if each["kind"] == "earning"]

@@ -54,13 +54,14 @@ async def two_weeks(world: World, hand: Hand) -> AsyncIterator[tuple[Crew, Desk,
 
 async def two_paychecks(world: World, hand: Hand) -> tuple[dict[str, str], dict[str, str]]:
     """The taxes of two weeks, one paid after the other."""
-    async with two_weeks(world, hand) as (made, at, first, second):
-        found = []
+    async with two_weeks(world, hand) as found:
+        made, at, first, second = found
+        told = []
         for run in (first, second):
             paid = await at.paid(await at.approved(await at.calculated(run)))
-            found.append(taxes((await at.paychecks(paid))[made.workers[hand.name]]))
+            told.append(taxes((await at.paychecks(paid))[made.workers[hand.name]]))
             await year_equals_lines(at)
-        return found[0], found[1]
+        return told[0], told[1]
 
 
 async def year_equals_lines(at: Desk) -> None:
@@ -141,7 +142,8 @@ async def test_the_next_years_run_begins_anew(world: World) -> None:
 
 async def test_a_run_calculated_before_another_was_paid_is_calculated_again(world: World) -> None:
     before = opening("TX", futa_wages="6500.00", gross="6500.00")
-    async with two_weeks(world, Hand("A", opening=before)) as (_, at, first, second):
+    async with two_weeks(world, Hand("A", opening=before)) as found:
+        _, at, first, second = found
         first, second = await at.calculated(first), await at.calculated(second)
         assert {taxes(check)["futa"] for check in (await at.paychecks(second)).values()} == {"3.00"}
         await at.paid(await at.approved(first))
@@ -157,7 +159,8 @@ async def test_a_run_calculated_before_another_was_paid_is_calculated_again(worl
 
 
 async def test_a_run_approved_before_another_was_paid_goes_back(world: World) -> None:
-    async with two_weeks(world, Hand("A")) as (made, at, first, second):
+    async with two_weeks(world, Hand("A")) as found:
+        made, at, first, second = found
         first = await at.approved(await at.calculated(first))
         second = await at.approved(await at.calculated(second))
         await at.paid(first)
@@ -172,7 +175,8 @@ async def test_a_run_approved_before_another_was_paid_goes_back(world: World) ->
 
 async def test_of_two_runs_one_is_paid_at_a_time(world: World) -> None:
     """Asked at the same moment, one waits; and while one's payment has begun and not ended, another cannot begin."""
-    async with two_weeks(world, Hand("A")) as (_, at, first, second):
+    async with two_weeks(world, Hand("A")) as found:
+        _, at, first, second = found
         first = await at.approved(await at.calculated(first))
         second = await at.approved(await at.calculated(second))
         answers = await asyncio.gather(at.ask(first, "pay"), at.ask(second, "pay"))

@@ -269,6 +269,10 @@ def _walk(node: Any, kind: type[Any]) -> Iterator[Any]:
 # ----------------------------------------------------------------------------------------------------- recording
 
 
+ON_PURPOSE = "/* names no tenant, on purpose */"
+"""What a test of row-level security writes before a statement that must do without wall 2."""
+
+
 @dataclass
 class Recorder:
     """The distinct statements that the application's pools have sent, and the tenants sent in them that were not the
@@ -288,7 +292,7 @@ class Recorder:
             sql = query.query
             if found := _BOUND_TO.search(sql):
                 state["tenant"] = UUID(found[1])
-            elif "app." in sql:
+            elif "app." in sql and not sql.startswith(ON_PURPOSE):
                 self.sent[sql] += 1
                 for number in self.reading(sql).parameters:
                     if len(query.args) >= number and query.args[number - 1] != state["tenant"]:

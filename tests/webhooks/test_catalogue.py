@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema_rs
 import msgspec
@@ -59,12 +59,6 @@ def test_a_body_that_differs_is_refused() -> None:
 
 
 def test_a_pattern_without_example_is_told_by_name() -> None:
-    class Odd(msgspec.Struct):
-        code: str = msgspec.field()
-
-    Odd.__annotations__["code"] = "str"
-    from typing import Annotated
-
     with pytest.raises(examples.NoExample, match="give it"):
         examples.example(Annotated[str, msgspec.Meta(pattern="^zz[0-9]{9}$")])
 

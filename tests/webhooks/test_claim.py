@@ -157,7 +157,8 @@ async def test_a_deep_backlog_of_one_object_does_not_slow_down_the_claim(
     for _ in range(12):
         await pair.fan_out()
     loop = asyncio.get_running_loop()
-    worst, got = 0.0, []
+    worst = 0.0
+    got: list[Claimed] = []
     for _ in range(120):
         began = loop.time()
         got += await pair.claim("courier-a", 48)

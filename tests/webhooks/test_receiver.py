@@ -97,7 +97,8 @@ async def test_it_registers_receives_and_fills_a_gap_from_the_api(
         receiver.start()
         try:
             await asyncio.to_thread(receiver.register, ["job.*"])
-            accept, lost = receiver.inbox.accept, []
+            accept = receiver.inbox.accept
+            lost: list[str] = []
 
             def forgetful(event: dict[str, Any]) -> bool:
                 if event["sequence"] == 3 and not lost:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice.platform import signatures
-from backoffice.platform.courier.verdict import LONGEST_RETRY_AFTER, WAITS, Answer, judge, retry_after_seconds
+from backoffice.platform.courier.verdict import LONGEST_RETRY_AFTER, WAITS, Answer, Verdict, judge, retry_after_seconds
 
 NOW = datetime(2026, 11, 16, 14, 0, tzinfo=UTC)
 
 
 def verdict(
     status: int | None, tries: int = 0, *, after: str | None = None, code: str | None = None, roll: float = 0.5
-):
+) -> Verdict:
     return judge(Answer(status, 3, code, after), tries, now=NOW, random=lambda: roll)
 
 

@@ -44,13 +44,17 @@ class Killer(threading.Thread):
                         return
 
     def _strike(self, holding: Holding, api: ApiClient) -> bool:
-        progress = api.request("GET", f"/v1/jobs/{ids.encode('job', holding.job_id)}").json()["progress"]
+        answer = api.request("GET", f"/v1/jobs/{ids.encode('job', holding.job_id)}")
+        progress = answer.json()["progress"] if answer.ok else {"done": 0, "total": 0}
         if holding.worker is None or not 0 < progress["done"] < progress["total"]:
             return False
         pid = int(holding.worker.rpartition(":")[2])
         if pid not in self._pids():
             return False
-        os.kill(pid, signal.SIGKILL)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
         self.kill = Kill(pid=pid, worker=holding.worker, done=progress["done"], total=progress["total"])
         self._say(f"⚡ worker process {pid} killed (SIGKILL) with {progress['done']} of {progress['total']} calculated")
         return True

@@ -42,7 +42,13 @@ def play(
     env |= {"FRONT_OFFICE_KEYS": json.dumps(keys), "PYTHONUNBUFFERED": "1"}
     argv = [sys.executable, str(folder / PROGRAM), "--json", "--api", url, "--firm", str(firm), "--out", str(out)]
     process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-        argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        argv,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        process_group=0,  # Ctrl-C reaches the demo alone, which then ends it
     )
     try:
         assert process.stdout is not None

@@ -3,6 +3,10 @@
 draft ─calculate→ calculating ─finish→ ready ─approve→ approved ─pay→ paying ─finish→ paid
                         └─finish→ blocked        blocked, ready ─calculate→ calculating
 blocked, ready, approved ─reopen→ draft          draft, blocked, ready, approved ─cancel→ canceled
+calculating ─abandon→ draft                      paying ─abandon→ approved
+
+Reopened or canceled a run has no paychecks and counts no hours; a blocked one has paychecks and counts no hours. Once a
+paycheck is posted the run can only be paid.
 """
 
 from __future__ import annotations

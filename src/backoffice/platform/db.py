@@ -42,6 +42,8 @@ Row = Mapping[str, Any]
 _ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$")
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
+# The line broke; InternalClientError is how the driver says so while the server's last message is being read.
+LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
 
 
@@ -563,7 +565,7 @@ class Database:
         async with self._connection() as connection:
             try:
                 await connection.execute(begin)
-            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+            except LOST as error:
                 raise Unavailable from error
             tx = Tx(
                 principal=principal,
@@ -625,7 +627,7 @@ class Database:
         await tx.flush()
         try:
             await tx.connection.execute("COMMIT")
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+        except (*LOST, asyncpg.OperatorInterventionError) as error:  # an administrator may end a session after it
             raise CommitUncertain from error
         if tx.rang and self.ring is not None:
             self.ring()

@@ -36,7 +36,7 @@ def _run(name: str, log: Path | None) -> int:
     from backoffice.local.liveness import beating
     from backoffice.local.processes import must_be_free
     from backoffice.platform.settings import from_environment
-    from backoffice.platform.unreachable import must_answer
+    from backoffice.platform.unreachable import must_answer, sentence
 
     supervised = "BACKOFFICE_UNIT_NUMBER" in os.environ
     if log is not None:
@@ -44,11 +44,18 @@ def _run(name: str, log: Path | None) -> int:
     settings = from_environment()
     if name == "api":
         must_be_free(settings.host, settings.port, "BACKOFFICE_PORT")
-    if not supervised:  # a child is started again until the database is back
+    if not supervised:  # a child says so with status 1, and is started again until the database is back
         must_answer(settings.dsn("bo_dispatch" if name == "dispatcher" else "bo_app"))
     main = importlib.import_module(f"backoffice.{name}").main
-    with beating(settings.state, name):
-        return main() or 0
+    try:
+        with beating(settings.state, name):
+            return main() or 0
+    except Exception as error:
+        told = sentence(error) if supervised else None
+        if told is None:
+            raise
+        click.echo(f"backoffice: {told}", err=True)
+        return 1
 
 
 def _write_to(file: Path) -> None:

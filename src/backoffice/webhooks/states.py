@@ -20,7 +20,3 @@ ENDPOINT_MOVES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 DELIVERY_STATES = ("ready", "leased", "retry_wait", "held", "delivered", "failed", "canceled")
-OPEN_STATES = ("ready", "leased", "retry_wait")
-"""States in which a delivery holds back later events of the same object."""
-WAITING_STATES = ("ready", "retry_wait")
-FINISHED_STATES = ("delivered", "failed", "canceled")

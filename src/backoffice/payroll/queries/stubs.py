@@ -158,6 +158,7 @@ def _stub(
         taxes=tuple(
             Amount(name=tax_name(*tax), amount=cents, year_to_date=to_date.get((_WITHHELD, *tax), 0))
             for tax, cents in taxes.items()
+            if cents or to_date.get((_WITHHELD, *tax))
         ),
         gross=check["gross_minor"],
         gross_year_to_date=gross_to_date,

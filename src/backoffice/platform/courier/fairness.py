@@ -39,9 +39,10 @@ class Fairness:
             return []
         asking.sort(key=lambda each: each[:2])
         self.now_used = asking[0][0]
+        share = max(1, free // len(asking))  # evenly, as far as it goes round
         wants: list[Want] = []
         for _, _, lane, most in asking:
-            granted = min(most, free)
+            granted = min(most, share, free)
             if lane.breaker.row:
                 granted = min(granted, suspects)
                 suspects -= max(granted, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Final
 
 import aiohttp
@@ -80,10 +80,11 @@ class Sender:
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         """At most 64 kB; the connection is closed when there is more or, after a success, when it takes long."""
         accepted = 200 <= answer.status < 300
-        until = monotonic() + (DRAIN_SECONDS if accepted else self._total)
+        if answer.content.at_eof():
+            return b""
         body = bytearray()
         try:
-            async with asyncio.timeout(max(0.0, until - monotonic())):
+            async with asyncio.timeout(DRAIN_SECONDS if accepted else self._total):
                 while chunk := await answer.content.read(READ_LIMIT + 1 - len(body)):
                     body += chunk
                     if len(body) > READ_LIMIT:

@@ -120,6 +120,7 @@ _PASSING = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.exceptions.TransactionTimeoutError,
+    asyncpg.InternalClientError,
     ConnectionError,
 )
 
