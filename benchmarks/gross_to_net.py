@@ -139,11 +139,9 @@ async def run(*, rows: int = 1_000_000, library_rows: int = 2_000, door_lines: i
     derived = best(lambda: explain(one, tables), 200) * 1000
     with tempfile.TemporaryDirectory() as folder:
         seconds = door_rows(door_lines, Path(folder))
-    return "\n".join(
-        [
-            *lines,
-            f"\nOne paycheck with its derivation: {derived:.2f} ms. "
-            f"Batch door, {door_lines:,} lines with parsing and writing: {door_lines / seconds:,.0f} lines/s. "
-            f"python-taxes was timed on at most {library_rows:,} rows of a batch.",
-        ]
+    lines.append(
+        f"\nOne paycheck with its derivation: {derived:.2f} ms. "
+        f"Batch door, {door_lines:,} lines with parsing and writing: {door_lines / seconds:,.0f} lines/s. "
+        f"python-taxes was timed on at most {library_rows:,} rows of a batch."
     )
+    return "\n".join(lines)

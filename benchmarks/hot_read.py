@@ -11,6 +11,7 @@ import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.load import Load, get, send
@@ -20,7 +21,7 @@ TITLE = "Hot authenticated read"
 TARGET_MICROSECONDS = 400
 CONNECTIONS = 6  # three for each of two tenants, which is how many a tenant may have at once
 WARM_UP = 500
-_VARIANTS = {
+_VARIANTS: dict[str, dict[str, Any]] = {
     "backoffice, key cache on, 1 % of traces": {"trace_share": 0.01},
     "backoffice, key cache on, every trace": {"trace_share": 1.0},
     "backoffice, key cache off, 1 % of traces": {"trace_share": 0.01, "key_cache_seconds": 0.0},
@@ -62,7 +63,7 @@ async def run(*, rounds: int = 3, count: int = 6_000) -> str:
         workers = {id(each): await here.add_workers(each, rows_of("workers.csv")) for each in _test(tenants)}
         with ExitStack() as stack:
             servers = _servers(here, stack, [(each, workers[id(each)]) for each in _test(tenants)])
-            await _same_answer(servers)
+            _same_answer(servers)
             for _ in range(rounds):
                 for server in servers.values():
                     await server.round(count)
@@ -99,7 +100,7 @@ def _servers(here: Stage, stack: ExitStack, firms: list[tuple[Tenant, list]]) ->
     return servers
 
 
-async def _same_answer(servers: dict[str, Server]) -> None:
+def _same_answer(servers: dict[str, Server]) -> None:
     """The compared servers tell the same of a worker."""
     import urllib.request
 
@@ -108,7 +109,7 @@ async def _same_answer(servers: dict[str, Server]) -> None:
         head = server.requests[0].decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[2:] if line)
         url = f"http://127.0.0.1:{server.port}{head[0].split()[1]}"
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as answer:
             body = json.load(answer)
         told.append((body["first_name"], body["number"], body["external_id"], body["status"]))
     assert len(set(told)) == 1, told
@@ -118,8 +119,7 @@ def _table(stamp: str, servers: dict[str, Server], rounds: int, count: int) -> s
     ours = servers[OURS]
     lines = [
         f"{stamp}\n",
-        f"`GET /v1/workers/{{id}}`, {CONNECTIONS} keep-alive connections from another process, best of {rounds} rounds "
-        f"of {count:,} requests; one server process; CPU is the server process's own.\n",
+        f"`GET /v1/workers/{{id}}`, {CONNECTIONS} keep-alive connections, best of {rounds} rounds of {count:,}.\n",
         "| server | requests/s | median ms | CPU µs a request | CPU, ours = 1 |",
         "|---|---:|---:|---:|---:|",
     ]

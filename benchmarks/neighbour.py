@@ -42,22 +42,23 @@ async def run(*, seconds: float = 8.0) -> str:
     kept = len(beside) / len(alone)
     slower = _at(beside, 0.99) / _at(alone, 0.99)
     answered = len(load.took) - sum(load.refused.values())
-    return "\n".join(
-        [
-            f"{stamp}\n",
-            f"{PACE} reads a second for {seconds:.0f} s; the neighbour's {HEAVY} connections ask for "
-            f"`/v1/workers?limit=100` and got {answered / load.seconds:,.0f} answers a second and "
-            f"{sum(load.refused.values()):,} refusals ({', '.join(map(str, load.refused)) or 'none'}).\n",
-            "| the modest tenant | requests answered/s | median ms | p99 ms |",
-            "|---|---:|---:|---:|",
-            *(
-                f"| {name} | {len(took) / seconds:.1f} | {_at(took, 0.5) * 1000:.1f} | {_at(took, 0.99) * 1000:.1f} |"
-                for name, took in (("alone", alone), ("beside the greedy one", beside))
-            ),
-            f"\nTarget: keeps at least 90 % (kept {kept:.0%}: **{'met' if kept >= 0.9 else 'missed'}**) and p99 at most "
-            f"1.5 times (was {slower:.1f} times: **{'met' if slower <= 1.5 else 'missed'}**).",
-        ]
+    refusals = ", ".join(f"{number:,} times {status}" for status, number in load.refused.items())
+    lines = [
+        f"{stamp}\n",
+        f"{PACE} reads a second for {seconds:.0f} s; {HEAVY} connections of the other ask for `/v1/workers?limit=100`.",
+        f"The neighbour got {answered / load.seconds:,.0f} answers a second ({refusals or 'no refusal'}).\n",
+        "| the modest tenant | requests answered/s | median ms | p99 ms |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, took in (("alone", alone), ("beside the greedy one", beside)):
+        lines.append(
+            f"| {name} | {len(took) / seconds:.1f} | {_at(took, 0.5) * 1e3:.1f} | {_at(took, 0.99) * 1e3:.1f} |"
+        )
+    lines.append(
+        f"\nTarget: it keeps at least 90 % (kept {kept:.0%}: **{'met' if kept >= 0.9 else 'missed'}**) "
+        f"and its p99 grows at most 1.5 times (was {slower:.1f} times: **{'met' if slower <= 1.5 else 'missed'}**)."
     )
+    return "\n".join(lines)
 
 
 async def _paced(port: int, requests: list[bytes], seconds: float) -> list[float]:

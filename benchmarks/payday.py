@@ -150,8 +150,7 @@ def _table(stamp: str, times: Times) -> str:
     ]
     lines = [
         f"{stamp}\n",
-        f"{times.paychecks:,} paychecks in five states; one api, dispatcher and courier and two workers on this machine, "
-        "with PostgreSQL that syncs to disk; the receiver checks each signature.\n",
+        f"{times.paychecks:,} paychecks in five states. One api, dispatcher, courier; two workers; PostgreSQL syncs.\n",
         "| from … to | seconds | target |",
         "|---|---:|---|",
     ]

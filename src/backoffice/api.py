@@ -71,7 +71,7 @@ def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
 
     @get("/metrics", include_in_schema=False, sync_to_thread=False)
     def metrics_text() -> Response[bytes]:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(metrics.text(), media_type=metrics.CONTENT_TYPE)
 
     links = DownloadLinks(derived_key(runtime.settings, "downloads"), runtime.settings.public_url)
     app = create_app(

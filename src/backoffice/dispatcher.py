@@ -12,6 +12,7 @@ from backoffice.platform.db import Database
 from backoffice.platform.doorbell import open_listener
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import Dispatcher
+from backoffice.platform.jobs.leaving import leave
 from backoffice.platform.settings import Settings, SettingsRefused, from_environment
 
 SILENT_SECONDS = 10  # a leader that is stopped or cut off holds the lock so long
@@ -51,7 +52,8 @@ def main() -> int:
     logs.configure("dispatcher", settings.log_level)
     traces.configure("dispatcher", settings.trace_share)
     asyncio.run(serve(settings))
-    return 0
+    traces.flush()
+    return leave(0)
 
 
 if __name__ == "__main__":

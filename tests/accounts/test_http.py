@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import World
+from tests.world import World
 
 
 async def test_the_tenant_of_a_key(world: World) -> None:

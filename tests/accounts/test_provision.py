@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from msgspec import structs
+from tests.world import ROOT, World
 
 from backoffice.accounts import provision, queries
 from backoffice.accounts.tenant_file import load
-from conftest import ROOT, World
 
 
 async def test_apply_twice_changes_nothing_the_second_time(world: World) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.world import ROOT
 
 from backoffice.cli import main
 from backoffice.local.place import open_place, postgres_port
 from backoffice.local.processes import free_port, must_be_free
 from backoffice.platform.settings import SettingsRefused
-from conftest import ROOT
 
 
 def invoke(*arguments: str, **env: str) -> Result:

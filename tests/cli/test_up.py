@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.world import ROOT
 
 from backoffice.cli import main
 from backoffice.local.processes import free_port
 from backoffice.platform.api_client import ApiClient, Unreachable
 from backoffice.platform.postgres import throwaway_state
-from conftest import ROOT
 
 pytestmark = pytest.mark.kills
 COMMAND = [sys.executable, "-m", "backoffice.cli"]

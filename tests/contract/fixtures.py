@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.world import Server, World
 
-from conftest import Server, World
 from contract.maker import Maker, application, firm
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 import psycopg
 from msgspec import structs
+from tests.world import ROOT, Firm, Tenant, World
 
 from backoffice import api
 from backoffice.accounts.roles import SCOPES
@@ -24,7 +25,6 @@ from backoffice.accounts.tenant_file import load
 from backoffice.kernel import ids
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.webhooks.commands.fan_out import fan_out
-from conftest import ROOT, Firm, Tenant, World
 
 T = TypeVar("T")
 Body = dict[str, Any]

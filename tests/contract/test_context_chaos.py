@@ -18,13 +18,13 @@ import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import select
+from tests.world import Server, Tenant, World
 
 from backoffice.kernel.errors import Problem
 from backoffice.platform import models
 from backoffice.platform.db import LOST, Database, Tx
 from backoffice.platform.runtime import new_request_id
 from backoffice.platform.tables import TENANT
-from conftest import Server, Tenant, World
 from rules.statements import ON_PURPOSE
 
 TRANSACTIONS = 1_000_000 if os.environ.get("BACKOFFICE_CHAOS") else 10_000

@@ -15,11 +15,11 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg import sql
+from tests.world import Server, World
 
 from backoffice import api
 from backoffice.kernel import ids
 from backoffice.platform.db import Database
-from conftest import Server, World
 from contract import hostile, identity
 from contract.fixtures import Strangers
 from contract.maker import Maker, application, firm

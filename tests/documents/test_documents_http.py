@@ -13,7 +13,7 @@ from backoffice.documents.schemas import NewDocument
 from backoffice.kernel import ids
 
 if TYPE_CHECKING:
-    from conftest import Tenant, World
+    from tests.world import Tenant, World
 
 READER = "dana-whitfield"
 SUBJECT = "pchk_" + "0" * 25 + "1"

@@ -20,7 +20,7 @@ from backoffice.platform import models as platform_models
 from backoffice.platform.tables import TENANT
 
 if TYPE_CHECKING:
-    from conftest import Tenant, World
+    from tests.world import Tenant, World
 
 STUB = NewDocument(
     key="paycheck:1:stub",

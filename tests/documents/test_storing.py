@@ -28,7 +28,7 @@ from backoffice.platform.storage import Storage
 from backoffice.platform.tables import TENANT
 
 if TYPE_CHECKING:
-    from conftest import Tenant, World
+    from tests.world import Tenant, World
 
 SUBJECT = "pchk_" + "0" * 25 + "1"
 STUB = NewDocument(

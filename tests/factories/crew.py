@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from msgspec import structs
+from tests.world import ROOT, Firm, Tenant, World
 
 from backoffice.accounts import commands as accounts
 from backoffice.accounts.schemas import AdvanceTestClock, CreateTestClock
@@ -37,7 +38,6 @@ from backoffice.staffing.schemas import (
     RateBody,
     WorkPlace,
 )
-from conftest import ROOT, Firm, Tenant, World
 
 WEEK = date(2026, 11, 9)
 MONDAY = datetime(2026, 11, 16, 14, tzinfo=UTC)

@@ -10,8 +10,7 @@ from datetime import date
 from typing import Any
 
 import httpx
-
-from conftest import Tenant, World
+from tests.world import Tenant, World
 
 Body = dict[str, Any]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from msgspec import structs
+from tests.world import ROOT, Firm, Tenant, World
 
 from backoffice.accounts import commands as accounts
 from backoffice.accounts.schemas import CreateTestClock
@@ -17,7 +18,6 @@ from backoffice.platform.db import in_chunks
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.csv_files import TimesheetRow, parse_timesheets
 from backoffice.staffing.schemas import Address, ApproveTimesheets, CreateAssignment, CreateClient, RateBody, WorkPlace
-from conftest import ROOT, Firm, Tenant, World
 
 WEEK = date(2026, 11, 9)
 MONDAY = datetime(2026, 11, 16, 14, tzinfo=UTC)  # nine in the morning in New York

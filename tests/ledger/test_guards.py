@@ -15,8 +15,9 @@ from backoffice.ledger import models
 from backoffice.ledger.commands import Account, Line, Posting, ensure_accounts, post
 
 if TYPE_CHECKING:
+    from tests.world import Tenant, World
+
     from backoffice.platform.db import Tx
-    from conftest import Tenant, World
 
 DAY = date(2026, 11, 20)
 CASH = Account("assets.cash", "Cash", "asset")

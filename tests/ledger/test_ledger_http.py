@@ -12,8 +12,7 @@ from backoffice.ledger.commands import Account, Line, Posting, ensure_accounts, 
 
 if TYPE_CHECKING:
     import httpx
-
-    from conftest import Firm, World
+    from tests.world import Firm, World
 
 DAY = date(2026, 11, 20)
 SOURCE = "pchk_" + "0" * 25 + "1"

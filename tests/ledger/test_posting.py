@@ -18,7 +18,7 @@ from backoffice.ledger.commands import Account, Line, Posting, Reversal, ensure_
 from backoffice.ledger.errors import AccountDiffers, AlreadyReversed, PostingKeyReused, PostingRefused
 
 if TYPE_CHECKING:
-    from conftest import Tenant, World
+    from tests.world import Tenant, World
 
 DAY = date(2026, 11, 20)
 SOURCE = "pchk_" + "0" * 25 + "1"

@@ -6,6 +6,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from tests.factories.changed_law import tables_with
+from tests.factories.crew import SINGLE, WEEK, Crew, Hand, Job, account, crew, elect, northwind
+from tests.factories.desk import desk
+from tests.world import World
 
 from backoffice.payroll.calc import Tables
 from backoffice.people import commands as people
@@ -13,10 +17,6 @@ from backoffice.people.schemas import W4, CreateEmployment, SetOpeningBalance, S
 from backoffice.platform.web.bodies import MoneyBody
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.schemas import Entry, RateBody, RejectTimesheet, UpdateAssignment, UpdateTimesheet
-from conftest import World
-from factories.changed_law import tables_with
-from factories.crew import SINGLE, WEEK, Crew, Hand, Job, account, crew, elect, northwind
-from factories.desk import desk
 
 OLDER_HEAD = W4(version="2019_or_earlier", filing_status="head_of_household")
 

@@ -9,17 +9,18 @@ from typing import Any
 
 import pypdf
 import pytest
+from tests.factories.crew import Hand, Job, account, crew
+from tests.factories.desk import Body, Desk, desk, key
+from tests.factories.payday import payday
 from tests.payroll import nacha_reader
+from tests.world import World
 
 from backoffice.documents import jobs as documents
 from backoffice.documents.schemas import Stored
 from backoffice.kernel.errors import StateConflict
+from backoffice.payroll import commands
 from backoffice.people import commands as people
 from backoffice.people.schemas import UpdateWorker
-from conftest import World
-from factories.crew import Hand, Job, account, crew
-from factories.desk import Body, Desk, desk, key
-from factories.payday import payday
 
 
 def cents(body: Body) -> int:
@@ -208,6 +209,12 @@ async def cancel_job(at: Desk, job: Body) -> Body:
         return told
 
 
+async def retry_job(at: Desk, job: Body) -> None:
+    async with at.world.client(at.tenant.keys["dana-whitfield"]) as admin:
+        answer = await admin.post(f"/v1/jobs/{job['id']}/retry", json={"note": "the cause is gone"}, headers=key())
+        assert answer.status_code in (200, 202), answer.text
+
+
 async def run_events(at: Desk) -> list[str]:
     rows = await at.rows(
         "SELECT type FROM app.event WHERE tenant_id = $1 AND object_type = 'payroll_run' ORDER BY object_sequence"
@@ -245,6 +252,91 @@ async def test_a_payment_that_is_canceled_before_it_begins_can_be_taken_back(wor
         await at.paid(run)
 
 
+def canceling(at: Desk, monkeypatch: pytest.MonkeyPatch, command: str, job: Body) -> None:
+    """After the first part of the work, while its step is not yet committed, somebody cancels the job."""
+    real, done = getattr(commands, command), []
+
+    async def then_cancel(*given: Any) -> Any:
+        result = await real(*given)
+        if not done:
+            done.append(await cancel_job(at, job))
+            assert done[0]["status"] == "running"
+        return result
+
+    monkeypatch.setattr(commands, command, then_cancel)
+
+
+async def test_a_calculation_canceled_in_its_middle_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = await payday(world, workers=25)
+    async with desk(world, day.tenant) as at:
+        run = await at.open()
+        job = (await at.ask(run, "calculate")).json()
+        canceling(at, monkeypatch, "calculate_workers", job)
+        await at.work()
+        told = await at.get(f"/v1/jobs/{job['id']}")
+        assert (told["status"], told["progress"]["done"]) == ("canceled", 0)
+        run = await at.see(run)
+        assert (run["status"], run["paycheck_count"]) == ("draft", 0)
+        assert await at.every("/v1/paychecks") == []
+        assert await at.rows("SELECT 1 FROM app.paycheck_line WHERE tenant_id = $1") == []
+        assert await at.rows("SELECT 1 FROM app.timesheet WHERE tenant_id = $1 AND payroll_run_id IS NOT NULL") == []
+        assert (await at.calculated(run))["paycheck_count"] == day.workers
+
+
+async def test_a_payment_canceled_in_its_middle_goes_on_with_the_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = await payday(world, workers=25)
+    async with desk(world, day.tenant) as at:
+        run = await at.approved(await at.calculated(await at.open()))
+        job = (await at.ask(run, "pay")).json()
+        canceling(at, monkeypatch, "post_paychecks", job)
+        await at.work()
+        assert (await at.get(f"/v1/jobs/{job['id']}"))["status"] == "canceled"
+        run = await at.see(run)
+        assert run["status"] == "approved"
+        payments = Counter(check["payment"] for check in (await at.paychecks(run)).values())
+        assert payments == {"posted": 10, "pending": day.workers - 10}
+        assert len(await at.every("/v1/ledger_transactions")) == 10
+        run = await at.paid(run)
+        assert len(await at.every("/v1/ledger_transactions")) == day.workers + 1
+        found = await balances(at)
+        assert found["liabilities.wages_payable"] == 0
+        assert found["expenses.wages"] == cents(run["totals"]["gross"])
+        [year] = await at.rows(
+            "SELECT sum(wages_minor) AS wages FROM app.year_to_date WHERE tenant_id = $1 AND code = 'medicare'"
+        )
+        assert year["wages"] == cents(run["totals"]["gross"])
+
+
+async def test_a_calculation_that_fails_leaves_a_draft_and_its_job_nothing_to_retry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await crew(world, Hand("A"))
+
+    async def refuses(*_: Any) -> int:
+        raise StateConflict("Something is in the way.")
+
+    async with desk(world, made.tenant) as at:
+        run = await at.open()
+        job = (await at.ask(run, "calculate")).json()
+        with monkeypatch.context() as now:
+            now.setattr(commands, "calculate_workers", refuses)
+            await at.work()
+        assert (await at.get(f"/v1/jobs/{job['id']}"))["status"] == "failed"
+        run = await at.see(run)
+        assert run["status"] == "draft"
+        assert (await run_events(at))[-1] == "payroll_run.reopened"
+        await retry_job(at, job)
+        await at.work()
+        told = await at.get(f"/v1/jobs/{job['id']}")
+        assert (told["status"], told["problem"]["code"]) == ("failed", "work_not_wanted")
+        assert await at.see(run) == run
+        assert (await at.calculated(run))["paycheck_count"] == 1
+
+
 @pytest.fixture
 def storage_is_down(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Until it is called, no bank file can be stored."""
@@ -279,9 +371,7 @@ async def test_a_payment_that_has_posted_and_fails_goes_on_where_it_was_broken_o
         assert await at.codes(run) == []
 
         # The retried job is not the run's any more; what is to be done is to pay the run again.
-        async with world.client(made.tenant.keys["dana-whitfield"]) as admin:
-            again = await admin.post(f"/v1/jobs/{job['id']}/retry", json={"note": "space was made"}, headers=key())
-        assert again.status_code in (200, 202), again.text
+        await retry_job(at, job)
         await at.work()
         told = await at.get(f"/v1/jobs/{job['id']}")
         assert (told["status"], told["problem"]["code"]) == ("failed", "work_not_wanted")

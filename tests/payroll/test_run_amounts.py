@@ -10,15 +10,15 @@ from math import floor
 from typing import Any
 
 import pytest
+from tests.factories.changed_law import tables_with
+from tests.factories.crew import WEEK, Hand, Job, crew, northwind
+from tests.factories.desk import Body, desk
+from tests.factories.payday import FOLDER, payday
 from tests.payroll.calc.test_calc_second_opinion import LAW, opinion
+from tests.world import ROOT, World
 
 from backoffice.accounts.tenant_file import load
 from backoffice.payroll.calc import W4, Paycheck, ProgrammeYearToDate, StateCertificate, Tables, Work, YearToDate
-from conftest import ROOT, World
-from factories.changed_law import tables_with
-from factories.crew import WEEK, Hand, Job, crew, northwind
-from factories.desk import Body, desk
-from factories.payday import FOLDER, payday
 
 PAYDAY = date(2026, 11, 20)
 
@@ -39,9 +39,11 @@ def cents(text: str) -> int:
 def gross_of(worked: dict[tuple[str, str], Fraction]) -> int:
     """Straight time of each assignment, and half the weighted rate for hours over 40 (29 CFR 778.115)."""
     straight = {key: hours * Fraction(key[1]) for key, hours in worked.items()}
-    hours = sum(worked.values())
+    hours = sum(worked.values(), Fraction(0))
     over = max(Fraction(0), hours - 40)
-    return sum(half_up(pay) for pay in straight.values()) + half_up(over * sum(straight.values()) / hours / 2)
+    return sum(half_up(pay) for pay in straight.values()) + half_up(
+        over * sum(straight.values(), Fraction(0)) / hours / 2
+    )
 
 
 def demo_workers() -> dict[str, Paycheck]:

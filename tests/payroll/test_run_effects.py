@@ -6,10 +6,11 @@ import json
 import re
 from typing import Any
 
+from tests.factories.crew import Hand, Job, account, crew
+from tests.factories.desk import Body, Desk, desk, key
+from tests.world import World
+
 from backoffice.people import commands as people
-from conftest import World
-from factories.crew import Hand, Job, account, crew
-from factories.desk import Body, Desk, desk, key
 
 MASK = re.compile(r"prun_[0-9a-z]{26}")
 

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from typing import Any
+
+from tests.factories.crew import Crew, Hand, Job, crew, northwind
+from tests.factories.desk import Body, Desk, desk
+from tests.world import World
 
 from backoffice.people.schemas import ProgrammeToDate, SetOpeningBalance, StateWages
 from backoffice.platform.web.bodies import MoneyBody
-from conftest import World
-from factories.crew import Crew, Hand, Job, crew, northwind
-from factories.desk import Body, Desk, desk
 
 NEXT = date(2026, 11, 16)
 MONDAY_AFTER = datetime(2026, 11, 23, 14, tzinfo=UTC)
@@ -24,9 +26,10 @@ def money(amount: str) -> MoneyBody:
 def opening(state: str, *programmes: ProgrammeToDate, **amounts: str) -> SetOpeningBalance:
     """What 2026 brought before; `state_wages` are those of the state."""
     wages = money(amounts.pop("state_wages", "0.00"))
+    told: dict[str, Any] = {name: money(amount) for name, amount in amounts.items()}
     return SetOpeningBalance(
         year=2026,
-        **{name: money(amount) for name, amount in amounts.items()},
+        **told,
         states=[StateWages(state=state, wages=wages)],
         programmes=list(programmes),
     )

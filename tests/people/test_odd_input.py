@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from conftest import World
+from tests.world import World
 
 ADDRESS = {"line1": "1 Road", "city": "Buffalo", "state": "NY", "postal_code": "14203"}
 

@@ -6,12 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from tests.world import ROOT, World
+
 from backoffice.accounts import queries as accounts
 from backoffice.people import commands, csv_files, queries
 from backoffice.people.schemas import Address, CreateTaxElection, CreateWorker, StateCertificate
 from backoffice.platform.crypto import Cell
 from backoffice.platform.db import Tx
-from conftest import ROOT, World
 
 ON = date(2026, 11, 20)
 NO_ACCOUNT = ["NW-0023"]

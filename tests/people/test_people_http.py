@@ -6,8 +6,7 @@ import secrets
 from typing import Any
 
 import httpx
-
-from conftest import World
+from tests.world import World
 
 ADDRESS = {"line1": "12 Sample Street", "city": "Buffalo", "state": "NY", "postal_code": "14203"}
 ROUTING = "990000013"

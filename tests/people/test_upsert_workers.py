@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.world import ROOT, World
+
 from backoffice.kernel.csv_rows import CsvRow
 from backoffice.people import commands, csv_files, queries
 from backoffice.people.csv_files import WorkerRow
 from backoffice.platform.bulk import Applied
 from backoffice.platform.db import Tx
-from conftest import ROOT, World
 
 HEADER, *LINES = (ROOT / "tenants" / "northwind-staffing" / "workers.csv").read_text(encoding="utf-8").splitlines()
 

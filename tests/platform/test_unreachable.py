@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.world import Server
 
 from backoffice.platform.db import Database
 from backoffice.platform.migrate import migrate
 from backoffice.platform.settings import Settings
 from backoffice.platform.unreachable import must_answer, sentence
-from conftest import Server
 
 
 def told(settings: Settings, role: str = "bo_app") -> str:

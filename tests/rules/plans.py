@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from tests.world import Server
 
 from backoffice.platform.migrate import migrate
 from backoffice.platform.postgres import copy_database, drop_database
-from conftest import Server
 
 DATABASE = "backoffice_plans"
 ROWS, TENANTS = 1_000, 20

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from tests.world import Server
 
 from backoffice import models
 from backoffice.platform.tables import METADATA
-from conftest import Server
 from rules import catalogue
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from tests.world import Server
 
-from conftest import Server
 from rules import catalogue
 from rules.catalogue import Check
 

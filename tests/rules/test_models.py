@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.world import Server
 
 from backoffice import migrations, models
 from backoffice.platform.migrate import draft
-from conftest import Server
 
 VERSIONS = Path(migrations.__path__[0]) / "versions"
 Facts = dict[str, list[tuple[Any, ...]]]

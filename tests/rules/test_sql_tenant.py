@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from tests.world import Server, World
 
 from backoffice import api
-from conftest import Server, World
 from contract.maker import Maker, application, firm
 from contract.recipes import RECIPES, operations
 from rules import plans, statements

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.world import ROOT
 
 from backoffice import api
 from backoffice.demo import front_office, other_firm
@@ -20,7 +21,6 @@ from backoffice.demo.refusal import DemoRefused
 from backoffice.demo.stage import _alone, _clear
 from backoffice.kernel import ids
 from backoffice.platform.postgres import throwaway_state
-from conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "front_office"
 sys.path.append(str(EXAMPLE))

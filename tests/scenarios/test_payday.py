@@ -6,9 +6,8 @@ import uuid
 from typing import Any
 
 import httpx
-
-from conftest import World
-from factories.payday import Payday, payday
+from tests.factories.payday import Payday, payday
+from tests.world import World
 
 
 def key() -> dict[str, str]:

@@ -19,15 +19,15 @@ import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.factories.desk import Desk
+from tests.factories.forked import Platform
+from tests.factories.payday import Payday, payday
 from tests.payroll import nacha_reader
+from tests.world import Server, World
 
 from backoffice.kernel import ids
 from backoffice.local.processes import free_port
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
-from conftest import Server, World
-from factories.desk import Desk
-from factories.forked import Platform
-from factories.payday import Payday, payday
 
 pytestmark = pytest.mark.kills
 
@@ -196,7 +196,8 @@ async def payday_under_fire(at: Desk, hunt: Hunt) -> int:
     run = await at.approved(run)
     accepted = await at.ask(run, "pay")
     assert accepted.status_code == 202, accepted.text
-    assert await hunt.job(ids.decode("job", accepted.json()["id"]), hunt.left, share=0.75, latest=LATEST / 4) == "succeeded"
+    job_id = ids.decode("job", accepted.json()["id"])
+    assert await hunt.job(job_id, hunt.left, share=0.75, latest=LATEST / 4) == "succeeded"
     assert (await at.see(run))["status"] == "paid"
     [stubs] = await at.rows("SELECT id FROM app.job WHERE tenant_id = $1 AND kind = 'payroll.print_stubs'")
     assert await hunt.job(stubs["id"], hunt.left) == "succeeded"

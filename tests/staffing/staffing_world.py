@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-
-from conftest import Firm, World
+from tests.world import Firm, World
 
 PLACE = {"city": "Buffalo", "state": "NY", "postal_code": "14203"}
 ADDRESS = {"line1": "12 Sample Street", **PLACE}

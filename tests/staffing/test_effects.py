@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 from staffing_world import ADDRESS, MONDAY, PLACE, key, money, place
+from tests.world import Tenant, World
 
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
-from conftest import Tenant, World
 
 W4 = {"version": "2020_or_later", "filing_status": "single"}
 ACCOUNT = {"routing_number": "990000013", "account_number": "9265207137", "kind": "checking"}

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 from staffing_world import MONDAY, Place, key, made, place
+from tests.world import World
 
 from backoffice.kernel import ids
 from backoffice.staffing import commands, queries
 from backoffice.staffing.errors import TimesheetInPayrollRun
-from conftest import World
 
 BEGIN, END = date(2026, 11, 9), date(2026, 11, 15)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from staffing_world import ADDRESS, MONDAY, PLACE, key, made, money, place
-
-from conftest import World
+from tests.world import World
 
 
 async def test_a_client_is_added_and_changed(world: World) -> None:

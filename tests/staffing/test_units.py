@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from staffing_world import MONDAY, Place, place
+from tests.world import World
 
 from backoffice.staffing.states import MOVES, leaves_to
 from backoffice.staffing.units import hours_text, hundredths, micros, rate_text
-from conftest import World
 
 
 @given(st.integers(0, 999_999_999_999))

@@ -57,16 +57,15 @@ class Pay:
 
 def pay_of(
     profile: PayProfile,
-    hours: Sequence[ApprovedHours],
+    worked: Weeks,
     period: Period,
     employer: Employer,
     paid: PaidToDate,
     tables: calc.Tables,
 ) -> Pay:
     """Earnings and calculation input of one worker. All hours are of one state."""
-    worked = by_workweek(hours, period)
     weeks = tuple(calc.workweek_earnings(entries, week_begins=begin) for begin, entries in worked)
-    state = hours[0].work_state
+    state = worked[0][1][0].state
     account = employer.state_accounts.get(state)
     certificate = profile.states.get(state)
     check = calc.Paycheck(

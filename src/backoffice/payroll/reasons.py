@@ -9,7 +9,7 @@ from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
 from backoffice.kernel.money import format_minor
 from backoffice.payroll import calc, nacha
-from backoffice.payroll.assembly import Period, by_workweek
+from backoffice.payroll.assembly import Weeks
 from backoffice.payroll.local_taxes import local_tax
 from backoffice.people.schemas import EmploymentOn, PayProfile
 from backoffice.staffing.schemas import ApprovedHours
@@ -31,14 +31,14 @@ class Reason:
 
 
 def of_worker(
-    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], period: Period
+    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], worked: Weeks
 ) -> list[Reason]:
     """What is missing or wrong in the facts of a worker with hours in the period."""
     worker = f"/v1/workers/{ids.encode('worker', profile.id)}"
     found = _employment_reasons(employments, hours, worker)
     if profile.bank_account is None:
         found.append(no_bank_account(worker))
-    if nacha.transliterate(profile.full_name).unreadable:
+    if not profile.full_name.isascii() and nacha.transliterate(profile.full_name).unreadable:
         found.append(
             Reason("name_not_for_bank", "The bank reads ASCII only, and a letter of the name has no such form.",
                    "front_office", "Enter the name as the worker's bank writes it.", f"PATCH {worker}")
@@ -54,7 +54,7 @@ def of_worker(
             Reason("several_states_not_supported", f"Hours in {', '.join(states)} fall into one paycheck.", "provider",
                    f"{_OUTSIDE}, or wait for the payroll law of several states.")
         )  # fmt: skip
-    return found + _overtime_reasons(hours, period)
+    return found + _overtime_reasons(worked)
 
 
 def of_law(
@@ -151,7 +151,7 @@ def _local(detail: str) -> Reason:
     )  # fmt: skip
 
 
-def _overtime_reasons(hours: Sequence[ApprovedHours], period: Period) -> list[Reason]:
+def _overtime_reasons(worked: Weeks) -> list[Reason]:
     return [
         Reason(
             "overtime_rule_not_supported",
@@ -159,6 +159,6 @@ def _overtime_reasons(hours: Sequence[ApprovedHours], period: Period) -> list[Re
             "provider",
             f"{_OUTSIDE}, or wait for daily overtime.",
         )
-        for begin, entries in by_workweek(hours, period)
+        for begin, entries in worked
         for owed in calc.california_daily_overtime(entries, week_begins=begin)
     ]

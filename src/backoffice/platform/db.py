@@ -519,6 +519,29 @@ async def _roll_back(connection: asyncpg.Connection, connections: Connections) -
     connections.give(connection)
 
 
+class _Lent:
+    """A connection for the length of a block. Unavailable when none can be had."""
+
+    __slots__ = ("_connection", "_connections")
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        try:
+            self._connection = await self._connections.take(5)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable from error
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        connection = self._connection
+        if connection.is_closed() or (kind is None and not connection.is_in_transaction()):
+            self._connections.give(connection)
+        else:  # whatever happens to the task meanwhile, nobody gets it with a transaction open
+            await asyncio.shield(_roll_back(connection, self._connections))
+
+
 class Database:
     """A pool of one login role. `open` before use, `close` after."""
 
@@ -604,23 +627,9 @@ class Database:
         async with self._connection() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        connections = self._connections
-        assert connections is not None, "the database is not open"
-        try:
-            connection = await connections.take(5)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise Unavailable from error
-        done = False
-        try:
-            yield connection
-            done = not connection.is_in_transaction()
-        finally:
-            if done or connection.is_closed():
-                connections.give(connection)
-            else:  # whatever happens to the task meanwhile, nobody gets it with a transaction open
-                await asyncio.shield(_roll_back(connection, connections))
+    def _connection(self) -> _Lent:
+        assert self._connections is not None, "the database is not open"
+        return _Lent(self._connections)
 
     async def commit(self, tx: Tx) -> None:
         """Flush what was said and COMMIT; then ring the doorbell. CommitUncertain when the connection breaks in it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -83,6 +84,12 @@ class Library(logging.Handler):
         structlog.get_logger().warning("library", logger=record.name, **fields)
 
 
+def _unhandled(error: BaseException | None) -> None:
+    """What ends a process or a thread is a line as any other: Python's own report would quote the exception's text."""
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        structlog.get_logger().critical("crashed", **error_fields(error))
+
+
 def configure(process: str, level: str = "info") -> None:
     """Set up structlog for a process; library loggers speak from warning upwards."""
     global _process
@@ -93,6 +100,8 @@ def configure(process: str, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    sys.excepthook = lambda _, error, __: _unhandled(error)
+    threading.excepthook = lambda told: _unhandled(told.exc_value)
     logging.root.handlers = [Library()]
     logging.root.setLevel(logging.WARNING)
 

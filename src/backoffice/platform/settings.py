@@ -34,6 +34,9 @@ class Settings:
     trace_share: float = 0.01
     key_cache_seconds: float = 5.0
     log_level: str = "info"
+    metrics_port: int = (
+        0  # where dispatcher, courier and workers show their metrics (`platform/observed.py`); 0: nowhere
+    )
 
     def dsn(self, role: str) -> str:
         """The URL with which `role` signs in; `bo_queue` has a database of its own."""
@@ -99,6 +102,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         trace_share=number("BACKOFFICE_TRACE_SHARE", Settings.trace_share),
         key_cache_seconds=number("BACKOFFICE_KEY_CACHE_SECONDS", Settings.key_cache_seconds),
         log_level=env.get("BACKOFFICE_LOG_LEVEL", Settings.log_level),
+        metrics_port=int(number("BACKOFFICE_METRICS_PORT", Settings.metrics_port)),
     )
     if faults:
         raise SettingsRefused("; ".join(faults))
@@ -127,4 +131,5 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "BACKOFFICE_TRACE_SHARE": str(settings.trace_share),
         "BACKOFFICE_KEY_CACHE_SECONDS": str(settings.key_cache_seconds),
         "BACKOFFICE_LOG_LEVEL": settings.log_level,
+        "BACKOFFICE_METRICS_PORT": str(settings.metrics_port),
     }

@@ -35,6 +35,7 @@ def _run(name: str, log: Path | None) -> int:
 
     from backoffice.local.liveness import beating
     from backoffice.local.processes import must_be_free
+    from backoffice.platform.observed import observed
     from backoffice.platform.settings import from_environment
     from backoffice.platform.unreachable import must_answer, sentence
 
@@ -48,7 +49,10 @@ def _run(name: str, log: Path | None) -> int:
         must_answer(settings.dsn("bo_dispatch" if name == "dispatcher" else "bo_app"))
     main = importlib.import_module(f"backoffice.{name}").main
     try:
-        with beating(settings.state, name):
+        with (
+            beating(settings.state, name),
+            observed(settings, name, int(os.environ.get("BACKOFFICE_UNIT_NUMBER", "0"))),
+        ):
             return main() or 0
     except Exception as error:
         told = sentence(error) if supervised else None

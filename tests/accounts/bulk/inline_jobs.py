@@ -6,13 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
+from tests.world import Tenant, World
 
 from backoffice.platform import models
 from backoffice.platform.jobs import registry
 from backoffice.platform.jobs.heartbeat import Heartbeat
 from backoffice.platform.jobs.runner import Runner
 from backoffice.platform.tables import TENANT
-from conftest import Tenant, World
 
 _job = models.job.c
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from inline_jobs import job_states, run_waiting_jobs
 from sqlalchemy import func, select
+from tests.world import ROOT, Firm, World
 
 from backoffice.accounts.bulk import commands, models
 from backoffice.kernel.csv_rows import CsvRow
@@ -20,7 +21,6 @@ from backoffice.platform.bulk import Applied
 from backoffice.platform.db import Tx
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
-from conftest import ROOT, Firm, World
 
 FOLDER = ROOT / "tenants" / "northwind-staffing"
 HEADER, *LINES = (FOLDER / "workers.csv").read_text(encoding="utf-8").splitlines()

@@ -20,6 +20,7 @@ from tests.platform.jobs import job_kinds  # registers the handlers
 from backoffice import dispatcher
 from backoffice.platform import logs
 from backoffice.platform.jobs import dispatch, process, runner
+from backoffice.platform.jobs.leaving import leave
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import new_request_id, open_runtime
 from backoffice.platform.settings import Settings, from_environment
@@ -98,7 +99,5 @@ def main(argv: list[str]) -> None:
     moment = os.environ.get("KILL_AT", "")
     logs.configure(what, settings.log_level)
     if what == "worker":
-        code = serve_worker(settings, moment)
-        sys.stderr.flush()
-        os._exit(code)
+        sys.exit(leave(serve_worker(settings, moment)))
     asyncio.run(submit(settings, *arguments) if what == "submit" else serve_dispatcher(settings, moment))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -92,14 +93,26 @@ def main() -> None:
             answer = os.fork()
             if answer == 0:
                 become(asked)
-                job_process.main(asked["start"])
-                os._exit(0)
+                become_and_end(job_process.main, asked["start"])
             children.add(answer)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     for pid in children:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def become_and_end(main: Callable[[list[str]], None], argv: list[str]) -> None:
+    """Run it, and end as a process of its own would: never back into the mother's loop."""
+    code = 1
+    try:
+        main(argv)
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def become(asked: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from backoffice import dispatcher as dispatcher_process
 from backoffice.platform import metrics
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import COALESCE_SECONDS, open_doorbell, open_listener
-from backoffice.platform.jobs import routing
+from backoffice.platform.jobs import dispatch, routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import LEADER_LOCK, Dispatcher, Transport
 from backoffice.platform.jobs.fairness import Key
@@ -274,3 +275,24 @@ async def _gauge_seen(state: str) -> bool:
 
 async def _gauges_zero() -> bool:
     return all(metrics.QUEUE_DEPTH.labels(state)._value.get() == 0 for state in ("queued", "released", "running"))
+
+
+async def test_a_broker_that_never_answers_stops_only_the_releases(
+    place: Place, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leases are swept on, and the next call has a thread of its own."""
+    monkeypatch.setattr(dispatch, "BROKER_SECONDS", 0.2)
+    tenant = place.tenant()
+    transport = Recording(slots=2)
+    answers = threading.Event()
+    transport.slots = lambda: int(answers.wait(20)) * 2  # type: ignore[method-assign]
+    [lost, waits] = await tenant.start(*(Once(mark=mark) for mark in marks(2)))
+    await bench.release(tenant, lease=0.1, most=1)
+    async with dispatching(place, transport):
+        await tenant.until(lost, "ready", seconds=3)
+        await asyncio.sleep(0.5)
+        assert await tenant.states() == {"ready": 2}
+        transport.slots = lambda: 2  # type: ignore[method-assign]
+        await until(lambda: _count(transport, 2), 3)
+    answers.set()
+    assert {key[1] for key in transport.sent} == {lost, waits}

@@ -164,3 +164,22 @@ def test_the_queues_login_reaches_its_own_database_only(place: Place) -> None:
     dsn = place.settings.dsn("bo_queue").replace("/backoffice_queue", "/backoffice")
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(dsn)
+
+
+@pytest.mark.rabbitmq
+def test_a_queue_that_lost_its_members_is_made_anew(rabbit: RabbitNode) -> None:
+    """A node that is killed soon after the declaration cannot serve the queue any more; messages are only hints."""
+    broker = rabbitmq_broker(rabbit.url, threads=2)
+    broker.declare_queue(QUEUE)
+    broker.publish(keys(3))
+    broker.renew(QUEUE)
+    consumer = broker.consume(queue_name=QUEUE, prefetch=10, timeout=100)
+    assert next(consumer) is None
+    sent = keys(2)
+    broker.publish(sent)
+    got = take(consumer, 2)
+    assert [message.args[1] for message in got] == [str(key[1]) for key in sent]  # type: ignore[attr-defined]
+    for message in got:
+        consumer.ack(message)  # type: ignore[arg-type]
+    consumer.close()
+    broker.close()

@@ -20,6 +20,7 @@ import msgspec
 import psycopg
 import pytest
 import structlog
+from tests.world import World
 
 from backoffice import api
 from backoffice.kernel import ids
@@ -28,7 +29,6 @@ from backoffice.platform import logs
 from backoffice.platform import models as platform_models
 from backoffice.platform.db import Database
 from backoffice.platform.web.routes import InTx, post
-from conftest import World
 from contract.maker import ADDRESS, MAKER, Maker, application
 from contract.snapshot import changed, snapshot
 

@@ -60,14 +60,17 @@ class Earnings:
     lines: tuple[EarningLine, ...]
     hours: Decimal
     regular_rate: Fraction
-    recorded: Derivation
+    worked: tuple[Worked, ...]
 
     @property
     def gross(self) -> int:
         return sum(line.cents for line in self.lines)
 
     def derivation(self) -> Derivation:
-        return self.recorded
+        """Why each line is what it is: the same steps once more, with a recorder."""
+        recorder = Recorder()
+        _earnings(self.worked, recorder)
+        return recorder.derivation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ def workweek_earnings(worked: Sequence[Worked], *, week_begins: date) -> Earning
     workweek.
     """
     _refuse_impossible(worked, week_begins)
-    recorder = Recorder()
+    return _earnings(tuple(worked), None)
+
+
+def _earnings(worked: tuple[Worked, ...], recorder: Recorder | None) -> Earnings:
     lines: list[EarningLine] = []
     hours_at: dict[tuple[str, Decimal], Fraction] = defaultdict(Fraction)
     for entry in worked:
@@ -98,12 +104,13 @@ def workweek_earnings(worked: Sequence[Worked], *, week_begins: date) -> Earning
     for (assignment, rate), hours in hours_at.items():
         pay = hours * Fraction(rate)
         cents = _half_up_cents(pay)
-        recorder.step(
-            "straight_time", "778.115", "hours at the rate of the assignment", "round_half_up(hours * rate, 0.01)",
-            Value("usd", Fraction(cents, 100)), rounding=CENTS,
-            hours=Value("hours", hours), rate=Value("usd_per_hour", Fraction(rate)),
-        )  # fmt: skip
-        recorder.line("regular", EARNING, "US", cents, _STRAIGHT_TIME_LAW, key=assignment)
+        if recorder is not None:
+            recorder.step(
+                "straight_time", "778.115", "hours at the rate of the assignment", "round_half_up(hours * rate, 0.01)",
+                Value("usd", Fraction(cents, 100)), rounding=CENTS,
+                hours=Value("hours", hours), rate=Value("usd_per_hour", Fraction(rate)),
+            )  # fmt: skip
+            recorder.line("regular", EARNING, "US", cents, _STRAIGHT_TIME_LAW, key=assignment)
         lines.append(EarningLine("regular", assignment, _decimal(hours), rate, cents))
         straight_time += pay
         total_hours += hours
@@ -111,12 +118,24 @@ def workweek_earnings(worked: Sequence[Worked], *, week_begins: date) -> Earning
     overtime = max(Fraction(0), total_hours - OVERTIME_AFTER_HOURS)
     if overtime:
         lines.append(_premium(recorder, straight_time, total_hours, overtime))
-    return Earnings(tuple(lines), _decimal(total_hours), regular_rate, recorder.derivation())
+    return Earnings(tuple(lines), _decimal(total_hours), regular_rate, worked)
 
 
-def _premium(recorder: Recorder, straight_time: Fraction, total_hours: Fraction, overtime: Fraction) -> EarningLine:
+def _premium(
+    recorder: Recorder | None, straight_time: Fraction, total_hours: Fraction, overtime: Fraction
+) -> EarningLine:
     regular_rate = straight_time / total_hours
     cents = _half_up_cents(overtime * HALF * regular_rate)
+    if recorder is not None:
+        _record_premium(recorder, straight_time, total_hours, overtime, cents)
+    shown = Decimal(decimal_text(HALF * regular_rate, 2, 4))
+    return EarningLine("overtime_premium", None, _decimal(overtime), shown, cents)
+
+
+def _record_premium(
+    recorder: Recorder, straight_time: Fraction, total_hours: Fraction, overtime: Fraction, cents: int
+) -> None:
+    regular_rate = straight_time / total_hours
     recorder.step(
         "regular_rate", "778.115", "all straight-time pay of the workweek divided by all hours, not rounded",
         "straight_time / hours", Value("usd_per_hour", regular_rate),
@@ -132,8 +151,6 @@ def _premium(recorder: Recorder, straight_time: Fraction, total_hours: Fraction,
         overtime_hours=Value("hours", overtime), regular_rate=Value("usd_per_hour", regular_rate),
     )  # fmt: skip
     recorder.line("overtime_premium", EARNING, "US", cents, _PREMIUM_LAW)
-    shown = Decimal(decimal_text(HALF * regular_rate, 2, 4))
-    return EarningLine("overtime_premium", None, _decimal(overtime), shown, cents)
 
 
 def california_daily_overtime(worked: Iterable[Worked], *, week_begins: date) -> list[DailyOvertime]:
@@ -143,6 +160,8 @@ def california_daily_overtime(worked: Iterable[Worked], *, week_begins: date) ->
     for entry in worked:
         if entry.state == CALIFORNIA and entry.hours > 0:
             hours_on[entry.day] += Fraction(entry.hours)
+    if not hours_on:
+        return []
     week = [week_begins + timedelta(days=offset) for offset in range(7)]
     found: list[DailyOvertime] = []
     for day in week:

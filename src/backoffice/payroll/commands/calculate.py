@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import func, select
 
 from backoffice.kernel import ids
@@ -190,7 +189,7 @@ def _check_row(check_id: UUID, run: Row, each: Assessed, pay: Pay, result: calc.
         "employer_taxes_minor": sum(line.cents for line in result.lines if line.kind == "employer_tax"),
         "net_minor": result.net,
         "hours_hundredths": int(pay.hours * 100),
-        "inputs": msgspec.to_builtins(pay.inputs, str_keys=True),
+        "inputs": pay.inputs,
         "notes": [{"code": code, "detail": detail} for code, detail in result.notes],
         "tables": dict(result.tables),
     }

@@ -16,7 +16,7 @@ from backoffice.payroll.schemas import CreatePayrollRun, PayrollRun
 from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 
-_YEARS = (2000, 2099)
+_YEARS = (2008, 2099)  # a payday may be moved back into the year before, and calendars begin with 2007
 
 
 async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:

@@ -12,7 +12,7 @@ from backoffice.accounts import queries as accounts
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
 from backoffice.payroll import calc, reasons
-from backoffice.payroll.assembly import PaidToDate, Pay, Period, pay_of
+from backoffice.payroll.assembly import PaidToDate, Pay, Period, by_workweek, pay_of
 from backoffice.payroll.queries.paychecks import paid_to_date
 from backoffice.payroll.queries.runs import period_of
 from backoffice.payroll.reasons import BLOCKING, Reason
@@ -94,13 +94,13 @@ class _Facts:
 
 def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) -> dict[UUID, Assessed]:
     found: dict[UUID, Assessed] = {}
-    for id_, worked in hours.items():
-        profile = facts.profiles[id_]
-        told = reasons.of_worker(profile, facts.employments.get(id_, ()), worked, period)
+    for id_, entries in hours.items():
+        profile, worked = facts.profiles[id_], by_workweek(entries, period)
+        told = reasons.of_worker(profile, facts.employments.get(id_, ()), entries, worked)
         pay = None
-        if len({each.work_state for each in worked}) == 1:
+        if len({each.work_state for each in entries}) == 1:
             pay = pay_of(profile, worked, period, facts.employer, facts.paid.get(id_, {}), tables)
-        told += reasons.of_law(profile, worked, pay.inputs.check if pay else None, facts.employer, tables)
+        told += reasons.of_law(profile, entries, pay.inputs.check if pay else None, facts.employer, tables)
         found[id_] = Assessed(profile, tuple(told), pay)
     sound = {id_: each.pay for id_, each in found.items() if each.pay is not None and not each.blocked}
     results = calc.gross_to_net(calc.Columns.of([pay.inputs.check for pay in sound.values()]), tables) if sound else ()

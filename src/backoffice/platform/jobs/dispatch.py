@@ -33,6 +33,7 @@ LIMITS_SECONDS: Final = 1.0
 SLOTS_SECONDS: Final = 1.0
 DEPTH_LEAST_SECONDS: Final = 1.0
 DEPTH_SHARE: Final = 100
+BROKER_SECONDS: Final = 5.0  # less than what the server allows a silent leader
 SCAN_LEAST_SECONDS: Final = 0.005
 SCAN_SHARE: Final = 10  # between two looks for ready tenants passes ten times what the last one took
 _DATABASE_LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -63,8 +64,7 @@ class Dispatcher:
         self._transport = transport
         self._lease = lease_seconds
         self._sweep_seconds = max(0.05, min(1.0, lease_seconds / 5))
-        # One thread, so that a broker's connection stays with the thread that opened it.
-        self._broker_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker")
+        self._broker_thread = _one_thread()
         self._stopping = False
         self.leading = False
         self._fairness = Fairness()
@@ -221,4 +221,17 @@ class Dispatcher:
             await connection.execute(routing.TAKE_BACK, tenants, jobs, fences)
 
     async def _in_broker_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._broker_thread, call)
+        """TimeoutError when the broker does not answer: the thread that waits for it is left behind with its
+        connection, for a client may wait for ever, and the next call gets another."""
+        try:
+            async with asyncio.timeout(BROKER_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._broker_thread, call)
+        except TimeoutError:
+            self._broker_thread.shutdown(wait=False)
+            self._broker_thread = _one_thread()
+            raise
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    """One, so that a broker's connection stays with the thread that opened it."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import pika
 import pika.exceptions
+from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware
@@ -16,6 +17,7 @@ from backoffice.platform.jobs.messages import QUEUE, message
 
 HEARTBEAT_SECONDS: Final = 20
 TIMEOUT_SECONDS: Final = 5
+INTERNAL_ERROR: Final = 541  # AMQP 0-9-1: the server gave up on its own queue
 
 
 class QuorumBroker(RabbitmqBroker):
@@ -25,6 +27,7 @@ class QuorumBroker(RabbitmqBroker):
         super().__init__(confirm_delivery=True, middleware=middleware or [])
         self.parameters = parameters
         self._threads = threads
+        self._to_renew: set[str] = set()
 
     # -- what dramatiq calls
 
@@ -36,6 +39,21 @@ class QuorumBroker(RabbitmqBroker):
             self.emit_after("declare_queue", queue_name)
         if ensure:
             self._ensure_queue(queue_name)  # type: ignore[no-untyped-call]
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        return QuorumConsumer(self, queue_name, super().consume(queue_name, prefetch, timeout))
+
+    def renew(self, queue_name: str) -> None:
+        """The queue has lost its members (a node that was killed soon after it was declared): make it anew at the
+        next use. What was in it comes back with its leases."""
+        self._to_renew.add(queue_name)
+        self.queues_pending.add(queue_name)
+
+    def _declare_queue(self, queue_name: str) -> Any:
+        if queue_name in self._to_renew:
+            self.channel.queue_delete(queue=queue_name)
+            self._to_renew.discard(queue_name)
+        return super()._declare_queue(queue_name)  # type: ignore[no-untyped-call]
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
         return {"x-queue-type": "quorum"}
@@ -66,6 +84,35 @@ class QuorumBroker(RabbitmqBroker):
 
     def free(self, worker: str) -> None:
         """Nothing to do: the broker sees the connection go and offers again what was not acknowledged."""
+
+
+class QuorumConsumer(Consumer):
+    """The library's consumer; it notices a queue that cannot be served any more."""
+
+    def __init__(self, broker: QuorumBroker, queue_name: str, inner: Consumer) -> None:
+        self._broker = broker
+        self._queue_name = queue_name
+        self._inner = inner
+
+    def __next__(self) -> MessageProxy | None:
+        try:
+            return next(self._inner)
+        except ConnectionClosed as closed:
+            if getattr(closed.message, "reply_code", None) == INTERNAL_ERROR:
+                self._broker.renew(self._queue_name)
+            raise
+
+    def ack(self, message: MessageProxy) -> None:
+        self._inner.ack(message)
+
+    def nack(self, message: MessageProxy) -> None:
+        self._inner.nack(message)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        self._inner.requeue(messages)
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def rabbitmq_broker(url: str, *, threads: int = 1, middleware: list[Middleware] | None = None) -> QuorumBroker:

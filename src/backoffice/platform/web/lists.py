@@ -151,6 +151,8 @@ def _filter_fault(filter_: Filter, operator: str, text: str) -> str | None:
 
 
 def _value(filter_: Filter, text: str) -> Any:
+    if "\x00" in text or len(text) > 500:
+        raise ValueError("must be text of at most 500 characters")
     if filter_.kind is not None:
         return ids.decode(filter_.kind, text) or UUID(int=0)  # no such id: an empty list, as for a foreign one
     type_ = filter_.column.type
@@ -178,8 +180,6 @@ def _value(filter_: Filter, text: str) -> Any:
         if not -(1 << bits) <= int(text) < 1 << bits:
             raise ValueError(f"must be a whole number of at most {(1 << bits) - 1}")
         return int(text)
-    if "\x00" in text or len(text) > 500:
-        raise ValueError("must be text of at most 500 characters")
     return text
 
 

@@ -246,7 +246,7 @@ def _problems(opt: Mapping[str, Any], method: str) -> list[str]:
         codes += ["409", "413", "415", "422"]
     if opt["if_match"]:
         codes += ["412", "428"]
-    return codes
+    return codes + [str(status) for status in opt["problems"]]
 
 
 def _answer_text(handler: Any) -> str:

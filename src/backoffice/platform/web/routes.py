@@ -105,9 +105,11 @@ def _options(
     media: tuple[str, ...] = JSON_TYPES,
     query: Mapping[str, Any] | None = None,
     produces: str = "application/json",
+    problems: tuple[int, ...] = (),
     **more: Any,
 ) -> dict[str, Any]:
     opt = {
+        "problems": problems,  # statuses of refusals beside those that every operation of its kind has
         "scope": scope,
         "keyed": idempotency_,
         "if_match": if_match,
@@ -144,13 +146,16 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if opt.get("dry_run_is_a_job"):
         tx.dry_run = request.dry_run = False
     header = request.header("idempotency-key")
-    if opt["keyed"] == "none" or tx.dry_run:
+    if opt["keyed"] == "none":
         return
-    if header is None:
+    key = None if header is None else idempotency.parse_key(header)
+    if tx.dry_run:
+        return
+    if key is None:
         if opt["keyed"] == "required":
             raise IdempotencyKeyRequired("Send a new Idempotency-Key with each new request, and the same with a retry.")
         return
-    request.key = idempotency.parse_key(header)
+    request.key = key
     request.fingerprint = idempotency.fingerprint(request.body, request.raw_query, request.api_version)
     await idempotency.begin(tx, request.idempotency_scope, request.key, request.fingerprint)
 

@@ -1,0 +1,54 @@
+"""Metrics of the processes that answer no API requests: `/metrics` and `/healthz` on a port of their own.
+
+BACKOFFICE_METRICS_PORT is the dispatcher's; the courier has the next one, and the workers those after it, by their
+number. The api shows its own beside its requests. A thread serves them, so that a busy loop can be looked at too."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from backoffice.platform import metrics
+from backoffice.platform.settings import Settings, SettingsRefused
+
+_PLACES = {"dispatcher": 0, "courier": 1, "worker": 2}
+
+
+@contextmanager
+def observed(settings: Settings, process: str, number: int = 0) -> Iterator[None]:
+    """Show this process's metrics for the life of the block, where a port is set. SettingsRefused when it is taken."""
+    if not settings.metrics_port or process not in _PLACES:
+        yield
+        return
+    port = settings.metrics_port + _PLACES[process] + number
+    try:
+        server = ThreadingHTTPServer((settings.host, port), _Looking)
+    except (OSError, OverflowError) as error:
+        raise SettingsRefused(
+            f"port {port} of {settings.host} cannot be listened on ({error}): set BACKOFFICE_METRICS_PORT to another"
+        ) from None
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Looking(BaseHTTPRequestHandler):
+    timeout = 5
+
+    def do_GET(self) -> None:
+        body = {"/metrics": metrics.text(), "/healthz": b"ok"}.get(self.path)
+        self.send_response(404 if body is None else 200)
+        body = body or b""
+        self.send_header("content-type", metrics.CONTENT_TYPE if self.path == "/metrics" else "text/plain")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name http.server gives it
+        """A look is no event."""
