@@ -159,6 +159,7 @@ def commits(module: Module) -> Iterator[str]:
 # ----------------------------------------------------------------------------------------- what leaves the house
 
 _CLIENTS = (
+    "socket",
     "aiohttp",
     "httpx",
     "requests",

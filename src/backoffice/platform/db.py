@@ -13,34 +13,30 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 from sqlalchemy import Executable, Table, bindparam, func, insert, select
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.util import LRUCache
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound, Problem, VersionConflict
-from backoffice.platform import models
+from backoffice.platform import models, outbox
 from backoffice.platform.connections import Connections
-from backoffice.platform.crypto import Ciphers, Sealed, TenantCipher
+from backoffice.platform.crypto import Ciphers, TenantCipher
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import Emitted, EventType
-from backoffice.platform.events import body as event_body
 from backoffice.platform.jobs.kinds import JobPayload
+from backoffice.platform.outbox import Started
 from backoffice.platform.principal import Principal
+from backoffice.platform.statements import Prepared, compile_statement, unnest
 from backoffice.platform.tables import TENANT
 
 Row = Mapping[str, Any]
 
 _ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$")
-_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
 # The line broke; InternalClientError is how the driver says so while the server's last message is being read.
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -82,73 +78,7 @@ class CommitUncertain(Problem):
         )
 
 
-# ---------------------------------------------------------------------------------------------------- statements
-
-
-_compiled: LRUCache[Any, Any] = LRUCache(2_000)
-
-
-class Prepared:
-    """A statement of a hot read: compiled once, at its first use. To build a statement anew and find its compiled form
-    by its shape takes 200 µs for a wide table; this takes two."""
-
-    __slots__ = ("_constants", "_names", "_sql", "_statement")
-
-    def __init__(self, statement: Executable) -> None:
-        self._statement: Any = statement
-        self._sql: str | None = None
-
-    def bound(self, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """SQL and positional arguments."""
-        if self._sql is None:
-            compiled = self._statement.compile(dialect=_DIALECT)
-            self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
-            self._constants: dict[str, Any] = compiled.construct_params(_check=False)
-            self._sql = compiled.string
-        given = {**self._constants, **params}
-        return self._sql, [_stored(given[name]) for name in self._names]
-
-
-@cache
-def by_id(table: Table) -> Prepared:
-    """The read of one row by its id: `await tx.row(by_id(table), id=…)`."""
-    given = bindparam("id", type_=table.c.id.type)
-    return Prepared(select(*table.c).where(table.c.tenant_id == TENANT, table.c.id == given))
-
-
-def compile_statement(statement: Executable | Prepared, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """SQL and positional arguments. The compiled form is kept by the statement's shape, as SQLAlchemy's own execution
-    keeps it; none of its result or bind processing runs, asyncpg's types are ours."""
-    if isinstance(statement, Prepared):
-        return statement.bound(params)
-    kept: Any = statement  # Executable does not say that it can be compiled
-    compiled, extracted, _, _ = kept._compile_w_cache(_DIALECT, compiled_cache=_compiled, column_keys=[])
-    bound = compiled.construct_params(dict(params), extracted_parameters=extracted, _check=False)
-    return compiled.string, [_stored(bound[name]) for name in compiled.positiontup or ()]
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
-
-
-def _stored(value: Any) -> Any:
-    return value.token if isinstance(value, Sealed) else value
-
-
 # --------------------------------------------------------------------------------------------------- transaction
-
-
-@dataclass(slots=True)
-class Started:
-    """A job of a transaction, before it is written."""
-
-    id: UUID
-    payload: JobPayload
-    key: str | None
-    due_at: datetime | None
-    parent_id: UUID | None
-    progress_total: int
-    written: bool = False
 
 
 @dataclass(slots=True)
@@ -166,7 +96,7 @@ class Tx:
     started: list[Started] = field(default_factory=list)
     announce: set[str] = field(default_factory=set)  # channels to notify once this is committed, never within
     _effects: list[Effect] = field(default_factory=list)
-    _audit: list[dict[str, Any]] = field(default_factory=list)
+    audited: list[dict[str, Any]] = field(default_factory=list)
     _now: datetime | None = None
     _savepoints: int = 0
     rang: bool = False  # whether a commit should ring the dispatcher's and courier's doorbell
@@ -223,7 +153,7 @@ class Tx:
         """Many rows of one shape in one statement: the columns travel as arrays (`unnest`), so the statement is the
         same for 2 rows and for 100,000."""
         if rows:
-            sql, args = await self._unnest(table, rows)
+            sql, args = unnest([await self._stamped(table, row) for row in rows], table)
             await self.connection.execute(sql, *args)
 
     async def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -231,25 +161,9 @@ class Tx:
         order of that key: two who insert the same keys then wait for each other in one order."""
         if not rows:
             return []
-        sql, args = await self._unnest(table, rows)
+        sql, args = unnest([await self._stamped(table, row) for row in rows], table)
         new: list[Row] = await self.connection.fetch(f"{sql} ON CONFLICT DO NOTHING RETURNING *", *args)
         return new
-
-    async def _unnest(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[Any]]:
-        stamped = [await self._stamped(table, row) for row in rows]
-        names = [name for name in stamped[0] if name != "tenant_id"]
-        # JSON travels as text: the driver would take a list of JSON arrays for an array of more dimensions.
-        as_text = {name for name in names if isinstance(table.c[name].type, JSONB)}
-        types = ["text" if n in as_text else table.c[n].type.compile(dialect=_DIALECT) for n in names]
-        arrays = ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(types, start=2))
-        listed = ", ".join(f'"{name}"' for name in names)
-        chosen = ", ".join(f'rows."{name}"::jsonb' if name in as_text else f'rows."{name}"' for name in names)
-        sql = (
-            f"INSERT INTO app.{table.name} (tenant_id, {listed}) "  # noqa: S608 - names of our own tables
-            f"SELECT $1::uuid, {chosen} FROM unnest({arrays}) AS rows({listed})"
-        )
-        columns = ([_json(row[n]) if n in as_text else _stored(row[n]) for row in stamped] for n in names)
-        return sql, [self.tenant, *columns]
 
     async def change(
         self,
@@ -298,7 +212,7 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """What is refused inside undoes only what was done inside, and what was said there is not told. Taken when a
         unique key refused a row."""
-        told = [(said, len(said)) for said in (self.emitted, self._effects, self.started, self._audit)]
+        told = [(said, len(said)) for said in (self.emitted, self._effects, self.started, self.audited)]
         self._savepoints += 1
         name = f"s{self._savepoints}"
         await self.connection.execute(f"SAVEPOINT {name}")
@@ -362,7 +276,7 @@ class Tx:
         is there is returned); `due_at` is tenant time."""
         started = Started(await self.new_id(), payload, key, due_at, parent_id, progress_total)
         if key is not None:  # at once, so that the database says who of two was first
-            row = await self.insert_or_none(models.job, **self._job_row(started, await self.now()))
+            row = await self.insert_or_none(models.job, **outbox.job_row(self, started, await self.now()))
             if row is None:
                 job = models.job.c
                 there = await self.value(
@@ -384,7 +298,7 @@ class Tx:
         reason: str | None = None,
     ) -> None:
         """Record who did what. `changed` holds field names, and values only of fields that are not sensitive."""
-        self._audit.append(
+        self.audited.append(
             {
                 "action": action,
                 "object_type": object_type,
@@ -400,100 +314,8 @@ class Tx:
         return list(self._effects)
 
     async def flush(self) -> None:
-        """Write what was said: audit rows, jobs, events (each object's events numbered without a gap)."""
-        new_jobs = [job for job in self.started if not job.written]
-        if not (self._audit or new_jobs or self.emitted):
-            return
-        now = await self.now()
-        if self._audit:
-            who = {
-                "actor": self.principal.actor,
-                "actor_kind": self.principal.actor_kind,
-                "key_id": self.principal.key_id,
-                "request_id": self.request_id,
-            }
-            rows = [{"id": ids.new(now), **who, **row} for row in self._audit]
-            self._audit.clear()
-            await self.insert_many(models.audit_event, rows)
-        if new_jobs:
-            rows = [self._job_row(job, now) for job in new_jobs]
-            for job in new_jobs:
-                job.written = True
-            self.rang = True
-            await self.insert_many(models.job, [row for row in rows if "run_at" not in row])
-            await self.insert_many(models.job, [row for row in rows if "run_at" in row])
-        if self.emitted:
-            await self._write_events(now)
-            self.rang = True
-
-    def _job_row(self, job: Started, now: datetime) -> dict[str, Any]:
-        waits = job.due_at is not None and job.due_at > now
-        row: dict[str, Any] = {
-            "id": job.id,
-            "kind": job.payload.kind,
-            "kind_version": job.payload.version,
-            "key": job.key,
-            "band": job.payload.band,
-            "state": "scheduled" if waits else "ready",
-            "payload": msgspec.to_builtins(job.payload),
-            "actor": self.principal.actor,
-            "request_id": self.request_id,
-            "traceparent": self.traceparent,
-            "parent_id": job.parent_id,
-            "due_at": job.due_at,
-            "max_attempts": job.payload.max_attempts,
-            "progress_total": job.progress_total,
-            "created_at": now,
-            "updated_at": now,
-        }
-        if waits:  # a claim looks again whether the tenant's clock, which may stand still, has come so far
-            row["run_at"] = job.due_at
-        return row
-
-    async def _write_events(self, now: datetime) -> None:
-        counts: dict[UUID, int] = {}
-        for emitted in self.emitted:
-            counts[emitted.object_id] = counts.get(emitted.object_id, 0) + 1
-        ordered = sorted(counts.items())  # one order of locks for everybody
-        # Arrays, as in insert_many: one statement for any number, compiled never.
-        rows: list[Row] = await self.connection.fetch(
-            "INSERT INTO app.object_sequence AS s (tenant_id, object_id, last) "
-            "SELECT $1::uuid, rows.* FROM unnest($2::uuid[], $3::bigint[]) AS rows "
-            "ON CONFLICT (tenant_id, object_id) DO UPDATE SET last = s.last + excluded.last "
-            "RETURNING s.object_id, s.last",
-            self.tenant,
-            [id_ for id_, _ in ordered],
-            [count for _, count in ordered],
-        )
-        next_ = {row["object_id"]: row["last"] - counts[row["object_id"]] + 1 for row in rows}
-        written = []
-        for emitted in self.emitted:
-            id_ = ids.new(now)
-            number = next_[emitted.object_id]
-            next_[emitted.object_id] += 1
-            written.append(
-                {
-                    "id": id_,
-                    "type": emitted.kind.name,
-                    "object_type": emitted.kind.object_type,
-                    "object_id": emitted.object_id,
-                    "object_sequence": number,
-                    "body": event_body(
-                        emitted,
-                        id_=id_,
-                        at=now,
-                        object_sequence=number,
-                        principal=self.principal,
-                        request_id=self.request_id,
-                    ),
-                    "actor": self.principal.actor,
-                    "request_id": self.request_id,
-                    "traceparent": self.traceparent,
-                    "occurred_at": now,
-                }
-            )
-        self.emitted.clear()
-        await self.insert_many(models.event, written)
+        """Write what was said: audit rows, jobs, events."""
+        await outbox.write(self)
 
 
 # ------------------------------------------------------------------------------------------------------ database

@@ -11,7 +11,8 @@ from sqlalchemy import Table, select
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Row, Tx, by_id
+from backoffice.platform.db import Row, Tx
+from backoffice.platform.statements import by_id
 from backoffice.platform.tables import TENANT
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
