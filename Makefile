@@ -31,7 +31,7 @@ check: $(DEV)  ## format, lint, types, layers and the fast tests
 	@$(BIN)/python -m pytest -q tests/rules tests/kernel tests/payroll/calc
 
 bench: $(DEV)  ## measure, beside what one would use instead; writes benchmarks/RESULTS.md
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --write
 
 chaos: $(DEV)  ## the fault tests with the large numbers (hours)
 	@BACKOFFICE_CHAOS=1 $(BIN)/python -m pytest -q -m kills

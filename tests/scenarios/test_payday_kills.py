@@ -32,9 +32,9 @@ from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 pytestmark = pytest.mark.kills
 
 KILLS = 50
-OF_PAYMENT = 14  # of these; the rest are spent on the calculation, which is done as often as that takes
+OF_PAYMENT = 10  # of these; the rest are spent on the calculation, which is done as often as that takes
 WORKERS = 4
-LEASE = 1.0
+LEASE = 2.0  # of a machine under load: a beat that comes late would count as a crash of its own
 LATEST = 0.04  # seconds after a try has begun or a step was finished; a step takes about as long, one of a payment less
 ENDED = ("succeeded", "dead", "canceled")
 PATIENCE = 60.0
@@ -94,7 +94,7 @@ class Hunt:
         self.left -= 1
         self.struck[f"{row['kind']}, {row['done']} steps done"] += 1
         self.platform.start("worker")
-        if self.dice.random() < 0.85:  # as the supervisor does; else the lease runs out by itself
+        if self.dice.random() < 0.9:  # as the supervisor does; else the lease runs out by itself
             await asyncio.to_thread(free_leases, self.platform.settings.dsn("bo_dispatch"), worker_name(pid))
         return True
 

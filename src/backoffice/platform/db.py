@@ -400,7 +400,7 @@ class Database:
         """
         if not _ACTOR.match(principal.actor) or not _ACTOR.match(request_id):
             raise ValueError("actor and request id must be ids")
-        tenant = UUID(bytes=principal.tenant.id.bytes)
+        tenant = UUID.__str__(principal.tenant.id)  # hexadecimal digits of a number, whatever a subclass makes of it
         statement, whole = _TIMEOUTS["read" if read_only else time_class]
         begin = (
             f"BEGIN {'READ ONLY' if read_only else ''}; SET LOCAL app.tenant_id='{tenant}'; "

@@ -90,7 +90,9 @@ class Slots:
 
     def hold(self, tenant: UUID, *, write: bool) -> _Hold:
         """`async with`: wait for a slot at most `patience` seconds; ReducedCapacity (503) after that."""
-        own = self._tenants.setdefault(tenant, asyncio.Semaphore(self._per_tenant))
+        own = self._tenants.get(tenant)
+        if own is None:
+            own = self._tenants[tenant] = asyncio.Semaphore(self._per_tenant)
         return _Hold([own] if write else [own, self._reads], self._patience)
 
 

@@ -130,13 +130,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         raise ScopeMissing(opt["scope"])
     listing: Listing | None = opt["listing"]
     mutates = request.method not in ("GET", "HEAD")
-    known = set(opt["query"]) | (listing.parameters() if listing else set()) | ({"dry_run"} if mutates else set())
-    unknown = [name for name, _ in request.query if name not in known]
-    if unknown:
-        raise BadRequest(
-            "The query has parameters that are not known here.",
-            errors=[Fault("unknown_parameter", "is not a parameter of this operation", parameter=n) for n in unknown],
-        )
+    if request.query:
+        _refuse_unknown(request.query, opt["query"], listing, mutates=mutates)
     if mutates and request.body and request.media_type not in opt["media"]:
         raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
     if listing is not None:
@@ -158,6 +153,18 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     request.key = key
     request.fingerprint = idempotency.fingerprint(request.body, request.raw_query, request.api_version)
     await idempotency.begin(tx, request.idempotency_scope, request.key, request.fingerprint)
+
+
+def _refuse_unknown(
+    query: list[tuple[str, str]], named: Mapping[str, Any], listing: Listing | None, *, mutates: bool
+) -> None:
+    known = set(named) | (listing.parameters() if listing else set()) | ({"dry_run"} if mutates else set())
+    unknown = [name for name, _ in query if name not in known]
+    if unknown:
+        raise BadRequest(
+            "The query has parameters that are not known here.",
+            errors=[Fault("unknown_parameter", "is not a parameter of this operation", parameter=n) for n in unknown],
+        )
 
 
 def _if_match(header: str | None) -> int:
