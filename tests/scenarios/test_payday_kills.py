@@ -197,7 +197,7 @@ async def payday_under_fire(at: Desk, hunt: Hunt) -> int:
     accepted = await at.ask(run, "pay")
     assert accepted.status_code == 202, accepted.text
     job_id = ids.decode("job", accepted.json()["id"])
-    assert await hunt.job(job_id, hunt.left, share=0.75, latest=LATEST / 4) == "succeeded"
+    assert await hunt.job(job_id, hunt.left, share=0.5, latest=LATEST / 4) == "succeeded"
     assert (await at.see(run))["status"] == "paid"
     [stubs] = await at.rows("SELECT id FROM app.job WHERE tenant_id = $1 AND kind = 'payroll.print_stubs'")
     assert await hunt.job(stubs["id"], hunt.left) == "succeeded"
