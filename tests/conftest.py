@@ -17,7 +17,14 @@ from tests.world import Server, World
 
 from backoffice.platform.db import Database
 from backoffice.platform.migrate import migrate
-from backoffice.platform.postgres import THROWAWAY, EmbeddedPostgres, bootstrap, role_passwords, throwaway_state
+from backoffice.platform.postgres import (
+    THROWAWAY,
+    EmbeddedPostgres,
+    bootstrap,
+    copy_database,
+    role_passwords,
+    throwaway_state,
+)
 from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings
 from backoffice.platform.state import StateDirectory
@@ -61,7 +68,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             log_level="error",
         )
         migrate(settings.dsn("bo_migrate"))
-        yield Server(postgres, settings)
+        copy_database(postgres, "backoffice", "backoffice_empty")
+        yield Server(postgres, settings, "backoffice_empty")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from backoffice.platform.runtime import Runtime, new_request_id
 from backoffice.platform.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+_EINS = itertools.count(1_000_000)  # an EIN stands in one live tenant only
 _RELEASE = """
 UPDATE app.job SET state = 'released', fence = fence + 1, lease_until = clock_timestamp() + interval '60 s'
  WHERE (tenant_id, id) IN (
@@ -35,6 +37,7 @@ class Server:
 
     postgres: EmbeddedPostgres
     settings: Settings
+    empty: str  # a database with the schema and not a row, for whoever plants mistakes into a schema
 
 
 @dataclass
@@ -65,11 +68,10 @@ class World:
         """A new firm like Northwind (another slug and EIN), provisioned as the command line does it."""
         file = file or load(ROOT / "tenants" / "northwind-staffing")
         mark = secrets.token_hex(4)
-        number = secrets.randbelow(10_000_000)
         file = structs.replace(
             file,
             firm=structs.replace(file.firm, slug=f"firm-{mark}"),
-            employer=structs.replace(file.employer, ein=f"00-{number:07d}"),
+            employer=structs.replace(file.employer, ein=f"00-{next(_EINS):07d}"),
         )
         await provision.apply_firm(self.control, self.runtime, file)
         facts = await provision.tenants_of(self.control, file.firm.slug)

@@ -273,7 +273,7 @@ def test_row_security_alone(ground: Ground) -> None:
 def test_a_planted_policy_is_seen(ground: Ground, planted: str) -> None:
     with psycopg.connect(ground.mine.admin_dsn) as admin:
         admin.execute(planted.encode())
-        assert foreign_rows(admin, ground.facts["mine"]) == ["worker"]
+        assert set(foreign_rows(admin, ground.facts["mine"])) == {"worker"}
         admin.rollback()
 
 

@@ -507,14 +507,14 @@ MUTANTS = [
 
 @pytest.fixture(scope="module")
 def owner(server: Server) -> Iterator[catalogue.Connection]:
-    with psycopg.connect(server.settings.dsn("bo_migrate")) as connection:
+    with psycopg.connect(server.settings.dsn("bo_migrate"), dbname=server.empty) as connection:
         yield connection
         connection.rollback()
 
 
 @pytest.fixture(scope="module")
 def superuser(server: Server) -> Iterator[catalogue.Connection]:
-    with psycopg.connect(server.postgres.admin_dsn("backoffice")) as connection:
+    with psycopg.connect(server.postgres.admin_dsn(server.empty)) as connection:
         yield connection
         connection.rollback()
 
