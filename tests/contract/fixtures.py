@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.contract.maker import Maker, application, firm
 from tests.world import Server, World
-
-from contract.maker import Maker, application, firm
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from uuid import UUID
 import httpx
 import psycopg
 from psycopg import sql
+from tests.contract.maker import MAKER, Ask, Maker, send
+from tests.contract.snapshot import changed, snapshot
 
 from backoffice.accounts.roles import SCOPES
 from backoffice.kernel import ids
 from backoffice.kernel.clock import wall
-from contract.maker import MAKER, Ask, Maker, send
-from contract.snapshot import changed, snapshot
 
 ID = re.compile(r"\b([a-z]{2,8})_([0-7][0-9a-hjkmnp-tv-z]{25})\b")
 _KINDS = {prefix: kind for kind, prefix in ids.PREFIXES.items()}

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.contract.maker import CHECKER, NOW, PLACE, Ask, Maker
+
 from backoffice.platform.web.openapi import document
-from contract.maker import CHECKER, NOW, PLACE, Ask, Maker
 
 Recipe = Callable[[Maker], Awaitable[Ask]]
 RECIPES: dict[str, Recipe] = {}

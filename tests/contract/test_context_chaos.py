@@ -18,6 +18,7 @@ import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import select
+from tests.rules.statements import ON_PURPOSE
 from tests.world import Server, Tenant, World
 
 from backoffice.kernel.errors import Problem
@@ -25,7 +26,6 @@ from backoffice.platform import models
 from backoffice.platform.db import LOST, Database, Tx
 from backoffice.platform.runtime import new_request_id
 from backoffice.platform.tables import TENANT
-from rules.statements import ON_PURPOSE
 
 TRANSACTIONS = 1_000_000 if os.environ.get("BACKOFFICE_CHAOS") else 10_000
 TENANTS, TASKS = 4, 24
@@ -117,7 +117,7 @@ class Chaos:
             self.committed[tenant.facts.id].add(name)
 
     async def one(self, number: int) -> None:
-        tenant, fault = self.choose.choice(self.tenants), self.choose.choices(list(FAULTS), FAULTS.values())[0]
+        tenant, fault = self.choose.choice(self.tenants), self.choose.choices(list(FAULTS), list(FAULTS.values()))[0]
         task = asyncio.ensure_future(self.transaction(number, tenant, fault))
         if fault == "canceled":
             for _ in range(self.choose.randrange(40)):

@@ -15,16 +15,16 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg import sql
+from tests.contract import hostile, identity
+from tests.contract.fixtures import Strangers
+from tests.contract.maker import Maker, application, firm
+from tests.contract.recipes import RECIPES, operations
+from tests.contract.snapshot import changed, snapshot
 from tests.world import Server, World
 
 from backoffice import api
 from backoffice.kernel import ids
 from backoffice.platform.db import Database
-from contract import hostile, identity
-from contract.fixtures import Strangers
-from contract.maker import Maker, application, firm
-from contract.recipes import RECIPES, operations
-from contract.snapshot import changed, snapshot
 
 MARK = "VICTIM"
 Connection = psycopg.Connection[tuple[Any, ...]]

@@ -9,15 +9,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.contract import identity
+from tests.contract.fixtures import Strangers
+from tests.contract.maker import MAKER, Ask, Maker, application, send
+from tests.contract.recipes import RECIPES, operations
+from tests.contract.snapshot import changed, snapshot
 
 from backoffice import api
 from backoffice.platform.web.routes import InTx, get, post
 from backoffice.staffing import queries as staffing
-from contract import identity
-from contract.fixtures import Strangers
-from contract.maker import MAKER, Ask, Maker, application, send
-from contract.recipes import RECIPES, operations
-from contract.snapshot import changed, snapshot
 
 OPERATIONS = operations(api.HANDLERS)
 NAMES = sorted(OPERATIONS)

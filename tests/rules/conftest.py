@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-from rules import statements
+from tests.rules import statements
 
 statements.install()
 

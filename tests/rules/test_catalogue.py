@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from tests.rules import catalogue
 from tests.world import Server
 
 from backoffice import models
 from backoffice.platform.tables import METADATA
-from rules import catalogue
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from tests.rules import catalogue
+from tests.rules.catalogue import Check
 from tests.world import Server
-
-from rules import catalogue
-from rules.catalogue import Check
 
 WALLS = (
     "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY; "

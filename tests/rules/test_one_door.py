@@ -4,13 +4,13 @@ held to. Each rule is shown what it must see."""
 from __future__ import annotations
 
 import pytest
+from tests.rules import source
+from tests.rules.catalogue import allowed
+from tests.rules.source import Module, Rule
 
 from backoffice import api
 from backoffice.accounts.roles import SCOPES
 from backoffice.platform.web.routes import guard
-from rules import source
-from rules.catalogue import allowed
-from rules.source import Module, Rule
 
 ALLOWED = {(rule, path) for rule, path, _ in allowed("source", 2)}
 

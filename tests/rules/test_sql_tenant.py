@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from tests.contract.maker import Maker, application, firm
+from tests.contract.recipes import RECIPES, operations
+from tests.rules import plans, statements
+from tests.rules.statements import faults
 from tests.world import Server, World
 
 from backoffice import api
-from contract.maker import Maker, application, firm
-from contract.recipes import RECIPES, operations
-from rules import plans, statements
-from rules.statements import faults
 
 NAMED = [
     "SELECT p.id FROM app.person p WHERE p.tenant_id = $1::UUID AND p.active",

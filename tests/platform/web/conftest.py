@@ -1,5 +1,5 @@
 """Fixtures of the tests of the edge."""
 
-from contract.fixtures import admin_dsn, app, maker, strangers
+from tests.contract.fixtures import admin_dsn, app, maker, strangers
 
 __all__ = ["admin_dsn", "app", "maker", "strangers"]

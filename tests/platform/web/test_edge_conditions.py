@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from tests.contract.maker import Maker, send
+from tests.contract.recipes import RECIPES, operations
+from tests.contract.snapshot import changed, snapshot
 
 from backoffice import api
-from contract.maker import Maker, send
-from contract.recipes import RECIPES, operations
-from contract.snapshot import changed, snapshot
 
 OPERATIONS = operations(api.HANDLERS)
 GUARDED = sorted(

@@ -10,12 +10,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.contract.maker import Ask, Maker, firm
+from tests.contract.recipes import RECIPES, operations
+from tests.contract.snapshot import changed, snapshot
 
 from backoffice import api
 from backoffice.kernel import ids
-from contract.maker import Ask, Maker, firm
-from contract.recipes import RECIPES, operations
-from contract.snapshot import changed, snapshot
 
 MUTATING = sorted(
     name

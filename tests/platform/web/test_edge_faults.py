@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import io
 import json
-import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,7 +18,9 @@ import httpx
 import msgspec
 import psycopg
 import pytest
-import structlog
+from tests.contract.maker import ADDRESS, MAKER, Maker, application
+from tests.contract.said import logged
+from tests.contract.snapshot import changed, snapshot
 from tests.world import World
 
 from backoffice import api
@@ -29,8 +30,6 @@ from backoffice.platform import logs
 from backoffice.platform import models as platform_models
 from backoffice.platform.db import Database
 from backoffice.platform.web.routes import InTx, post
-from contract.maker import ADDRESS, MAKER, Maker, application
-from contract.snapshot import changed, snapshot
 
 # --------------------------------------------------------------------------------------------------- planted bugs
 
@@ -213,17 +212,9 @@ async def test_a_line_that_breaks_in_the_commit_says_that_it_does_not_know(maker
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What the product's own log configuration writes."""
-    written = io.StringIO()
-    before, handlers, level = structlog.get_config(), list(logging.root.handlers), logging.root.level
-    monkeypatch.setattr("sys.stderr", written)
-    logs.configure("api", "debug")
-    structlog.configure(cache_logger_on_first_use=False)  # a cached logger would outlive the test
-    yield written
-    structlog.configure(**before)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+def lines() -> Iterator[io.StringIO]:
+    with logged() as written:
+        yield written
 
 
 async def test_a_request_is_one_line_with_tenant_request_and_actor(maker: Maker, lines: io.StringIO) -> None:
@@ -285,5 +276,5 @@ async def test_the_caller_s_trace_goes_on_in_what_the_request_starts(maker: Make
 
 @pytest.mark.parametrize("header", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "00-x-y-z", "\xff" * 55])
 async def test_a_trace_of_another_form_is_not_taken_over(maker: Maker, header: str) -> None:
-    answer = await maker.http.get("/v1/tenant", headers=httpx.Headers({"traceparent": header.encode("latin-1")}))  # type: ignore[dict-item]
+    answer = await maker.http.get("/v1/tenant", headers={b"traceparent": header.encode("latin-1")})
     assert answer.status_code == 200

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from tests.contract.maker import ADDRESS, Maker
+from tests.contract.snapshot import changed, snapshot
 
 from backoffice.platform.web import idempotency
-from contract.maker import ADDRESS, Maker
-from contract.snapshot import changed, snapshot
 
 PATH = "/v1/workers"
 PERSON = {"first_name": "Ada", "last_name": "Once", "address": ADDRESS}

@@ -10,13 +10,13 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 from msgspec import structs
+from tests.contract.maker import ADDRESS, Maker, application
 from tests.world import ROOT, Firm, World
 
 from backoffice.accounts.roles import SCOPES
 from backoffice.accounts.tenant_file import load
 from backoffice.platform.web.edge import BODY_LIMIT, Edge
 from backoffice.platform.web.limits import Quotas, Slots
-from contract.maker import ADDRESS, Maker, application
 
 AT = 1_000_040.0  # 40 seconds before the end of a minute
 

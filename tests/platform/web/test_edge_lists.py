@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.contract.fixtures import Strangers
+from tests.contract.maker import Maker
+from tests.contract.recipes import RECIPES
 
 from backoffice import api
 from backoffice.kernel import clock
 from backoffice.platform.web import lists
-from contract.fixtures import Strangers
-from contract.maker import Maker
-from contract.recipes import RECIPES
 
 LISTED = {handler.fn.__name__: handler for handler in api.HANDLERS if handler.opt.get("listing") is not None}
 
@@ -33,13 +33,13 @@ async def page(maker: Maker, path: str, **query: Any) -> dict[str, Any]:
     return told
 
 
-async def walk(maker: Maker, path: str, *, limit: int, most: int = 500, **query: Any) -> list[str]:
+async def walk(maker: Maker, path: str, **query: Any) -> list[str]:
     """All ids of a list, page by page."""
     found: list[str] = []
     cursor = None
-    for _ in range(most):
-        told = await page(maker, path, limit=limit, **query, **({"cursor": cursor} if cursor else {}))
-        assert len(told["data"]) <= limit
+    for _ in range(500):
+        told = await page(maker, path, **query, **({"cursor": cursor} if cursor else {}))
+        assert len(told["data"]) <= query["limit"]
         found += [each.get("id") or str(each.get("number")) for each in told["data"]]
         cursor = told["next_cursor"]
         assert told["has_more"] is (cursor is not None)

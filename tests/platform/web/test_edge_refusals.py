@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.contract.maker import ADDRESS, Maker
+from tests.contract.recipes import operations
 
 from backoffice import api
 from backoffice.kernel import ids
-from contract.maker import ADDRESS, Maker
-from contract.recipes import operations
 
 OPERATIONS = operations(api.HANDLERS)
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}

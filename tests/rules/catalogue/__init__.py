@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rules.catalogue.asking import Connection, allowed
-from rules.catalogue.keys import foreign_key_actions, foreign_key_indexes, foreign_keys, indexes, primary_keys, uniques
-from rules.catalogue.rights import dangerous_functions, grants, owners, presets, roles
-from rules.catalogue.things import definer_functions, leakproof, relations, sequences, triggers, views
-from rules.catalogue.walls import policies, row_security, tenant_column
+from tests.rules.catalogue.asking import Connection, allowed
+from tests.rules.catalogue.keys import (
+    foreign_key_actions,
+    foreign_key_indexes,
+    foreign_keys,
+    indexes,
+    primary_keys,
+    uniques,
+)
+from tests.rules.catalogue.rights import dangerous_functions, grants, owners, presets, roles
+from tests.rules.catalogue.things import definer_functions, leakproof, relations, sequences, triggers, views
+from tests.rules.catalogue.walls import policies, row_security, tenant_column
 
 Check = Callable[[Connection], list[str]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from rules.catalogue.asking import Connection, rows
+from tests.rules.catalogue.asking import Connection, rows
 
 SAFE_TYPES = frozenset({"uuid", "int2", "int4", "int8", "text", "date", "timestamptz", "bool", "bytea"})
 

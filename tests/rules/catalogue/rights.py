@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rules.catalogue.asking import Connection, allowed, rows, tenant_tables, who
+from tests.rules.catalogue.asking import Connection, allowed, rows, tenant_tables, who
 
 CRUD = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 APPEND = frozenset({"SELECT", "INSERT"})

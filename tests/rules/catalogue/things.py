@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.catalogue.asking import Connection, allowed, rows, who
+from tests.rules.catalogue.asking import Connection, allowed, rows, who
 
 DEFINER_OWNERS = frozenset({"bo_auth", "bo_search", "bo_seal"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from rules.catalogue.asking import Connection, allowed, rows, tenant_tables
+from tests.rules.catalogue.asking import Connection, allowed, rows, tenant_tables
 
 ISOLATION = "(tenant_id = app.current_tenant())"
 CONTEXT = "SELECT current_setting('app.tenant_id')::uuid"
