@@ -310,10 +310,13 @@ class Recorder:
             self._read[sql] = read(sql)
         return self._read[sql]
 
+    def products(self) -> list[str]:
+        """What the product sent, without what tests sent themselves."""
+        return [sql for sql in self.sent if sql not in self.own]
+
     def faults(self) -> list[str]:
         """Every fault of every statement so far, with the statement."""
-        sent = [sql for sql in self.sent if sql not in self.own]
-        found = [f"{fault} in: {sql}" for sql in sent for fault in self.reading(sql).faults]
+        found = [f"{fault} in: {sql}" for sql in self.products() for fault in self.reading(sql).faults]
         foreign = self.foreign - self.own
         return found + [f"a parameter names another tenant than the transaction's in: {sql}" for sql in foreign]
 

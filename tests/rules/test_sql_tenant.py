@@ -152,7 +152,11 @@ async def test_every_operation_and_job_names_its_tenant_and_keeps_its_indexes(wo
     await maker.work()
     await maker.close()
     await asyncio.sleep(0)
-    sent = [sql for sql in statements.recorder.sent if sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
+    sent = [
+        sql
+        for sql in statements.recorder.products()
+        if sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))
+    ]
     assert len(sent) > 150
     assert statements.recorder.faults() == []
     with plans.full_database(server) as admin:

@@ -35,7 +35,10 @@ class Runtime:
         """The facts of a tenant named in a message or a link, or None when there is no such tenant."""
         async with self.db.untenanted() as connection:
             row = await connection.fetchrow("SELECT * FROM ctl.tenant_by_id($1)", tenant_id)
-        return None if row is None else TenantFacts(id=row["tenant_id"], mode=row["mode"], firm=row["firm"])
+        if row is None:
+            return None
+        limits = {name: row[name] for name in ("requests_per_minute", "writes_per_minute")}
+        return TenantFacts(id=row["tenant_id"], mode=row["mode"], firm=row["firm"], **limits)
 
     @asynccontextmanager
     async def tx(self, principal: Principal, *, read_only: bool = False) -> AsyncIterator[Tx]:

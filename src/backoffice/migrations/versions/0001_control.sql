@@ -92,9 +92,10 @@ CREATE FUNCTION ctl.revoke_key(p_key uuid, p_at timestamptz)
   SELECT EXISTS (SELECT 1 FROM done)
 $$;
 
-CREATE FUNCTION ctl.key_used(p_keys uuid[])
+-- By HMAC, which only who was shown the key can know: a statement that names another tenant's key changes nothing.
+CREATE FUNCTION ctl.key_used(p_hmacs bytea[])
   RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  UPDATE ctl.credential SET last_used_at = clock_timestamp() WHERE key_id = ANY (p_keys)
+  UPDATE ctl.credential SET last_used_at = clock_timestamp() WHERE hmac = ANY (p_hmacs)
 $$;
 
 CREATE FUNCTION ctl.key_usage()
@@ -122,11 +123,12 @@ BEGIN
   RETURN (SELECT e.tenant_id = app.current_tenant() FROM ctl.employer_ein e WHERE e.ein = p_ein);
 END $$;
 
--- For the worker, which learns a tenant from a message: mode and limits by id; nothing else.
+-- For the worker, which learns a tenant from a message, and for download links: mode and limits by id; nothing else.
 CREATE FUNCTION ctl.tenant_by_id(p_tenant uuid)
-  RETURNS TABLE (tenant_id uuid, mode text, firm text)
+  RETURNS TABLE (tenant_id uuid, mode text, firm text, requests_per_minute int, writes_per_minute int)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  SELECT t.id, t.mode, f.slug FROM ctl.tenant t JOIN ctl.firm f ON f.id = t.firm_id WHERE t.id = p_tenant
+  SELECT t.id, t.mode, f.slug, t.requests_per_minute, t.writes_per_minute
+    FROM ctl.tenant t JOIN ctl.firm f ON f.id = t.firm_id WHERE t.id = p_tenant
 $$;
 
 CREATE FUNCTION ctl.dispatch_limits()
