@@ -148,6 +148,16 @@ def test_allowances_are_accepted_everywhere_and_noted_where_unused(door: Door) -
         assert any("change nothing" in note for note in answer["notes"]), state
 
 
+def test_a_status_is_accepted_everywhere_and_noted_where_unused(door: Door) -> None:
+    for state in ("IL", "PA", "TX"):
+        case = changed("state_certificate", {"status": "married", "allowances": 0}) | {"work_state": state}
+        code, (answer, plain) = door(case, changed("state_certificate.status", ..., case))
+        assert code == 0
+        assert answer["state_income_tax"] == plain["state_income_tax"]
+        assert any("does not use the status given; it changes nothing" in note for note in answer["notes"]), state
+        assert not any("status" in note for note in plain["notes"])
+
+
 def test_older_forms(door: Door) -> None:
     older = {"version": "2019_or_earlier", "filing_status": "single", "allowances": 2, "step4c": "5.00"}
     separate = older | {"filing_status": "married_filing_separately"}
@@ -291,6 +301,7 @@ def test_all_faults_of_a_line_are_told_at_once(door: Door) -> None:
     case = changed("w4.filing_status", "head_of_household", changed("w4.version", "2019_or_earlier"))
     case |= {"taxable_wages": 12.5, "pay_frequency": "quarterly", "pay_date": "2025-01-03", "colour": "red"}
     case |= {"ytd": {"futa_wages": "-1"}, "period_begin": "2025-01-03", "period_end": "2025-01-02"}
+    case |= {"state_certificate": {"status": "divorced", "allowances": "1"}}
     _, (answer,) = door(case)
     assert set(faults(answer)) == {
         ("#/colour", "unknown_field"),
@@ -300,7 +311,52 @@ def test_all_faults_of_a_line_are_told_at_once(door: Door) -> None:
         ("#/w4/filing_status", "head_of_household_on_older_form"),
         ("#/pay_date", "year_not_supported"),
         ("#/pay_frequency", "frequency_not_published"),
+        ("#/state_certificate/status", "unknown_status"),
+        ("#/state_certificate/allowances", "wrong_type"),
     }
+
+
+def test_a_part_of_the_wrong_form_hides_no_other_fault(door: Door) -> None:
+    """What the law does not cover is told beside what is wrongly written, not only after it was put right."""
+    _, answers = door(
+        {},
+        changed("pay_date", "soon") | {"work_state": "NJ"},
+        changed("w4.version", "2021") | {"work_state": "ZZ", "pay_date": "2024-05-03"},
+        changed("pay_frequency", ...) | {"state_certificate": {"status": "divorced"}},
+    )
+    required = ("id", "pay_date", "pay_frequency", "taxable_wages", "w4", "work_state")
+    assert faults(answers[0]) == [(f"#/{field}", "required") for field in required]
+    assert faults(answers[1]) == [("#/pay_date", "invalid_date"), ("#/work_state", "state_not_supported")]
+    assert faults(answers[2]) == [
+        ("#/w4/version", "invalid_value"), ("#/pay_date", "year_not_supported"), ("#/work_state", "unknown_state"),
+    ]  # fmt: skip
+    assert faults(answers[3]) == [("#/pay_frequency", "required"), ("#/state_certificate/status", "unknown_status")]
+
+
+def test_a_key_that_stands_twice_is_refused(door: Door) -> None:
+    twice = json.dumps(GOOD).replace('"taxable_wages"', '"taxable_wages": "1.00", "taxable_wages"')
+    within = json.dumps(GOOD).replace('"filing_status"', '"version": "2019_or_earlier", "filing_status"')
+    ids = json.dumps(GOOD).replace('"id"', '"id": "first", "id" ')
+    code, answers = door(twice, within, ids, changed("id", "a:b"), changed("id", '"id": 1, "id": 2'))
+    assert code == 1
+    assert [faults(answer) for answer in answers[:3]] == [
+        [("#/taxable_wages", "duplicate_key")],
+        [("#/w4/version", "duplicate_key")],
+        [("#/id", "duplicate_key")],
+    ]
+    assert ["problem" in answer for answer in answers[3:]] == [False, False]  # colons in a text are no keys
+
+
+def test_a_line_of_any_depth_or_length_stops_nothing(door: Door) -> None:
+    deep = ['{"id":' * 5_000 + "1" + "}" * 5_000, "[" * 200_000, json.dumps(changed("w4.step3", "1" * 1_000_000))]
+    around_the_depth_where_readers_give_up = range(700, 1_000, 25)
+    deep += [
+        json.dumps(GOOD)[:-1] + ', "x": ' + '{"y":' * depth + "1" + "}" * depth + "}"
+        for depth in around_the_depth_where_readers_give_up
+    ]
+    code, answers = door(*deep, GOOD)
+    assert code == 1
+    assert ["problem" in answer for answer in answers] == [True] * len(deep) + [False]
 
 
 def test_one_answer_a_line_in_order_blank_lines_skipped(door: Door) -> None:

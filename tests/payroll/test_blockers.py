@@ -50,7 +50,9 @@ OF_WORKERS = {
     ),
     "certificate": (
         "unknown_status",
-        Hand("A", jobs=[Job(state="IL")], certificate=StateCertificate(status="head_of_household")),
+        Hand(
+            "A", jobs=[Job(state="NY")], home=("NY", "Albany"), certificate=StateCertificate(status="head_of_household")
+        ),
     ),
     "nothing left": ("net_not_positive", Hand("A", w4=withholding("700.00"), jobs=[Job(hours=["8", "8"])])),
 }  # fmt: skip

@@ -106,10 +106,10 @@ def calculate_lines(
             continue
         try:
             document = decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             read.append(_Refused(None, number, [Fault("invalid_json", f"This line is no JSON: {error}", "#")]))
             continue
-        case, name, faults = read_case(document, tables)
+        case, name, faults = read_case(document, text, tables)
         read.append(case if case is not None else _Refused(name, number, faults))
     cases = [entry for entry in read if isinstance(entry, Case)]
     results = iter(_results(cases, tables, with_derivation)) if cases else iter(())

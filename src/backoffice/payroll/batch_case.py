@@ -5,7 +5,9 @@ Money is a decimal string with at most two decimals (a JSON number is refused), 
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -72,12 +74,16 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def read_case(document: Any, tables: Tables) -> tuple[Case | None, str | int | None, Sequence[Fault]]:
-    """(the case, its id, its faults): the case is None when there are faults, the id None when it is unusable."""
+def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, str | int | None, Sequence[Fault]]:
+    """(the case, its id, its faults) of a line, given as JSON value and as text: the case is None when there are
+    faults, the id None when it is unusable."""
     faults = FaultList()
     if not isinstance(document, dict):
         faults.add("#", "wrong_type", "A line must be a JSON object.")
         return None, None, faults.faults
+    parts = [document, *(part for part in document.values() if isinstance(part, dict))]
+    if line.count(b":") != sum(map(len, parts)):  # a text with a colon, or a key that stands twice
+        _refuse_repeated(line, faults)
     name = document.get("id")
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         code = "wrong_type" if "id" in document else "required"
@@ -103,18 +109,16 @@ def read_case(document: Any, tables: Tables) -> tuple[Case | None, str | int | N
     counts = [_count(certificate or {}, key, "#/state_certificate", faults) for key in _COUNTS]
     status = _text(certificate or {}, "status", "#/state_certificate", faults)
     state = _text(document, "work_state", "#", faults, required=True)
-    if None not in (pay_date, frequency, version, filing, state):
-        given = StateCertificate(status=status) if certificate is not None else None
-        faults.faults += tables.refusals(
-            pay_date=pay_date,  # type: ignore[arg-type]
-            pay_frequency=document["pay_frequency"],
-            w4_version=form["version"],  # type: ignore[index]
-            filing_status=form["filing_status"],  # type: ignore[index]
-            state=str(state),
-            certificate=given,
-            period_begin=begin,
-            period_end=end,
-        )
+    faults.faults += tables.refusals(
+        pay_date=pay_date,
+        pay_frequency=None if frequency is None else FREQUENCIES[frequency],
+        w4_version=None if version is None else W4_VERSIONS[version],
+        filing_status=None if filing is None else FILING_STATUSES[filing],
+        state=state,
+        certificate=None if certificate is None else StateCertificate(status=status),
+        period_begin=begin,
+        period_end=end,
+    )
     if faults.faults or name is None or form is None or pay_date is None:
         return None, name, faults.faults
     days = [(day or pay_date).toordinal() - _EPOCH for day in (pay_date, begin, end)]
@@ -207,8 +211,30 @@ def _known(where: str, part: Mapping[str, Any], keys: frozenset[str], faults: Fa
         return
     for key in part:
         if key not in keys:
-            pointer = f"{where}/{key.replace('~', '~0').replace('/', '~1')}"
-            faults.add(pointer, "unknown_field", f"Unknown key; known here are {', '.join(sorted(keys))}.")
+            known = ", ".join(sorted(keys))
+            faults.add(_pointer(where, key), "unknown_field", f"Unknown key; known here are {known}.")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as written, with every key it repeats."""
+
+
+def _refuse_repeated(line: bytes, faults: FaultList) -> None:
+    """A key that stands twice has two values, and no reader may choose. Two levels are looked at: what lies deeper is
+    refused in any case."""
+    try:
+        document = json.loads(line, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+    except RecursionError:
+        return
+    for where, part in [("#", document), *((_pointer("#", key), part) for key, part in document)]:
+        if isinstance(part, _Pairs):
+            for key, times in Counter(key for key, _ in part).items():
+                if times > 1:
+                    faults.add(_pointer(where, key), "duplicate_key", f"The key stands {times} times; give it once.")
+
+
+def _pointer(where: str, key: str) -> str:
+    return f"{where}/{key.replace('~', '~0').replace('/', '~1')}"
 
 
 def _part(

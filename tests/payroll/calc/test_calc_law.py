@@ -206,8 +206,10 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
     ]
     status = StateCertificate(status="head_of_household")
     assert refusals(state="NY", certificate=status) == [("unknown_status", "#/state_certificate/status")]
-    assert refusals(state="PA", certificate=status) == [("unknown_status", "#/state_certificate/status")]
-    assert refusals(state="TX", certificate=status) == [("unknown_status", "#/state_certificate/status")]
+    for state in ("PA", "IL", "TX"):  # they have no status: a known word changes nothing, any other is refused
+        assert refusals(state=state, certificate=status) == []
+        divorced = StateCertificate(status="divorced")
+        assert refusals(state=state, certificate=divorced) == [("unknown_status", "#/state_certificate/status")]
     assert refusals(
         state="NY", certificate=status, pay_date=date(2025, 1, 1), pay_frequency="quarterly",
         w4_version="2019_or_earlier", filing_status="head_of_household",
@@ -217,6 +219,23 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
         ("frequency_not_published", "#/pay_frequency"),
         ("unknown_status", "#/state_certificate/status"),
     ]  # fmt: skip
+
+
+def test_a_part_that_is_not_known_hides_no_other_refusal() -> None:
+    assert refusals(pay_date=None, state="NJ") == [("state_not_supported", "#/work_state")]
+    assert refusals(pay_frequency=None, pay_date=date(2024, 1, 5)) == [("year_not_supported", "#/pay_date")]
+    assert refusals(w4_version=None, state="ZZ") == [("unknown_state", "#/work_state")]
+    assert refusals(
+        state=None, pay_date=date(2024, 1, 5), w4_version="2019_or_earlier", filing_status="head_of_household"
+    ) == [
+        ("head_of_household_on_older_form", "#/w4/filing_status"),
+        ("year_not_supported", "#/pay_date"),
+    ]
+    divorced = StateCertificate(status="divorced")
+    assert refusals(pay_date=None, pay_frequency="quarterly", certificate=divorced) == [
+        ("frequency_not_published", "#/pay_frequency"),
+        ("unknown_status", "#/state_certificate/status"),
+    ]
 
 
 def test_the_engine_refuses_uncovered_rows_with_all_faults_at_once() -> None:

@@ -175,8 +175,12 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
     if values["effective_basis"] not in _BASES:
         raise ValueError(f"{table.name}: effective_basis must be one of {', '.join(_BASES)}")
     mapped = values.get("status_of", {})
-    # A method without statuses of its own (a flat rate) has the one column "all", which no certificate names.
-    own = [method.statuses.index(word) if word in method.statuses else NOT_GIVEN for word in STATE_STATUSES]
+    # A method with one column for everyone takes any status: it changes nothing, and the result says so.
+    single = len(method.statuses) == 1
+    own = [
+        0 if single else method.statuses.index(word) if word in method.statuses else NOT_GIVEN
+        for word in STATE_STATUSES
+    ]
     return Withholding(
         effective_from=values["effective_from"],
         effective_to=values.get("effective_to"),
@@ -188,7 +192,7 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
         status_of=np.array(
             [method.statuses.index(mapped[status]) if mapped else 0 for status in FILING_STATUSES], dtype=np.int64
         ),
-        own_status=np.array(own if mapped else [NOT_GIVEN] * len(own), dtype=np.int64),
+        own_status=np.array(own, dtype=np.int64),
     )
 
 

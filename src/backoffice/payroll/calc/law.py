@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
@@ -106,17 +106,19 @@ class Tables:
     def refusals(
         self,
         *,
-        pay_date: date,
-        pay_frequency: str,
-        w4_version: str,
-        filing_status: str,
-        state: str,
+        pay_date: date | None,
+        pay_frequency: str | None,
+        w4_version: str | None,
+        filing_status: str | None,
+        state: str | None,
         certificate: StateCertificate | None = None,
         period_begin: date | None = None,
         period_end: date | None = None,
     ) -> list[Fault]:
         """What the law or our tables do not cover, all of it, with pointers as in the batch door (`#/work_state`).
-        The words must be known ones (FREQUENCIES, FILING_STATUSES, W4_VERSIONS); any text is allowed for the state."""
+        The words must be known ones (FREQUENCIES, FILING_STATUSES, W4_VERSIONS); any text is allowed for the state and
+        the certificate's status. None is a part that is not known, because it was refused for itself: the others are
+        still looked at."""
         faults: list[Fault] = []
         if w4_version == "2019_or_earlier" and filing_status == "head_of_household":
             faults.append(
@@ -127,25 +129,20 @@ class Tables:
                     "#/w4/filing_status",
                 )
             )
-        year = pay_date.year
-        if year not in self.federal.years:
+        if pay_date is not None and pay_date.year not in self.federal.years:
             known = " and ".join(str(known) for known in self.federal.years)
-            faults.append(Fault("year_not_supported", f"Federal law is known for {known}, not {year}.", "#/pay_date"))
+            faults.append(
+                Fault("year_not_supported", f"Federal law is known for {known}, not {pay_date.year}.", "#/pay_date")
+            )
+        if state is None:
+            return faults
         if state not in self.names:
             faults.append(
                 Fault("unknown_state", "Give the two-letter code of a state or DC, in capitals.", "#/work_state")
             )
             return faults
         if state not in self._taxing:
-            if certificate is not None and certificate.status is not None:
-                faults.append(
-                    Fault(
-                        "unknown_status",
-                        f"{self.names[state]} has no income tax on wages and no certificate status: leave it out.",
-                        "#/state_certificate/status",
-                    )
-                )
-            return faults
+            return faults + _status_faults(self.names[state], STATE_STATUSES, certificate)
         laws = [law for (code, _), law in self.states.items() if code == state and law.withholding]
         if not laws:
             faults.append(
@@ -156,10 +153,13 @@ class Tables:
                 )
             )
             return faults
-        dates = {"pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date}
-        version = self._withholding_on(state, year, dates)
-        if version is None:
-            if not any(fault.code == "year_not_supported" for fault in faults):
+        version = laws[-1].withholding[-1]  # its words and tables tell the faults of a line whose date has no version
+        if pay_date is not None:
+            dates = {
+                "pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date
+            }  # fmt: skip
+            found = self._withholding_on(state, pay_date.year, dates)
+            if found is None and not any(fault.code == "year_not_supported" for fault in faults):
                 known = " and ".join(str(law.year) for law in laws)
                 faults.append(
                     Fault(
@@ -168,9 +168,19 @@ class Tables:
                         "#/pay_date",
                     )
                 )
-            version = laws[-1].withholding[-1]  # its words and tables still tell the other faults of the line
-        faults += _state_faults(version, self.names[state], pay_frequency, certificate)
-        return faults
+            version = found or version
+        if pay_frequency is not None and pay_frequency not in version.method.frequencies:
+            published = ", ".join(frequency for frequency in FREQUENCIES if frequency in version.method.frequencies)
+            faults.append(
+                Fault(
+                    "frequency_not_published",
+                    f"{self.names[state]} publishes withholding tables for {published}; nothing is extrapolated to "
+                    f"{pay_frequency}.",
+                    "#/pay_frequency",
+                )
+            )
+        known_here = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
+        return faults + _status_faults(self.names[state], known_here, certificate)
 
     def refusals_of(self, check: Paycheck) -> list[Fault]:
         """`refusals` of a paycheck over all its places of work, with pointers into it (`#/work/0/state`)."""
@@ -209,6 +219,7 @@ class Tables:
                 law = self.states.get((state, year))
                 if state not in self._taxing:
                     self.published[index, at] = True
+                    self.status_known[index, at] = True
                     continue
                 for version in law.withholding if law else ():
                     self.published[index, at] |= [name in version.method.frequencies for name in FREQUENCIES]
@@ -221,27 +232,7 @@ def _load(folder: Path) -> Tables:
     return Tables.of({path.stem: path.read_bytes() for path in found})
 
 
-def _state_faults(
-    version: Withholding, name: str, pay_frequency: str, certificate: StateCertificate | None
-) -> list[Fault]:
-    faults: list[Fault] = []
-    if pay_frequency not in version.method.frequencies:
-        published = ", ".join(frequency for frequency in FREQUENCIES if frequency in version.method.frequencies)
-        faults.append(
-            Fault(
-                "frequency_not_published",
-                f"{name} publishes withholding tables for {published}; nothing is extrapolated to {pay_frequency}.",
-                "#/pay_frequency",
-            )
-        )
-    status = certificate.status if certificate is not None else None
-    known = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
-    if status is not None and status not in known:
-        faults.append(
-            Fault(
-                "unknown_status",
-                f"{name} knows {', '.join(known)}." if known else f"{name} has no status: leave it out.",
-                "#/state_certificate/status",
-            )
-        )
-    return faults
+def _status_faults(name: str, known: Sequence[str], certificate: StateCertificate | None) -> list[Fault]:
+    if certificate is None or certificate.status is None or certificate.status in known:
+        return []
+    return [Fault("unknown_status", f"{name} knows {', '.join(known)}.", "#/state_certificate/status")]

@@ -25,6 +25,7 @@ from backoffice.payroll.calc.programmes import programme_lines
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, EMPLOYER_TAX, Line, Note, Results
 
 _PERIODS = np.array(PERIODS, dtype=np.int64)
+_STATUS_UNUSED = "{} does not use the status given; it changes nothing."
 
 
 def state_taxes(results: Results, columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None) -> None:
@@ -122,7 +123,9 @@ def _withhold(
 def _certificate_notes(results: Results, work: StateWork, law: StateLaw, tables: Tables) -> None:
     name, method = tables.names[law.state], law.withholding[-1].method
     absent = ~work.certificate
-    unmapped = work.certificate & (work.status == NOT_GIVEN) & (len(method.statuses) > 1)
+    has_statuses = len(method.statuses) > 1
+    unmapped = work.certificate & (work.status == NOT_GIVEN) & has_statuses
+    idle_status = work.certificate & (work.status > 0) & (not has_statuses)  # 0 is "all", the column itself
     unused = work.certificate & (
         ((work.allowances > 0) & (not method.uses_allowances))
         | ((work.secondary_allowances > 0) & (not method.uses_secondary_allowances))
@@ -134,6 +137,7 @@ def _certificate_notes(results: Results, work: StateWork, law: StateLaw, tables:
             f"No state certificate: the default of {name} is used, {law.default_words}.",
         ),
         ("state_status_mapped", unmapped, f"The status for {name} is mapped from the federal filing status."),
+        ("state_status_unused", idle_status, _STATUS_UNUSED.format(name)),
         ("state_allowances_unused", unused, f"{name} does not use all of the allowances given; they change nothing."),
     ):
         if where.any():
@@ -145,13 +149,20 @@ def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables
     nothing = np.zeros_like(work.wages)
     results.tables.append((table.name, table.version, work.paycheck))
     results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, state, work.paycheck, nothing))
-    unused = work.certificate & ((work.allowances > 0) | (work.secondary_allowances > 0))
-    if unused.any():
-        detail = f"{tables.names[state]} does not use the allowances given; they change nothing."
-        results.notes.append(Note("state_allowances_unused", detail, work.paycheck[unused]))
+    name = tables.names[state]
+    for code, unused, detail in (
+        ("state_status_unused", work.certificate & (work.status > 0), _STATUS_UNUSED.format(name)),
+        (
+            "state_allowances_unused",
+            work.certificate & ((work.allowances > 0) | (work.secondary_allowances > 0)),
+            f"{name} does not use the allowances given; they change nothing.",
+        ),
+    ):
+        if unused.any():
+            results.notes.append(Note(code, detail, work.paycheck[unused]))
     if recorder is not None:
         recorder.step(
-            "tax", "none", f"{tables.names[state]} has no income tax on wages", "0", usd(nothing),
+            "tax", "none", f"{name} has no income tax on wages", "0", usd(nothing),
             table=TableRow(table.name, table.version, f"states {state}"), state=text(state),
         )  # fmt: skip
         recorder.line("state_income_tax", EMPLOYEE_TAX, state, nothing, tables.untaxed_because(state))
