@@ -158,6 +158,26 @@ def test_a_status_is_accepted_everywhere_and_noted_where_unused(door: Door) -> N
         assert not any("status" in note for note in plain["notes"])
 
 
+def test_yearly_limits_of_programmes_count_the_wages_to_date(door: Door) -> None:
+    """The door has no wages to date of a programme: the largest of the three in ytd stands for them."""
+    cases = [
+        ("CA", "CA_ETT", "1000.00", {}, ("0.00", "1.00")),
+        ("CA", "CA_ETT", "1000.00", {"futa_wages": "6500.00"}, ("0.00", "0.50")),  # 7,000 less 6,500
+        ("CA", "CA_ETT", "1000.00", {"futa_wages": "7000.00", "medicare_wages": "90000.00"}, ("0.00", "0.00")),
+        ("NY", "NY_PFL", "1000.00", {"medicare_wages": "95000.00"}, ("1.51", "0.00")),  # 411.91 less 410.40
+        ("NY", "NY_PFL", "1000.00", {"social_security_wages": "95349.00"}, ("0.00", "0.00")),
+        ("AK", "AK_UI_EE", "1000.00", {"medicare_wages": "54100.00"}, ("0.50", "0.00")),
+        ("WA", "WA_PFML", "1000.00", {"medicare_wages": "184000.00"}, ("4.04", "1.61")),  # of 5.65
+        ("WA", "WA_CARES", "1000.00", {"medicare_wages": "184000.00"}, ("5.80", "0.00")),  # no limit
+    ]
+    code, answers = door(*(changed("ytd", ytd) | {"work_state": s, "taxable_wages": w} for s, _, w, ytd, _ in cases))
+    assert code == 0
+    for (_, programme, _, ytd, (employee, employer)), answer in zip(cases, answers, strict=True):
+        assert answer["programmes"][programme] == {"employee": employee, "employer": employer}, (programme, ytd)
+        told = [note for note in answer["notes"] if note.startswith(f"{programme}: the largest of the wages to date")]
+        assert bool(told) is (bool(ytd) and programme != "WA_CARES")
+
+
 def test_older_forms(door: Door) -> None:
     older = {"version": "2019_or_earlier", "filing_status": "single", "allowances": 2, "step4c": "5.00"}
     separate = older | {"filing_status": "married_filing_separately"}

@@ -118,7 +118,7 @@ def calculate_lines(
 
 
 def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> Iterator[dict[str, Any]]:
-    columns = columns_of(cases)
+    columns = columns_of(cases, tables)
     results = gross_to_net(columns, tables)
     amounts = [[_dollars(cents) for cents in results.column(code).tolist()] for code in _FEDERAL]
     gross = [_dollars(cents) for cents in results.gross.tolist()]

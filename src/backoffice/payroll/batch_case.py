@@ -25,7 +25,16 @@ from backoffice.payroll.calc import (
     StateWork,
     Tables,
 )
-from backoffice.payroll.calc.paycheck import LARGEST_CENTS, LARGEST_COUNT, NOT_GIVEN, STATE_STATUSES
+from backoffice.payroll.calc.exact import half_up
+from backoffice.payroll.calc.paycheck import (
+    LARGEST_CENTS,
+    LARGEST_COUNT,
+    NOT_GIVEN,
+    RATE_SCALE,
+    STATE_STATUSES,
+    Bools,
+    Int64s,
+)
 
 _MONEY = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]{1,2}))?").fullmatch
 _SIGNED = re.compile(r"-[0-9]+(\.[0-9]{1,2})?").fullmatch
@@ -127,10 +136,17 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
         certificate is not None, NOT_GIVEN if status is None else _STATUS_CODE[status], *counts,
     )  # fmt: skip
     notes = _default_notes(document, form, ytd, certificate, str(state), tables, pay_date.year)
+    if any(to_date):
+        law = tables.states.get((str(state), pay_date.year))
+        notes += tuple(
+            f"{programme.code}: the largest of the wages to date in ytd counts as its own, towards its yearly limit."
+            for programme in (law.programmes if law is not None else ())
+            if programme.is_limited
+        )
     return Case(name, numbers, notes), name, ()  # type: ignore[arg-type]
 
 
-def columns_of(cases: Sequence[Case]) -> Columns:
+def columns_of(cases: Sequence[Case], tables: Tables) -> Columns:
     """The columns of many cases, one row each."""
     table = np.array([case.numbers for case in cases], dtype=np.int64).T
     column = dict(zip(_NUMBERS, np.ascontiguousarray(table), strict=True))
@@ -168,8 +184,27 @@ def columns_of(cases: Sequence[Case]) -> Columns:
             secondary_allowances=column["secondary_allowances"],
             sui_rate=nothing + NOT_GIVEN,
             ytd_sui_wages=nothing,
+            ytd_programmes=_programmes_to_date(column, tables),
         ),
     )
+
+
+def _programmes_to_date(column: Mapping[str, Int64s], tables: Tables) -> dict[str, tuple[Int64s, Int64s, Bools]]:
+    """What programmes with a yearly limit have counted before each paycheck. A case names no wages to date of a
+    programme; its taxable wages are subject to every tax, so the largest of the three wages to date is what this
+    employer has paid this year, and counts for the programme too."""
+    wages = np.max([column[key] for key in _YTD], axis=0)
+    years = column["pay_date"].view("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    nothing, nobody = np.zeros_like(wages), np.zeros(len(wages), dtype=np.bool_)
+    to_date: dict[str, tuple[Int64s, Int64s, Bools]] = {}
+    for (state, year), law in tables.states.items():
+        ours = (column["state"] == _STATE_CODE[state]) & (years == year)
+        for programme in law.programmes:
+            if programme.is_limited:
+                _, amount, given = to_date.get(programme.code, (wages, nothing, nobody))
+                paid = np.where(ours, half_up(wages * programme.rate, RATE_SCALE), amount)
+                to_date[programme.code] = (wages, paid, given | ours)
+    return to_date
 
 
 def _default_notes(

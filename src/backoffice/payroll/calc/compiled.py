@@ -87,6 +87,11 @@ class Programme:
     verified: bool
     condition: str | None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether what was counted earlier in the year changes what is owed now."""
+        return self.wage_base is not None or self.annual_max is not None
+
 
 @dataclass(frozen=True, slots=True)
 class StateLaw:

@@ -121,7 +121,7 @@ def _add(
 
 def _notes(results: Results, work: StateWork, periods: Int64s, programme: Programme, known: Bools) -> None:
     code = programme.code
-    if programme.wage_base is not None or programme.annual_max is not None:
+    if programme.is_limited:
         limit = "wage base" if programme.wage_base is not None else "maximum"
         detail = f"No year-to-date of {code} was given: its yearly {limit} is applied to this paycheck alone."
         if not known.all():
