@@ -160,5 +160,5 @@ def _overtime_reasons(worked: Weeks) -> list[Reason]:
             f"{_OUTSIDE}, or wait for daily overtime.",
         )
         for begin, entries in worked
-        for owed in calc.california_daily_overtime(entries, week_begins=begin)
+        for owed in calc.daily_overtime(entries, week_begins=begin)
     ]

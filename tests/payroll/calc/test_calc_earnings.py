@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice.kernel.errors import ValidationFailed
-from backoffice.payroll.calc import Worked, california_daily_overtime, workweek_earnings
+from backoffice.payroll.calc import Worked, daily_overtime, workweek_earnings
 
 MONDAY = date(2026, 11, 9)
 
@@ -113,21 +113,35 @@ def test_impossible_hours_are_refused_all_at_once() -> None:
 
 def test_california_daily_overtime_is_found_by_day() -> None:
     """Labor Code 510(a): over 8 hours a day, over 12 hours a day, the seventh consecutive day of the workweek."""
-    assert california_daily_overtime(week("8", "8", "8", "8", "8"), week_begins=MONDAY) == []
-    found = california_daily_overtime(week("8.25", "13", "8"), week_begins=MONDAY)
+    assert daily_overtime(week("8", "8", "8", "8", "8"), week_begins=MONDAY) == []
+    found = daily_overtime(week("8.25", "13", "8"), week_begins=MONDAY)
     assert [(day.day, day.reason, day.hours) for day in found] == [
         (MONDAY, "over_8_hours", Decimal("0.25")),
         (MONDAY + timedelta(days=1), "over_12_hours", Decimal("1.00")),
         (MONDAY + timedelta(days=1), "over_8_hours", Decimal("5.00")),
     ]
-    seventh = california_daily_overtime(week("2", "2", "2", "2", "2", "2", "3"), week_begins=MONDAY)
+    seventh = daily_overtime(week("2", "2", "2", "2", "2", "2", "3"), week_begins=MONDAY)
     assert [(day.day, day.reason, day.hours) for day in seventh] == [
         (MONDAY + timedelta(days=6), "seventh_consecutive_day", Decimal("3.00"))
     ]
-    assert california_daily_overtime(week("2", "2", "2", "0", "2", "2", "3"), week_begins=MONDAY) == []
+    assert daily_overtime(week("2", "2", "2", "0", "2", "2", "3"), week_begins=MONDAY) == []
 
 
-def test_hours_of_a_day_add_up_over_assignments_and_only_california_counts() -> None:
+def test_hours_of_a_day_add_up_over_assignments_and_only_the_states_that_ask_count() -> None:
     split = [worked("one", 0, "5", "20.00", "CA"), worked("two", 0, "4", "25.00", "CA")]
-    assert [day.reason for day in california_daily_overtime(split, week_begins=MONDAY)] == ["over_8_hours"]
-    assert california_daily_overtime(week("12", "12", state="NY"), week_begins=MONDAY) == []
+    assert [day.reason for day in daily_overtime(split, week_begins=MONDAY)] == ["over_8_hours"]
+    assert daily_overtime(week("12", "12", state="NY"), week_begins=MONDAY) == []
+
+
+def test_alaska_and_nevada_ask_for_overtime_by_the_day_as_well() -> None:
+    """Alaska Statutes 23.10.060; NRS 608.018, for pay below one and a half times the minimum wage."""
+    [found] = daily_overtime(week("9", "8", state="AK"), week_begins=MONDAY)
+    assert (found.day, found.reason, found.hours, found.citation) == (
+        MONDAY, "over_8_hours", Decimal("1.00"), "Alaska Statutes 23.10.060"
+    )  # fmt: skip
+    assert daily_overtime(week(*["7"] * 7, state="AK"), week_begins=MONDAY) == []
+    assert daily_overtime([worked("a", 0, "10", "18.00", "NV")], week_begins=MONDAY) == []
+    low = [worked("a", 0, "6", "17.99", "NV"), worked("b", 0, "3", "30.00", "NV"), worked("b", 1, "9", "30.00", "NV")]
+    assert [(each.day, each.hours) for each in daily_overtime(low, week_begins=MONDAY)] == [(MONDAY, Decimal("1.00"))]
+    both = [worked("a", 0, "5", "15.00", "NV"), worked("b", 0, "5", "15.00", "CA")]
+    assert daily_overtime(both, week_begins=MONDAY) == []  # each state counts the hours worked in it

@@ -17,7 +17,7 @@
                                      rate=Decimal("24.00"), state="CA")], week_begins=date(2026, 11, 9))
     week.lines                                        # EarningLine(code, assignment, hours, rate, cents); week.gross
     week.derivation() + explain(...)                  # the derivation of the whole paycheck
-    california_daily_overtime([...], week_begins=...) # days that would owe daily overtime: a blocker, not computed
+    daily_overtime([...], week_begins=...)            # days that would owe daily overtime: a blocker, not computed
 
 Codes of result lines, and their kinds: `gross_pay` (earning); `federal_income_tax`, `social_security`, `medicare`,
 `additional_medicare`, `state_income_tax` and the employee side of programmes such as `CA_SDI` (employee_tax);
@@ -33,7 +33,7 @@ from backoffice.payroll.calc.earnings import (
     EarningLine,
     Earnings,
     Worked,
-    california_daily_overtime,
+    daily_overtime,
     workweek_earnings,
 )
 from backoffice.payroll.calc.engine import explain, gross_to_net
@@ -85,7 +85,7 @@ __all__ = [
     "Work",
     "Worked",
     "YearToDate",
-    "california_daily_overtime",
+    "daily_overtime",
     "explain",
     "gross_to_net",
     "workweek_earnings",

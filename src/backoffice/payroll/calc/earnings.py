@@ -25,9 +25,20 @@ CENTS = "to the cent, half up"
 _STRAIGHT_TIME_LAW = "29 CFR 778.115: straight time at the rate of each kind of work"
 _PREMIUM_LAW = "29 USC 207(a)(1); 29 CFR 778.110 and 778.115: half the weighted-average regular rate for hours over 40"
 
-# Labor Code 510: over 8 hours a day, over 12 hours a day, and the seventh consecutive day of work in a workweek.
-CALIFORNIA = "CA"
-_CALIFORNIA_LAW = "California Labor Code 510(a)"
+# States that pay overtime by the day and whose wages can be paid here. Nevada's rule holds for pay below one and a half
+# times its minimum wage (12.00); its 24 hours are taken as a calendar day.
+_DAILY_LIMITS = {
+    "AK": ((8, "over_8_hours"),),
+    "CA": ((12, "over_12_hours"), (8, "over_8_hours")),
+    "NV": ((8, "over_8_hours"),),
+}
+_DAILY_BELOW_RATE = {"NV": Decimal("18.00")}
+_DAILY_LAW = {
+    "AK": "Alaska Statutes 23.10.060",
+    "CA": "California Labor Code 510(a)",
+    "NV": "Nevada Revised Statutes 608.018",
+}
+_SEVENTH_DAY = frozenset({"CA"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +86,13 @@ class Earnings:
 
 @dataclass(frozen=True, slots=True)
 class DailyOvertime:
-    """A day that would owe California daily overtime or double time. `reason` is `over_8_hours`, `over_12_hours` or
+    """A day that would owe a state's daily overtime or double time. `reason` is `over_8_hours`, `over_12_hours` or
     `seventh_consecutive_day`; `hours` the hours it concerns."""
 
     day: date
     reason: str
     hours: Decimal
-    citation: str = _CALIFORNIA_LAW
+    citation: str
 
 
 def workweek_earnings(worked: Sequence[Worked], *, week_begins: date) -> Earnings:
@@ -153,25 +164,30 @@ def _record_premium(
     recorder.line("overtime_premium", EARNING, "US", cents, _PREMIUM_LAW)
 
 
-def california_daily_overtime(worked: Iterable[Worked], *, week_begins: date) -> list[DailyOvertime]:
-    """Days of the workweek that would owe California daily overtime (Labor Code 510), over all assignments. Only hours
-    worked in California count. Detected so that a run can stop; the pay for it is not computed here."""
-    hours_on: dict[date, Fraction] = defaultdict(Fraction)
+def daily_overtime(worked: Iterable[Worked], *, week_begins: date) -> list[DailyOvertime]:
+    """Days of the workweek that would owe overtime by the day, over all assignments in the state that asks for it.
+    Detected so that a run can stop; the pay for it is not computed here."""
+    hours_on: dict[str, dict[date, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    covered: set[tuple[str, date]] = set()
     for entry in worked:
-        if entry.state == CALIFORNIA and entry.hours > 0:
-            hours_on[entry.day] += Fraction(entry.hours)
-    if not hours_on:
-        return []
+        if entry.state in _DAILY_LIMITS and entry.hours > 0:
+            hours_on[entry.state][entry.day] += Fraction(entry.hours)
+            below = _DAILY_BELOW_RATE.get(entry.state)
+            if below is None or entry.rate < below:
+                covered.add((entry.state, entry.day))
     week = [week_begins + timedelta(days=offset) for offset in range(7)]
     found: list[DailyOvertime] = []
-    for day in week:
-        hours = hours_on.get(day, Fraction(0))
-        if hours > 12:
-            found.append(DailyOvertime(day, "over_12_hours", _decimal(hours - 12)))
-        if hours > 8:
-            found.append(DailyOvertime(day, "over_8_hours", _decimal(hours - 8)))
-    if all(day in hours_on for day in week):
-        found.append(DailyOvertime(week[6], "seventh_consecutive_day", _decimal(hours_on[week[6]])))
+    for state, on_day in sorted(hours_on.items()):
+        law = _DAILY_LAW[state]
+        found += [
+            DailyOvertime(day, reason, _decimal(on_day[day] - limit), law)
+            for day in week
+            if (state, day) in covered
+            for limit, reason in _DAILY_LIMITS[state]
+            if on_day[day] > limit
+        ]
+        if state in _SEVENTH_DAY and all(day in on_day for day in week):
+            found.append(DailyOvertime(week[6], "seventh_consecutive_day", _decimal(on_day[week[6]]), law))
     return found
 
 
