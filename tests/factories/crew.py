@@ -55,7 +55,7 @@ SINGLE = W4(version="2020_or_later", filing_status="single")
 
 @dataclass(frozen=True)
 class Job:
-    """An assignment and its hours from Monday on; "0" is a day without any."""
+    """An assignment and its hours from Monday on; "0" is a day without any, `()` a week without a timesheet."""
 
     rate: str = "20.00"
     state: str = "TX"
@@ -115,7 +115,8 @@ class Crew:
                 await self._add(tx, hand)
         for hand in hands:
             for place, job in enumerate(hand.jobs):
-                await self.work(hand.name, WEEK, job.hours, job=place, approved=approved)
+                if job.hours:
+                    await self.work(hand.name, WEEK, job.hours, job=place, approved=approved)
 
     async def work(self, name: str, week: date, hours: Sequence[str], *, job: int = 0, approved: bool = True) -> None:
         """Hours of one assignment in one week, from Monday on."""

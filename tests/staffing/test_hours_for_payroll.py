@@ -57,7 +57,6 @@ async def test_what_a_run_counts_no_other_run_counts(world: World) -> None:
         assert await commands.lock_for_run(tx, [sheets["A-1"]], first) == 1  # asked again by a retry
         assert [each.hundredths for each in await queries.approved_hours(tx, BEGIN, END, run_id=second)] == [425]
         assert len(await queries.approved_hours(tx, BEGIN, END, run_id=first)) == 3
-        assert len(await queries.approved_hours(tx, BEGIN, END, run_id=second, counted_elsewhere=True)) == 3
     async with world.runtime.db.tx(here.firm.test.system(), request_id="system:test") as tx:
         with pytest.raises(TimesheetInPayrollRun) as refused:
             await commands.lock_for_run(tx, list(sheets.values()), second)

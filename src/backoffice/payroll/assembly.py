@@ -37,10 +37,12 @@ class Period:
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored with a paycheck, enough to repeat it: the calculation's input and the hours behind its gross."""
+    """What is stored with a paycheck, enough to repeat it: the calculation's input, the hours behind its gross, and
+    the hours of the same workweeks that earlier paychecks have paid."""
 
     check: calc.Paycheck
     worked: Weeks
+    paid: Weeks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,31 @@ class Pay:
         return sum((week.hours for week in self.weeks), Decimal(0))
 
 
+def earnings_of(worked: Weeks, paid: Weeks) -> tuple[calc.Earnings, ...]:
+    """What the hours of each workweek earn, in order, on top of what is paid of it."""
+    before = dict(paid)
+    return tuple(
+        calc.workweek_earnings(entries, week_begins=begin, paid=before.get(begin, ())) for begin, entries in worked
+    )
+
+
+def whole_weeks(worked: Weeks, paid: Weeks) -> Weeks:
+    """All hours of each workweek, those that are paid with them."""
+    before = dict(paid)
+    return tuple((begin, (*entries, *before.get(begin, ()))) for begin, entries in worked)
+
+
 def pay_of(
     profile: PayProfile,
     worked: Weeks,
+    paid: Weeks,
     period: Period,
     employer: Employer,
-    paid: PaidToDate,
+    to_date: PaidToDate,
     tables: calc.Tables,
 ) -> Pay:
-    """Earnings and calculation input of one worker. All hours are of one state."""
-    weeks = tuple(calc.workweek_earnings(entries, week_begins=begin) for begin, entries in worked)
+    """Earnings and calculation input of one worker. All hours of `worked` are of one state."""
+    weeks = earnings_of(worked, paid)
     state = worked[0][1][0].state
     account = employer.state_accounts.get(state)
     certificate = profile.states.get(state)
@@ -83,7 +100,8 @@ def pay_of(
             ),
         ),
     )
-    return Pay(weeks, Inputs(check=in_its_year(check, profile.opening, paid, tables), worked=worked))
+    check = in_its_year(check, profile.opening, to_date, tables)
+    return Pay(weeks, Inputs(check=check, worked=worked, paid=paid))
 
 
 def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, tables: calc.Tables) -> calc.Paycheck:
@@ -111,6 +129,7 @@ def differences(stored: Inputs, now: Inputs) -> list[str]:
     before, after = stored.check, now.check
     changed = {
         "the approved hours or rates": stored.worked != now.worked,
+        "what is paid of a workweek": stored.paid != now.paid,
         "Form W-4": before.w4 != after.w4,
         "a state certificate": [each.certificate for each in before.work] != [each.certificate for each in after.work],
         "the employer's unemployment rate": [each.sui_rate for each in before.work]

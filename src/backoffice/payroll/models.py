@@ -78,6 +78,7 @@ paycheck_line = tenant_table(
     Column("wages_minor", BigInteger),  # of a tax: the wages subject to it, before any cap
     Column("programme", Boolean, nullable=False),
     Column("assignment_id", Id),
+    Column("workweek", Date),  # of an earning: the first day of the week it was earned in
     Column("hours_hundredths", Integer),
     Column("rate_micros", BigInteger),
     noun=False,

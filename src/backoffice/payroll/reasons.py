@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
@@ -31,9 +32,10 @@ class Reason:
 
 
 def of_worker(
-    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], worked: Weeks
+    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], weeks: Weeks, begin: date
 ) -> list[Reason]:
-    """What is missing or wrong in the facts of a worker with hours in the period."""
+    """What is missing or wrong in the facts of a worker with these hours in a run. `weeks` are all hours of the
+    workweeks, also those that are paid; `begin` is the first day of the run's period."""
     worker = f"/v1/workers/{ids.encode('worker', profile.id)}"
     found = _employment_reasons(employments, hours, worker)
     if profile.bank_account is None:
@@ -54,7 +56,7 @@ def of_worker(
             Reason("several_states_not_supported", f"Hours in {', '.join(states)} fall into one paycheck.", "provider",
                    f"{_OUTSIDE}, or wait for the payroll law of several states.")
         )  # fmt: skip
-    return found + _overtime_reasons(worked)
+    return found + _late_reasons(hours, begin) + _overtime_reasons(weeks)
 
 
 def of_law(
@@ -151,7 +153,24 @@ def _local(detail: str) -> Reason:
     )  # fmt: skip
 
 
-def _overtime_reasons(worked: Weeks) -> list[Reason]:
+def _late_reasons(hours: Sequence[ApprovedHours], begin: date) -> list[Reason]:
+    late = [each for each in hours if each.work_date < begin]
+    if not late:
+        return []
+    total = format_minor(sum(each.hundredths for each in late))
+    first, last = min(each.work_date for each in late), max(each.work_date for each in late)
+    return [
+        Reason(
+            "late_hours",
+            f"{total} hours of {first} to {last} were approved after the run of their period was paid; this one pays "
+            "for them.",
+            "front_office", "Reject their timesheet if they were paid in another way.",
+            "POST /v1/timesheets/{id}/reject", severity="warning",
+        )
+    ]  # fmt: skip
+
+
+def _overtime_reasons(weeks: Weeks) -> list[Reason]:
     return [
         Reason(
             "overtime_rule_not_supported",
@@ -159,6 +178,6 @@ def _overtime_reasons(worked: Weeks) -> list[Reason]:
             "provider",
             f"{_OUTSIDE}, or wait for daily overtime.",
         )
-        for begin, entries in worked
+        for begin, entries in weeks
         for owed in calc.daily_overtime(entries, week_begins=begin)
     ]

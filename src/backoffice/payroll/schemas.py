@@ -50,13 +50,15 @@ class PayrollRun(Noun, kw_only=True):
 
 
 class PaycheckLine(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind`: earning, employee_tax, employer_tax or net. Earnings of an assignment carry its hours and rate."""
+    """`kind`: earning, employee_tax, employer_tax or net. Earnings of an assignment carry its hours and rate, and each
+    earning the first day of its workweek: before the run's period for hours that were approved late."""
 
     code: str
     kind: str
     jurisdiction: str
     amount: MoneyBody
     assignment_id: str | None = None
+    workweek: date | None = None
     hours: str | None = None
     rate: str | None = None
 

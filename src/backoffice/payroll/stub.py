@@ -165,8 +165,8 @@ def document(stub: PayStub) -> dict[str, Any]:
         "statement": stub.statement,
         "employer": {"name": stub.employer.name, "lines": [*stub.employer.address, *_given(stub.employer.phone)]},
         "worker": {"name": stub.worker.name, "lines": list(stub.worker.address), "ids": _identification(stub.worker)},
-        "pay_date": _day(stub.pay_date),
-        "period": f"{_day(stub.period_begin)} – {_day(stub.period_end)}",
+        "pay_date": short_day(stub.pay_date),
+        "period": f"{short_day(stub.period_begin)} – {short_day(stub.period_end)}",
         "basis": stub.basis,
         "net": _money(stub.net),
         "summary": [{"name": name, "amount": _money(now), "year": _money(year)} for name, now, year in withheld],
@@ -280,5 +280,6 @@ def _plain(value: Decimal, least: int = 0) -> str:
     return f"{value:,.{max(least, -exponent)}f}"
 
 
-def _day(day: date) -> str:
+def short_day(day: date) -> str:
+    """As the statement prints a day: "Nov 9, 2026"."""
     return f"{day:%b} {day.day}, {day.year}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice.kernel.errors import ValidationFailed
-from backoffice.payroll.calc import Worked, daily_overtime, workweek_earnings
+from backoffice.payroll.calc import EarningLine, Worked, daily_overtime, workweek_earnings
 
 MONDAY = date(2026, 11, 9)
 
@@ -145,3 +147,71 @@ def test_alaska_and_nevada_ask_for_overtime_by_the_day_as_well() -> None:
     assert [(each.day, each.hours) for each in daily_overtime(low, week_begins=MONDAY)] == [(MONDAY, Decimal("1.00"))]
     both = [worked("a", 0, "5", "15.00", "NV"), worked("b", 0, "5", "15.00", "CA")]
     assert daily_overtime(both, week_begins=MONDAY) == []  # each state counts the hours worked in it
+
+
+# -------------------------------------------------------------------------------- a workweek that is paid in two parts
+
+
+def test_late_hours_owe_the_premium_of_the_whole_week_less_what_was_paid() -> None:
+    """44 hours at 20.00 were paid with 40.00 of premium. Six late ones at 30.00 make 1,060.00 for 50 hours, 21.20 an
+    hour: ten hours at half of it are 106.00, of which 66.00 are still owed, 11.00 for each of the six."""
+    paid = [worked("a", day, "8.8", "20.00") for day in range(5)]
+    late = [worked("b", 5, "6", "30.00")]
+    earned = workweek_earnings(late, week_begins=MONDAY, paid=paid)
+    assert [(line.code, line.assignment, line.hours, line.rate, line.cents) for line in earned.lines] == [
+        ("regular", "b", Decimal("6.00"), Decimal("30.00"), 18_000),
+        ("overtime_premium", None, Decimal("6.00"), Decimal("11.00"), 6_600),
+    ]
+    assert (earned.hours, earned.regular_rate) == (Decimal("6.00"), Fraction("21.2"))
+
+
+def test_late_hours_that_reach_forty_owe_no_premium_and_those_beyond_do() -> None:
+    paid = [worked("a", day, "8", "20.00") for day in range(4)]
+    assert [
+        line.code for line in workweek_earnings([worked("a", 4, "8", "20")], week_begins=MONDAY, paid=paid).lines
+    ] == ["regular"]
+    beyond = workweek_earnings([worked("a", 4, "12", "20.00")], week_begins=MONDAY, paid=paid)
+    assert [(line.hours, line.rate, line.cents) for line in beyond.lines] == [
+        (Decimal("12.00"), Decimal("20.00"), 24_000),
+        (Decimal("4.00"), Decimal("10.00"), 4_000),
+    ]
+
+
+def test_nothing_new_owes_nothing() -> None:
+    paid = [worked("a", day, "10", "20.00") for day in range(5)]
+    assert workweek_earnings([], week_begins=MONDAY, paid=paid).lines == ()
+
+
+def test_late_hours_on_a_day_that_is_full_are_refused() -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        workweek_earnings([worked("b", 0, "13", "20.00")], week_begins=MONDAY, paid=[worked("a", 0, "12", "20.00")])
+    assert [fault.code for fault in refused.value.errors] == ["over_24_hours"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 6), st.integers(0, 300), st.integers(725, 9_999)),
+        min_size=1, max_size=20,
+    ),
+    st.lists(st.integers(0, 20), max_size=2),
+)  # fmt: skip
+def test_a_week_paid_in_parts_earns_what_it_earns_at_once(
+    entries: list[tuple[str, int, int, int]], cuts: list[int]
+) -> None:
+    """Premium to the cent, however often it is paid in between; straight time up to the rounding of each line."""
+    given_hours = [worked(a, day, f"{h // 100}.{h % 100:02d}", f"{r // 100}.{r % 100:02d}") for a, day, h, r in entries]
+    whole = workweek_earnings(given_hours, week_begins=MONDAY)
+    edges = [0, *sorted(min(cut, len(given_hours)) for cut in cuts), len(given_hours)]
+    parts = [
+        workweek_earnings(given_hours[begin:end], week_begins=MONDAY, paid=given_hours[:begin])
+        for begin, end in pairwise(edges)
+    ]
+
+    def premium(lines: Sequence[EarningLine]) -> int:
+        return sum(line.cents for line in lines if line.code == "overtime_premium")
+
+    lines = [line for part in parts for line in part.lines]
+    assert premium(lines) == premium(whole.lines)
+    assert all(line.cents >= 0 for line in lines)
+    assert sum(part.hours for part in parts) == whole.hours
+    assert abs(sum(part.gross for part in parts) - whole.gross) <= len(lines)

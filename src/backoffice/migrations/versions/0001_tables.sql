@@ -1035,6 +1035,7 @@ CREATE TABLE app.paycheck_line (
 	wages_minor BIGINT, 
 	programme BOOLEAN NOT NULL, 
 	assignment_id UUID, 
+	workweek DATE, 
 	hours_hundredths INTEGER, 
 	rate_micros BIGINT, 
 	CONSTRAINT paycheck_line_pkey PRIMARY KEY (tenant_id, paycheck_id, line), 

@@ -4,6 +4,9 @@
 or more rates in one workweek the regular rate is the weighted average of them all. One employer has one workweek, so
 the hours at all of a staffing firm's clients add up. Straight time is paid for every hour at its own rate, and on top
 of it half the regular rate for each hour over 40.
+
+Hours of a workweek that come after some of it was paid are figured over the whole week all the same: straight time for
+what is new, and of the premium what was not paid yet.
 """
 
 from __future__ import annotations
@@ -55,7 +58,8 @@ class Worked:
 @dataclass(frozen=True, slots=True)
 class EarningLine:
     """One line of the pay stub. `code` is `regular` (all straight-time hours of an assignment at one rate) or
-    `overtime_premium` (hours over 40 at half the regular rate; `assignment` None, `rate` rounded for display only)."""
+    `overtime_premium` (hours over 40 at half the regular rate; `assignment` None, `rate` rounded for display only: what
+    the premium comes to for each of the hours)."""
 
     code: str
     assignment: str | None
@@ -66,12 +70,14 @@ class EarningLine:
 
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """The lines of one workweek. `gross` is their sum; `regular_rate` dollars an hour, exact."""
+    """The lines of one workweek. `gross` is their sum and `hours` are theirs; `regular_rate` dollars an hour, exact,
+    of the whole week."""
 
     lines: tuple[EarningLine, ...]
     hours: Decimal
     regular_rate: Fraction
     worked: tuple[Worked, ...]
+    paid: tuple[Worked, ...]
 
     @property
     def gross(self) -> int:
@@ -80,7 +86,7 @@ class Earnings:
     def derivation(self) -> Derivation:
         """Why each line is what it is: the same steps once more, with a recorder."""
         recorder = Recorder()
-        _earnings(self.worked, recorder)
+        _earnings(self.worked, self.paid, recorder)
         return recorder.derivation()
 
 
@@ -95,23 +101,26 @@ class DailyOvertime:
     citation: str
 
 
-def workweek_earnings(worked: Sequence[Worked], *, week_begins: date) -> Earnings:
-    """Earnings of one worker for the seven days from `week_begins`, over all assignments of one employer.
+def workweek_earnings(worked: Sequence[Worked], *, week_begins: date, paid: Sequence[Worked] = ()) -> Earnings:
+    """Earnings of one worker for the seven days from `week_begins`, over all assignments of one employer. `paid` are
+    hours of the same week that earlier paychecks paid, with the premium they were owed by themselves.
 
     Rounded to the cent, half up, once per line: each assignment and rate, and the premium. ValidationFailed (all
     faults at once, `#/worked/{i}/…`) for negative hours or rates, more than 24 hours in a day, or a day outside the
     workweek.
     """
-    _refuse_impossible(worked, week_begins)
-    return _earnings(tuple(worked), None)
+    _refuse_impossible([*worked, *paid], week_begins)
+    return _earnings(tuple(worked), tuple(paid), None)
 
 
-def _earnings(worked: tuple[Worked, ...], recorder: Recorder | None) -> Earnings:
+def _earnings(worked: tuple[Worked, ...], paid: tuple[Worked, ...], recorder: Recorder | None) -> Earnings:
     lines: list[EarningLine] = []
     hours_at: dict[tuple[str, Decimal], Fraction] = defaultdict(Fraction)
     for entry in worked:
         hours_at[entry.assignment, entry.rate] += Fraction(entry.hours)
-    straight_time = total_hours = Fraction(0)
+    new_hours = Fraction(0)
+    before = _Total.of(paid)
+    week = before + _Total.of(worked)
     for (assignment, rate), hours in hours_at.items():
         pay = hours * Fraction(rate)
         cents = _half_up_cents(pay)
@@ -123,44 +132,75 @@ def _earnings(worked: tuple[Worked, ...], recorder: Recorder | None) -> Earnings
             )  # fmt: skip
             recorder.line("regular", EARNING, "US", cents, _STRAIGHT_TIME_LAW, key=assignment)
         lines.append(EarningLine("regular", assignment, _decimal(hours), rate, cents))
-        straight_time += pay
-        total_hours += hours
-    regular_rate = straight_time / total_hours if total_hours else Fraction(0)
-    overtime = max(Fraction(0), total_hours - OVERTIME_AFTER_HOURS)
-    if overtime:
-        lines.append(_premium(recorder, straight_time, total_hours, overtime))
-    return Earnings(tuple(lines), _decimal(total_hours), regular_rate, worked)
+        new_hours += hours
+    if week.overtime and worked:
+        lines.append(_premium(recorder, week, before))
+    return Earnings(tuple(lines), _decimal(new_hours), week.regular_rate, worked, paid)
 
 
-def _premium(
-    recorder: Recorder | None, straight_time: Fraction, total_hours: Fraction, overtime: Fraction
-) -> EarningLine:
-    regular_rate = straight_time / total_hours
-    cents = _half_up_cents(overtime * HALF * regular_rate)
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """Hours of a workweek and their straight-time pay in dollars, exact."""
+
+    hours: Fraction
+    straight_time: Fraction
+
+    @classmethod
+    def of(cls, worked: Iterable[Worked]) -> _Total:
+        entries = [(Fraction(entry.hours), Fraction(entry.rate)) for entry in worked]
+        return cls(
+            sum((hours for hours, _ in entries), Fraction(0)),
+            sum((hours * rate for hours, rate in entries), Fraction(0)),
+        )
+
+    def __add__(self, other: _Total) -> _Total:
+        return _Total(self.hours + other.hours, self.straight_time + other.straight_time)
+
+    @property
+    def regular_rate(self) -> Fraction:
+        return self.straight_time / self.hours if self.hours else Fraction(0)
+
+    @property
+    def overtime(self) -> Fraction:
+        return max(Fraction(0), self.hours - OVERTIME_AFTER_HOURS)
+
+    @property
+    def premium(self) -> int:
+        return _half_up_cents(self.overtime * HALF * self.regular_rate)
+
+
+def _premium(recorder: Recorder | None, week: _Total, before: _Total) -> EarningLine:
+    hours = week.overtime - before.overtime
+    cents = week.premium - before.premium
+    each = Fraction(cents, 100) / hours if before.overtime and hours else HALF * week.regular_rate
     if recorder is not None:
-        _record_premium(recorder, straight_time, total_hours, overtime, cents)
-    shown = Decimal(decimal_text(HALF * regular_rate, 2, 4))
-    return EarningLine("overtime_premium", None, _decimal(overtime), shown, cents)
+        _record_premium(recorder, week, before, cents)
+    return EarningLine("overtime_premium", None, _decimal(hours), Decimal(decimal_text(each, 2, 4)), cents)
 
 
-def _record_premium(
-    recorder: Recorder, straight_time: Fraction, total_hours: Fraction, overtime: Fraction, cents: int
-) -> None:
-    regular_rate = straight_time / total_hours
+def _record_premium(recorder: Recorder, week: _Total, before: _Total, cents: int) -> None:
+    premium = Value("usd", Fraction(week.premium, 100))
     recorder.step(
         "regular_rate", "778.115", "all straight-time pay of the workweek divided by all hours, not rounded",
-        "straight_time / hours", Value("usd_per_hour", regular_rate),
-        straight_time=Value("usd", straight_time), hours=Value("hours", total_hours),
+        "straight_time / hours", Value("usd_per_hour", week.regular_rate),
+        straight_time=Value("usd", week.straight_time), hours=Value("hours", week.hours),
     )  # fmt: skip
     recorder.step(
-        "overtime_hours", "207(a)(1)", "hours over 40 in the workweek", "max(0, hours - 40)", Value("hours", overtime),
-        hours=Value("hours", total_hours),
+        "overtime_hours", "207(a)(1)", "hours over 40 in the workweek", "max(0, hours - 40)",
+        Value("hours", week.overtime), hours=Value("hours", week.hours),
     )  # fmt: skip
     recorder.step(
         "premium", "778.110", "half the regular rate for each of them",
-        "round_half_up(overtime_hours * regular_rate / 2, 0.01)", Value("usd", Fraction(cents, 100)), rounding=CENTS,
-        overtime_hours=Value("hours", overtime), regular_rate=Value("usd_per_hour", regular_rate),
+        "round_half_up(overtime_hours * regular_rate / 2, 0.01)", premium, rounding=CENTS,
+        overtime_hours=Value("hours", week.overtime), regular_rate=Value("usd_per_hour", week.regular_rate),
     )  # fmt: skip
+    if before.hours:
+        recorder.step(
+            "owed", "778.110", "less the premium that earlier paychecks paid for their hours of the week",
+            "premium - round_half_up(max(0, hours_paid - 40) * pay_before / hours_paid / 2, 0.01)",
+            Value("usd", Fraction(cents, 100)), rounding=CENTS, premium=premium,
+            hours_paid=Value("hours", before.hours), pay_before=Value("usd", before.straight_time),
+        )  # fmt: skip
     recorder.line("overtime_premium", EARNING, "US", cents, _PREMIUM_LAW)
 
 

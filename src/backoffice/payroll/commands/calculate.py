@@ -205,10 +205,11 @@ def _line_rows(check_id: UUID, pay: Pay, result: calc.PaycheckResult) -> list[di
             "wages_minor": None,
             "programme": False,
             "assignment_id": UUID(earning.assignment) if earning.assignment else None,
+            "workweek": begin,
             "hours_hundredths": int(earning.hours * 100),
             "rate_micros": int(earning.rate * 1_000_000),
         }
-        for week in pay.weeks
+        for (begin, _), week in zip(pay.inputs.worked, pay.weeks, strict=True)
         for earning in week.lines
     ]
     rows += [
@@ -220,6 +221,7 @@ def _line_rows(check_id: UUID, pay: Pay, result: calc.PaycheckResult) -> list[di
             "wages_minor": subject_wages(pay.inputs.check, line.code, line.jurisdiction),
             "programme": line.programme,
             "assignment_id": None,
+            "workweek": None,
             "hours_hundredths": None,
             "rate_micros": None,
         }

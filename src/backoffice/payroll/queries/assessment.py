@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from backoffice.accounts import queries as accounts
 from backoffice.accounts.schemas import Employer
-from backoffice.kernel import ids
+from backoffice.kernel import dates, ids
 from backoffice.payroll import calc, reasons
-from backoffice.payroll.assembly import PaidToDate, Pay, Period, by_workweek, pay_of
-from backoffice.payroll.queries.paychecks import paid_to_date
-from backoffice.payroll.queries.runs import period_of
+from backoffice.payroll.assembly import PaidToDate, Pay, Period, Weeks, by_workweek, pay_of, whole_weeks
+from backoffice.payroll.queries.paychecks import paid_to_date, paid_weeks
+from backoffice.payroll.queries.runs import paid_periods, period_of
 from backoffice.payroll.reasons import BLOCKING, Reason
 from backoffice.people import queries as people
 from backoffice.people.schemas import EmploymentOn, PayProfile
@@ -43,27 +45,40 @@ class Assessed:
 async def hours_of_run(
     tx: Tx, run: Row, *, free: bool, worker_ids: Collection[UUID] | None = None
 ) -> dict[UUID, list[ApprovedHours]]:
-    """Approved hours of the period that this run counts, by worker: its own, and with `free` those of no run yet, of
-    workers on its schedule."""
-    rows = await staffing.approved_hours(
-        tx, run["period_begin"], run["period_end"], worker_ids=worker_ids, run_id=run["id"]
-    )
+    """Approved hours that this run counts, by worker: its own, and with `free` those of no run yet, of workers on its
+    schedule. Those are hours of its period, and late ones: of earlier periods of the schedule whose run is paid. An
+    earlier period that is not paid keeps its hours for a run of its own."""
+    this = dates.Period(run["period_begin"], run["period_end"])
+    periods = [*await paid_periods(tx, run), this]
+    rows = await staffing.approved_hours(tx, periods[0].begin, this.end, worker_ids=worker_ids, run_id=run["id"])
+    own = {each.worker_id for each in rows if each.payroll_run_id is not None}
+    free_in: dict[dates.Period, set[UUID]] = {}
+    if free:
+        for each in rows:
+            if each.payroll_run_id is None and (period := _holding(periods, each.work_date)):
+                free_in.setdefault(period, set()).add(each.worker_id)
+    taken = {period: await on_schedule(tx, run, workers, period) for period, workers in free_in.items()}
+    if this in taken:
+        taken[this] |= own & free_in[this]
     found: dict[UUID, list[ApprovedHours]] = defaultdict(list)
     for each in rows:
-        if free or each.payroll_run_id is not None:
+        period = _holding(periods, each.work_date)
+        if each.payroll_run_id is not None or (period in taken and each.worker_id in taken[period]):
             found[each.worker_id].append(each)
-    if free:
-        own = {each.worker_id for each in rows if each.payroll_run_id is not None}
-        theirs = await on_schedule(tx, run, found.keys() - own) | own
-        found = defaultdict(list, {id_: hours for id_, hours in found.items() if id_ in theirs})
     return dict(found)
 
 
-async def on_schedule(tx: Tx, run: Row, worker_ids: Collection[UUID]) -> set[UUID]:
-    """Those who are on the run's schedule on any day of its period. Whoever has no employment there is on every
+def _holding(periods: Sequence[dates.Period], day: date) -> dates.Period | None:
+    """The period that holds the day; they rise."""
+    at = bisect_right(periods, day, key=lambda period: period.begin) - 1
+    return periods[at] if at >= 0 and day in periods[at] else None
+
+
+async def on_schedule(tx: Tx, run: Row, worker_ids: Collection[UUID], period: dates.Period) -> set[UUID]:
+    """Those who are on the run's schedule on any day of a period. Whoever has no employment there is on every
     schedule: the hours must be seen somewhere."""
     schedule = await accounts.pay_schedule(tx, run["pay_schedule"])
-    employments = await people.employments_between(tx, worker_ids, run["period_begin"], run["period_end"])
+    employments = await people.employments_between(tx, worker_ids, period.begin, period.end)
     wanted = schedule.id if schedule is not None else None
     return {
         id_
@@ -75,10 +90,13 @@ async def on_schedule(tx: Tx, run: Row, worker_ids: Collection[UUID]) -> set[UUI
 async def assess(tx: Tx, run: Row, hours: Hours) -> dict[UUID, Assessed]:
     """Every worker with hours, as things stand now. A constant number of statements, however many workers."""
     workers = list(hours)
+    first = min((each.work_date for worked in hours.values() for each in worked), default=run["period_begin"])
+    since = dates.workweek(min(first, run["period_begin"]), run["workweek_starts"]).begin
     facts = _Facts(
         profiles=await people.pay_profiles(tx, workers, run["pay_date"]),
-        employments=await people.employments_between(tx, workers, run["period_begin"], run["period_end"]),
-        paid=await paid_to_date(tx, run["employer_id"], workers, run["pay_date"].year),
+        employments=await people.employments_between(tx, workers, since, run["period_end"]),
+        paid=await paid_weeks(tx, run, workers, since),
+        to_date=await paid_to_date(tx, run["employer_id"], workers, run["pay_date"].year),
         employer=await accounts.employer(tx),
     )
     return await asyncio.to_thread(_judged, hours, facts, period_of(run), calc.Tables.load())
@@ -88,7 +106,8 @@ async def assess(tx: Tx, run: Row, hours: Hours) -> dict[UUID, Assessed]:
 class _Facts:
     profiles: Mapping[UUID, PayProfile]
     employments: Mapping[UUID, Sequence[EmploymentOn]]
-    paid: Mapping[UUID, PaidToDate]
+    paid: Mapping[UUID, Weeks]
+    to_date: Mapping[UUID, PaidToDate]
     employer: Employer
 
 
@@ -96,10 +115,13 @@ def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) ->
     found: dict[UUID, Assessed] = {}
     for id_, entries in hours.items():
         profile, worked = facts.profiles[id_], by_workweek(entries, period)
-        told = reasons.of_worker(profile, facts.employments.get(id_, ()), entries, worked)
+        weeks = {begin for begin, _ in worked}
+        paid = tuple(week for week in facts.paid.get(id_, ()) if week[0] in weeks)
+        employments = facts.employments.get(id_, ())
+        told = reasons.of_worker(profile, employments, entries, whole_weeks(worked, paid), period.begin)
         pay = None
         if len({each.work_state for each in entries}) == 1:
-            pay = pay_of(profile, worked, period, facts.employer, facts.paid.get(id_, {}), tables)
+            pay = pay_of(profile, worked, paid, period, facts.employer, facts.to_date.get(id_, {}), tables)
         told += reasons.of_law(profile, entries, pay.inputs.check if pay else None, facts.employer, tables)
         found[id_] = Assessed(profile, tuple(told), pay)
     sound = {id_: each.pay for id_, each in found.items() if each.pay is not None and not each.blocked}

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from backoffice.accounts import queries as accounts
 from backoffice.kernel import ids
 from backoffice.kernel.calendars import FEDERAL_RESERVE, add_business_days
-from backoffice.kernel.dates import instant, local_date
+from backoffice.kernel.dates import Period, instant, local_date
 from backoffice.payroll import calc, models
 from backoffice.payroll.assembly import Inputs, differences, in_its_year, in_the_year
 from backoffice.payroll.queries.assessment import Assessed, Hours, assess, hours_of_run, on_schedule
@@ -63,13 +63,14 @@ async def approval_blockers(tx: Tx, run: Row, hours: Hours, assessed: Mapping[UU
     found = await _about(tx, run, {run_id: of_run_itself})
     found += await _told(tx, run, {id_: list(each.reasons) for id_, each in assessed.items()})
     open_ = await staffing.open_timesheets(tx, run["period_begin"], run["period_end"])
-    ours = await on_schedule(tx, run, {sheet.worker_id for sheet in open_})
+    period = Period(run["period_begin"], run["period_end"])
+    ours = await on_schedule(tx, run, {sheet.worker_id for sheet in open_}, period)
     waiting = {
         ids.encode("timesheet", sheet.id): [
             Reason(
                 "timesheet_not_approved",
                 f"A timesheet of the week from {sheet.week_start} is {sheet.status}; its hours are not in this run.",
-                "front_office", "Approve it and calculate again: a later run does not pay for this period.",
+                "front_office", "Approve it and calculate again; once this run is paid, the next one pays for them.",
                 "POST /v1/timesheets/approve", severity="warning",
             )
         ]

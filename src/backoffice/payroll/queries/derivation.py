@@ -8,7 +8,7 @@ import msgspec
 
 from backoffice.kernel import ids
 from backoffice.payroll import calc, models
-from backoffice.payroll.assembly import Inputs
+from backoffice.payroll.assembly import Inputs, earnings_of
 from backoffice.payroll.errors import LawChanged
 from backoffice.payroll.queries.paychecks import lines_of, paycheck_row
 from backoffice.payroll.schemas import PaycheckDerivation
@@ -39,6 +39,6 @@ async def derivation(tx: Tx, id_: str) -> PaycheckDerivation:
 def _derive(inputs: Inputs) -> tuple[calc.PaycheckResult, calc.Derivation]:
     columns, tables = calc.Columns.of([inputs.check]), calc.Tables.load()
     derived = calc.Derivation(())
-    for begin, worked in inputs.worked:
-        derived += calc.workweek_earnings(worked, week_begins=begin).derivation()
+    for week in earnings_of(inputs.worked, inputs.paid):
+        derived += week.derivation()
     return calc.gross_to_net(columns, tables).paycheck(0), derived + calc.explain(columns, tables)

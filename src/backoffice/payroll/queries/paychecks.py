@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, literal, select
+import msgspec
+from sqlalchemy import Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
-from backoffice.payroll import models
+from backoffice.payroll import calc, models
+from backoffice.payroll.assembly import Inputs, Weeks
 from backoffice.payroll.schemas import Paycheck, PaycheckDetail, PaycheckLine, PaycheckNote
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
@@ -19,6 +22,7 @@ from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 
 _checks, _lines, _ytd = models.paycheck, models.paycheck_line, models.year_to_date
+_runs = models.payroll_run
 
 PAYCHECKS = Listing(
     _checks,
@@ -89,6 +93,7 @@ def _line(row: Row) -> PaycheckLine:
         jurisdiction=row["jurisdiction"],
         amount=MoneyBody.of(row["amount_minor"]),
         assignment_id=ids.encode("assignment", row["assignment_id"]) if row["assignment_id"] else None,
+        workweek=row["workweek"],
         hours=None if row["hours_hundredths"] is None else hours_text(row["hours_hundredths"]),
         rate=None if row["rate_micros"] is None else rate_text(row["rate_micros"]),
     )
@@ -122,6 +127,38 @@ async def payment_begun(tx: Tx, run_id: UUID) -> bool:
         _checks.c.tenant_id == TENANT, _checks.c.run_id == run_id, _checks.c.payment != "pending"
     )
     return await tx.row(posted.limit(1)) is not None
+
+
+async def paid_weeks(tx: Tx, run: Row, worker_ids: Collection[UUID], since: date) -> dict[UUID, Weeks]:
+    """Hours of workweeks from `since` on that paychecks of other runs of the employer have paid, with their rates of
+    then: by worker, by workweek. As a rule there is no such run, and one statement says so."""
+    runs = await tx.fetch(
+        select(_runs.c.id).where(
+            _runs.c.tenant_id == TENANT,
+            _runs.c.employer_id == run["employer_id"],
+            _runs.c.id != run["id"],
+            _runs.c.period_end >= since,
+            _runs.c.status == any_(literal(["approved", "paying", "paid"], ARRAY(Text))),
+        )
+    )
+    if not runs:
+        return {}
+    rows = await tx.fetch(
+        select(_checks.c.worker_id, _checks.c.inputs)
+        .where(
+            _checks.c.tenant_id == TENANT,
+            _checks.c.run_id == any_(literal([each["id"] for each in runs], ARRAY(Id))),
+            _checks.c.worker_id == any_(literal(list(worker_ids), ARRAY(Id))),
+            _checks.c.payment != "pending",
+        )
+        .order_by(_checks.c.pay_date, _checks.c.id)
+    )
+    found: dict[UUID, dict[date, tuple[calc.Worked, ...]]] = {}
+    for row in rows:
+        weeks = found.setdefault(row["worker_id"], {})
+        for begin, entries in msgspec.convert(row["inputs"], Inputs).worked:
+            weeks[begin] = (*weeks.get(begin, ()), *entries)
+    return {id_: tuple(sorted(weeks.items())) for id_, weeks in found.items()}
 
 
 async def paid_to_date(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, any_, func, literal, select
 
-from backoffice.kernel import ids
+from backoffice.kernel import dates, ids
 from backoffice.kernel.errors import NotFound
 from backoffice.payroll import models
 from backoffice.payroll.assembly import Period
@@ -76,6 +76,22 @@ async def run_of_period(tx: Tx, pay_schedule: str, begin: date) -> UUID | None:
         )
     )
     return None if found is None else UUID(str(found))
+
+
+async def paid_periods(tx: Tx, run: Row) -> list[dates.Period]:
+    """Earlier periods of the run's schedule whose run is paid, in order: their late hours are the next run's."""
+    rows = await tx.fetch(
+        select(_runs.c.period_begin, _runs.c.period_end)
+        .where(
+            _runs.c.tenant_id == TENANT,
+            _runs.c.pay_schedule == run["pay_schedule"],
+            _runs.c.employer_id == run["employer_id"],
+            _runs.c.period_end < run["period_begin"],
+            _runs.c.status == "paid",
+        )
+        .order_by(_runs.c.period_begin)
+    )
+    return [dates.Period(row["period_begin"], row["period_end"]) for row in rows]
 
 
 async def payroll_run(tx: Tx, id_: str) -> PayrollRun:

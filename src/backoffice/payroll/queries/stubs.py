@@ -18,7 +18,7 @@ from backoffice.payroll import models
 from backoffice.payroll.chart import tax_name
 from backoffice.payroll.queries.paychecks import lines_of, of_run
 from backoffice.payroll.queries.runs import find_run
-from backoffice.payroll.stub import Amount, AssignmentPay, Deposit, Earning, Payee, PayStub
+from backoffice.payroll.stub import Amount, AssignmentPay, Deposit, Earning, Payee, PayStub, short_day
 from backoffice.payroll.stub import Employer as StubEmployer
 from backoffice.people import queries as people
 from backoffice.people.schemas import Address, PayAccount, PayProfile
@@ -116,10 +116,15 @@ def _stub(
     work: dict[UUID, list[Earning]] = {}
     other: list[Earning] = []
     for line in lines:
-        if line["kind"] == "earning" and line["assignment_id"] is not None:
-            work.setdefault(line["assignment_id"], []).append(_earning(line, "Regular"))
-        elif line["kind"] == "earning":
-            other.append(_earning(line, "Overtime premium (half the regular rate, hours over 40)", counted=False))
+        if line["kind"] != "earning":
+            continue
+        late = line["workweek"] < run["period_begin"]
+        week = f", week of {short_day(line['workweek'])}" if late else ""
+        if line["assignment_id"] is not None:
+            work.setdefault(line["assignment_id"], []).append(_earning(line, f"Regular{week}"))
+        else:
+            what = "hours over 40" if late else "half the regular rate, hours over 40"
+            other.append(_earning(line, f"Overtime premium{week} ({what})", counted=False))
     now = {(line["code"], line["jurisdiction"]): line["amount_minor"] for line in lines if line["kind"] == _WITHHELD}
     earlier = [(code, jurisdiction) for kind, code, jurisdiction in to_date if kind == _WITHHELD]
     taxes = {key: now.get(key, 0) for key in [*now, *(key for key in earlier if key not in now)]}

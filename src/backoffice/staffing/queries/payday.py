@@ -27,16 +27,12 @@ async def approved_hours(
     *,
     worker_ids: Collection[UUID] | None = None,
     run_id: UUID | None = None,
-    counted_elsewhere: bool = False,
 ) -> list[ApprovedHours]:
-    """Approved hours from `begin` to `end`, both included, by worker, assignment and day.
-
-    Hours that belong to another payroll run than `run_id` are left out, unless `counted_elsewhere` asks for them (a
-    week's overtime counts all hours of the week, whichever run pays them); they carry the run's id."""
-    conditions = [*_weeks(begin, end), _sheets.c.status == "approved"]
-    if not counted_elsewhere:
-        free = _sheets.c.payroll_run_id.is_(None)
-        conditions.append(free if run_id is None else or_(free, _sheets.c.payroll_run_id == run_id))
+    """Approved hours from `begin` to `end`, both included, by worker, assignment and day; those of `run_id` carry its
+    id. Hours that belong to another payroll run are left out."""
+    free = _sheets.c.payroll_run_id.is_(None)
+    mine = free if run_id is None else or_(free, _sheets.c.payroll_run_id == run_id)
+    conditions = [*_weeks(begin, end), _sheets.c.status == "approved", mine]
     if worker_ids is not None:
         conditions.append(any_of(_sheets.c.worker_id, worker_ids))
     sheets = {row["id"]: row for row in await tx.fetch(select(*_sheets.c).where(*conditions))}
