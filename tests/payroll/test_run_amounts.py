@@ -93,7 +93,10 @@ def demo_workers() -> dict[str, Paycheck]:
                     state=state,
                     certificate=certificate,
                     ytd_sui_wages=wages,
-                    ytd_programmes={"CA_ETT": ProgrammeYearToDate(wages=wages)},
+                    ytd_programmes={
+                        "CA_ETT": ProgrammeYearToDate(wages=wages),
+                        "NY_PFL": ProgrammeYearToDate(amount=half_up(Fraction(wages, 100) * Fraction("0.00432"))),
+                    },
                 ),
             ),
             ytd=YearToDate(
@@ -135,6 +138,10 @@ async def test_every_worker_of_the_demo_agrees_with_a_second_opinion_to_the_cent
         assert set(told) <= set(lines), name
         employee = sum(cents(each["amount"]["amount"]) for each in check["lines"] if each["kind"] == "employee_tax")
         assert cents(check["net"]["amount"]) == wanted.gross - employee, name
+    leave = {name: taxes(checks[name])["NY_PFL"] for name in ("NW-0019", "NW-0024", "NW-0015")}
+    assert leave["NW-0019"] == 0  # above the maximum of the year
+    assert leave["NW-0024"] == 505  # reaches it in this week
+    assert leave["NW-0015"] > 0
 
 
 async def test_by_hand_forty_hours_in_texas(world: World) -> None:

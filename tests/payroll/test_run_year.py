@@ -122,6 +122,13 @@ async def test_a_yearly_maximum_counts_what_was_paid_before(world: World) -> Non
     assert (first["NY_DBL"], second["NY_DBL"]) == ("0.60", "0.60")
 
 
+async def test_a_yearly_maximum_counts_the_rate_of_the_wages_where_nobody_says_what_was_paid(world: World) -> None:
+    """0.432 % of 94,907.00 is 410.00, so again 1.91 is left below 411.91."""
+    before = opening("NY", gross="94907.00", medicare_wages="94907.00", state_wages="94907.00")
+    first, second = await two_paychecks(world, Hand("A", jobs=[Job(state="NY")], opening=before))
+    assert (first["NY_PFL"], second["NY_PFL"]) == ("1.91", "0.00")
+
+
 async def test_a_programme_that_both_pay_counts_wages_once(world: World) -> None:
     """Washington family leave, base 184,500: on 183,300.00 all of the first 800.00 counts, 400.00 of the second.
     1.13 % of which the employee pays 71.43 %."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from tests.world import ROOT, World
 
@@ -12,6 +13,7 @@ from backoffice.people.csv_files import WorkerRow
 from backoffice.platform.bulk import Applied
 from backoffice.platform.db import Tx
 
+PAYDAY = date(2026, 11, 20)
 HEADER, *LINES = (ROOT / "tenants" / "northwind-staffing" / "workers.csv").read_text(encoding="utf-8").splitlines()
 
 
@@ -55,6 +57,34 @@ async def test_only_what_differs_is_told(world: World) -> None:
         election = account.replace(",2020_or_later,single,", ",2020_or_later,married_filing_jointly,")
         assert outcomes(await upsert(tx, election)) == ["updated"]
         assert [emitted.kind.name for emitted in tx.emitted] == ["tax_election.created"]
+
+
+async def test_what_was_paid_to_programmes_comes_with_the_year_and_stays_when_a_file_is_silent(world: World) -> None:
+    firm = await world.firm(keys=False)
+    line = next(line for line in LINES if line.startswith("NW-0024,"))
+    with_programmes = [f"{HEADER},ytd_programmes", f"{line},NY_PFL=406.85;NY_DBL=27.60"]
+
+    async def upserted(tx: Tx, *given: str) -> str:
+        parsed = csv_files.parse_workers("\n".join(given))
+        assert parsed.faults == ()
+        return outcomes(await commands.upsert_workers(tx, parsed.rows))[0]
+
+    async with world.tx(firm.test) as tx:
+
+        async def paid() -> dict[str, tuple[int, int]]:
+            [worker] = (await queries.worker_ids(tx, ["NW-0024"])).values()
+            profile = (await queries.pay_profiles(tx, [worker], PAYDAY))[worker]
+            assert profile.opening.state_wages == {"NY": 9_418_000}
+            return profile.opening.programmes
+
+        assert await upserted(tx, *with_programmes) == "created"
+        told = {"NY_PFL": (9_418_000, 40_685), "NY_DBL": (9_418_000, 2_760)}
+        assert await paid() == told
+        assert await upserted(tx, *with_programmes) == "unchanged"
+        assert await upserted(tx, HEADER, line) == "unchanged"
+        assert await paid() == told
+        assert await upserted(tx, with_programmes[0], f"{line},NY_PFL=406.86") == "updated"
+        assert await paid() == {"NY_PFL": (9_418_000, 40_686)}
 
 
 async def test_a_refused_row_leaves_nothing_and_says_why(world: World) -> None:

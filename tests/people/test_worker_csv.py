@@ -61,6 +61,7 @@ GOOD = {
     "ytd_futa_wages": "1000.10",
     "ytd_state": "CA",
     "ytd_state_wages": "1000.10",
+    "ytd_programmes": "CA_SDI=13.00; CA_VPDI=0.5",
 }
 
 
@@ -109,6 +110,7 @@ def test_a_worker_is_read_whole() -> None:
             futa_wages=100_010,
             state="CA",
             state_wages=100_010,
+            programmes=(("CA_SDI", 1300), ("CA_VPDI", 50)),
         ),
     )
 
@@ -120,7 +122,7 @@ def test_columns_that_may_be_left_out() -> None:
     record = result.rows[0].record
     assert record.state_certificate is None
     assert record.opening_balance == OpeningBalanceRow(
-        gross=0, social_security_wages=0, medicare_wages=0, futa_wages=0, state=None, state_wages=0
+        gross=0, social_security_wages=0, medicare_wages=0, futa_wages=0, state=None, state_wages=0, programmes=()
     )
 
 
@@ -153,7 +155,18 @@ def test_no_bank_account_is_no_fault() -> None:
         ({"bank_account_number": "12"}, "bank_account_number", "not_an_account_number"),
         ({"bank_account_type": "giro"}, "bank_account_type", "unknown_value"),
         ({"bank_account_number": ""}, "bank_account_number", "required"),
-        ({"ytd_state": ""}, "ytd_state", "required"),
+        ({"ytd_state": "", "ytd_programmes": ""}, "ytd_state", "required"),
+        ({"ytd_programmes": "NY_PFL=1.00"}, "ytd_programmes", "another_states_programme"),
+        (
+            {"ytd_state": "", "ytd_state_wages": "", "ytd_programmes": "CA_SDI=1"},
+            "ytd_programmes",
+            "another_states_programme",
+        ),
+        ({"ytd_programmes": "CA_SDI"}, "ytd_programmes", "not_programmes"),
+        ({"ytd_programmes": "CA_SDI=1;"}, "ytd_programmes", "not_programmes"),
+        ({"ytd_programmes": "sdi=1"}, "ytd_programmes", "not_programmes"),
+        ({"ytd_programmes": "CA_SDI=1;CA_SDI=1"}, "ytd_programmes", "repeated"),
+        ({"ytd_programmes": "CA_SDI=-1"}, "ytd_programmes", "not_an_amount"),
         ({"ytd_medicare_wages": "999.99"}, "ytd_medicare_wages", "out_of_range"),
     ],
 )

@@ -194,17 +194,19 @@ def _certificate(election: StateElection) -> calc.StateCertificate:
 def _programmes(
     opening: YearOpening, paid: PaidToDate, tables: calc.Tables, state: str, year: int
 ) -> dict[str, calc.ProgrammeYearToDate]:
-    """Where each programme of a state stands. Its opening wages are the state's where nobody named its own. One with
-    a yearly maximum, of which nobody said what was paid, is left out: the calculation then says so in a note."""
+    """Where each programme of a state stands. Where nobody named its own, its opening wages are the state's, and the
+    worker has paid the rate of them. One with a yearly maximum of which nothing is known is left out: the calculation
+    then says so in a note."""
     law = tables.states.get((state, year))
+    wages_before = opening.state_wages.get(state, 0)
     told = {}
     for programme in law.programmes if law is not None else ():
         code = programme.code
         kind = "employer_tax" if programme.payer == "employer" else "employee_tax"
         since = paid.get((kind, code, state))
         before = opening.programmes.get(code)
-        if before is None and programme.annual_max is None:
-            before = (opening.state_wages.get(state, 0), 0)
+        if before is None and (programme.annual_max is None or wages_before):
+            before = (wages_before, programme.owed_on(wages_before))
         if before is not None or since is not None:
             (wages, amount), (more_wages, more) = before or (0, 0), since or (0, 0)
             told[code] = calc.ProgrammeYearToDate(wages=wages + more_wages, amount=amount + more)

@@ -4,6 +4,7 @@ command, which adds its faults in the same shape."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -84,7 +85,8 @@ class BankAccountRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class OpeningBalanceRow(msgspec.Struct, frozen=True, kw_only=True):
     """Wages of the calendar year that the same employer paid before its payroll moved here, in cents. `state_wages`
-    were earned in `state` and count for its unemployment insurance and programmes, up to and beyond their bases."""
+    were earned in `state` and count for its unemployment insurance and programmes, up to and beyond their bases;
+    `programmes` is what the worker has paid to some of them, by code."""
 
     gross: int
     social_security_wages: int
@@ -92,6 +94,7 @@ class OpeningBalanceRow(msgspec.Struct, frozen=True, kw_only=True):
     futa_wages: int
     state: str | None
     state_wages: int
+    programmes: tuple[tuple[str, int], ...]
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +135,22 @@ def _routing_number(cell: str) -> str:
     if not routing_numbers.is_well_formed(cell):
         raise csv_rows.CellRefused("wrong_check_digit", "must be nine digits whose last checks the others")
     return cell
+
+
+def _programmes(cell: str) -> tuple[tuple[str, int], ...]:
+    """`NY_PFL=401.19`, several with semicolons between them."""
+    found: dict[str, int] = {}
+    for part in cell.split(";"):
+        code, equals, amount = part.strip().partition("=")
+        if not equals or re.fullmatch(r"[A-Z]{2}_[A-Z0-9_]{1,30}", code) is None:
+            raise csv_rows.CellRefused(
+                "not_programmes",
+                "must be a programme's code and an amount, as in NY_PFL=401.19; more after a semicolon",
+            )
+        if code in found:
+            raise csv_rows.CellRefused("repeated", f"{code} may stand here once")
+        found[code] = csv_rows.cents(amount)
+    return tuple(sorted(found.items()))
 
 
 WORKER_COLUMNS: tuple[Column, ...] = (
@@ -187,6 +206,7 @@ WORKER_COLUMNS: tuple[Column, ...] = (
     Column(name="ytd_futa_wages", read=csv_rows.cents, optional=True, blank=0),
     Column(name="ytd_state", read=_STATE, optional=True),
     Column(name="ytd_state_wages", read=csv_rows.cents, optional=True, blank=0),
+    Column(name="ytd_programmes", read=_programmes, optional=True, blank=()),
 )
 _BANK = ("bank_routing_number", "bank_account_number", "bank_account_type")
 _STATE_DETAILS = tuple(column.name for column in WORKER_COLUMNS if column.name.startswith("state_certificate_"))[1:]
@@ -216,6 +236,9 @@ def _check(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "birth_date", "not_before_hire_date", "must be before hire_date"
     if "ytd_state" in values and values["ytd_state"] is None and values.get("ytd_state_wages"):
         yield "ytd_state", "required", "must name the state in which ytd_state_wages were earned"
+    for code, _ in values.get("ytd_programmes", ()):
+        if "ytd_state" in values and not code.startswith(f"{values['ytd_state']}_"):
+            yield "ytd_programmes", "another_states_programme", f"{code} is no programme of the state in ytd_state"
     social_security, medicare = values.get("ytd_social_security_wages"), values.get("ytd_medicare_wages")
     if social_security is not None and medicare is not None and social_security > medicare:
         # Form W-2: box 5 is never less than boxes 3 and 7.

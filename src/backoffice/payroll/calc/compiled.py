@@ -92,6 +92,10 @@ class Programme:
         """Whether what was counted earlier in the year changes what is owed now."""
         return self.wage_base is not None or self.annual_max is not None
 
+    def owed_on(self, wages: int) -> int:
+        """The rate of wages in cents, before any limit, half up."""
+        return (2 * wages * self.rate + RATE_SCALE) // (2 * RATE_SCALE)
+
 
 @dataclass(frozen=True, slots=True)
 class StateLaw:

@@ -17,6 +17,7 @@ from backoffice.people.schemas import (
     CreateEmployment,
     CreateTaxElection,
     CreateWorker,
+    ProgrammeToDate,
     SetOpeningBalance,
     StateCertificate,
     StateWages,
@@ -115,10 +116,10 @@ def state(row: WorkerRow) -> CreateTaxElection:
 
 
 def opening(row: WorkerRow, facts: Facts) -> SetOpeningBalance | None:
-    """Amounts of the year it is now; None when the file gives none."""
+    """Amounts of the year it is now; None when the file gives none. A programme has counted the state's wages."""
     given = row.opening_balance
     amounts = (given.gross, given.social_security_wages, given.medicare_wages, given.futa_wages, given.state_wages)
-    if not any(amounts):
+    if not any(amounts) and not given.programmes:
         return None
     states = [] if given.state is None else [StateWages(state=given.state, wages=MoneyBody.of(given.state_wages))]
     return SetOpeningBalance(
@@ -128,6 +129,10 @@ def opening(row: WorkerRow, facts: Facts) -> SetOpeningBalance | None:
         medicare_wages=MoneyBody.of(given.medicare_wages),
         futa_wages=MoneyBody.of(given.futa_wages),
         states=states,
+        programmes=[
+            ProgrammeToDate(code=code, wages=MoneyBody.of(given.state_wages), amount=MoneyBody.of(amount))
+            for code, amount in given.programmes
+        ],
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
 from sqlalchemy import LargeBinary, Table, Text, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -229,6 +230,8 @@ async def _update(tx: Tx, row: WorkerRow, worker: Row, facts: Facts, file: _OnFi
     opening = written.opening(row, facts)
     if opening is not None:
         there = file.openings.get((worker["id"], opening.year))
+        if there is not None and not opening.programmes:
+            opening = structs.replace(opening, programmes=there.programmes)  # an empty cell leaves what is on file
         if there is None or not is_same_opening(there, opening):
             await put_opening(tx, worker, opening, facts)
     return worker, len(tx.emitted) > before
