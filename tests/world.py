@@ -117,7 +117,7 @@ class World:
                 async with dispatch.untenanted() as connection:
                     rows = await connection.fetch(_RELEASE, tenant.facts.id)
                 for row in rows:
-                    await runner.run(tenant.facts.id, row["id"], row["fence"])
+                    await runner.run(tenant.facts.id, [(row["id"], row["fence"])])
                     runs += 1
                 if not rows:
                     return runs

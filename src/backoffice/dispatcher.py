@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from backoffice.platform import logs, traces
 from backoffice.platform.db import Database
@@ -20,12 +19,14 @@ SILENT_SECONDS = 10  # a leader that is stopped or cut off holds the lock so lon
 
 async def serve(settings: Settings) -> None:
     """Lead, or stand by to lead, until SIGTERM or SIGINT."""
-    dsn = settings.dsn("bo_dispatch")
-    db = Database(with_settings(dsn, idle_session_timeout=f"{SILENT_SECONDS}s"), size=2)
+    # Without waiting for the disk: a release that a crash takes back is made again, under the same fence, and whatever
+    # a worker commits upon it takes it along.
+    dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=f"{SILENT_SECONDS}s")
+    db = Database(dsn, size=2)
     await db.open()
     broker = open_broker(settings, name="dispatcher")
     try:
-        async with open_listener(dsn) as listener:
+        async with open_listener(settings.dsn("bo_dispatch")) as listener:
             dispatcher = Dispatcher(db, listener, broker, lease_seconds=settings.lease_seconds)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -34,12 +35,6 @@ async def serve(settings: Settings) -> None:
     finally:
         await db.close()
         broker.close()
-
-
-def with_settings(dsn: str, **settings: str) -> str:
-    """The driver passes what it does not know in a URL's query on to the server, for the session."""
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query), *settings.items()])))
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -299,8 +300,9 @@ class Recorder:
                 state["tenant"] = UUID(found[1])
             elif "app." in sql and not sql.startswith(ON_PURPOSE):
                 self.sent[sql] += 1
-                for number in self.reading(sql).parameters:
-                    if len(query.args) >= number and query.args[number - 1] != state["tenant"]:
+                each = query.args if isinstance(query.args, list) else [query.args]  # a list: `fetchmany`
+                for number, args in product(self.reading(sql).parameters, each):
+                    if len(args) >= number and args[number - 1] != state["tenant"]:
                         self.foreign.add(sql)
 
         connection.add_query_logger(note)

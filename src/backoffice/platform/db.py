@@ -27,7 +27,7 @@ from backoffice.platform import models, outbox
 from backoffice.platform.connections import Connections
 from backoffice.platform.crypto import Ciphers, TenantCipher
 from backoffice.platform.effects import Effect
-from backoffice.platform.events import Emitted, EventType
+from backoffice.platform.events import Cause, Emitted, EventType
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.outbox import Started
 from backoffice.platform.principal import Principal
@@ -41,6 +41,11 @@ CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
 # The line broke; InternalClientError is how the driver says so while the server's last message is being read.
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
+
+
+_clock = models.test_clock.c
+_FROZEN = select(_clock.frozen_time).where(_clock.tenant_id == TENANT).scalar_subquery()
+_NOW = Prepared(select(func.coalesce(_FROZEN, func.now())))
 
 
 class Unavailable(Problem):
@@ -232,9 +237,7 @@ class Tx:
     async def now(self) -> datetime:
         """The tenant's clock: frozen for a test tenant that froze it, else the transaction's start."""
         if self._now is None:
-            clock = models.test_clock.c
-            frozen = select(clock.frozen_time).where(clock.tenant_id == TENANT).scalar_subquery()
-            self._now = (await self.value(select(func.coalesce(frozen, func.now())))).astimezone(UTC)
+            self._now = (await self.value(_NOW)).astimezone(UTC)
         return self._now
 
     async def cipher(self) -> TenantCipher:
@@ -255,12 +258,13 @@ class Tx:
         changed: Sequence[str] = (),
         previous: dict[str, Any] | None = None,
         effects: Sequence[Effect] = (),
+        cause: Cause | None = None,
     ) -> None:
         """Record that something happened to `object_` (its outward struct, which has an `id`)."""
         assert isinstance(object_, kind.payload), f"{kind.name} is told with {kind.payload.__name__}"
         object_id = ids.decode(kind.object_type, object_.id)  # type: ignore[attr-defined]
         assert object_id is not None, f"{kind.name}: {object_.id}"  # type: ignore[attr-defined]
-        self.emitted.append(Emitted(kind, object_, object_id, changed, previous, effects))
+        self.emitted.append(Emitted(kind, object_, object_id, changed, previous, effects, cause))
         self._effects += effects
 
     async def start(

@@ -50,6 +50,15 @@ def event_type(name: str, payload: type[msgspec.Struct], path: str, means: str) 
     return CATALOGUE[name]
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who and what an event goes back to, where that is not its transaction's own: several jobs may end in one."""
+
+    principal: Principal
+    request_id: str
+    traceparent: str | None
+
+
 @dataclass(slots=True)
 class Emitted:
     """One event of a transaction, before it is written."""
@@ -60,21 +69,20 @@ class Emitted:
     changed: Sequence[str] = ()
     previous: dict[str, Any] | None = None
     effects: Sequence[Effect] = field(default_factory=tuple)
+    cause: Cause | None = None
 
 
-def body(
-    emitted: Emitted, *, id_: UUID, at: datetime, object_sequence: int, principal: Principal, request_id: str
-) -> str:
+def body(emitted: Emitted, *, id_: UUID, at: datetime, object_sequence: int, cause: Cause) -> str:
     """The JSON text of an event, without `sequence`, which each endpoint's delivery adds."""
     head = {
         "id": ids.encode("event", id_),
         "type": emitted.kind.name,
         "timestamp": rfc3339(at),
         "api_version": API_VERSION,
-        "livemode": principal.tenant.livemode,
+        "livemode": cause.principal.tenant.livemode,
         "object_sequence": object_sequence,
-        "request_id": request_id,
-        "actor": principal.actor_body(),
+        "request_id": cause.request_id,
+        "actor": cause.principal.actor_body(),
     }
     data: dict[str, Any] = {"object": emitted.object, "changed": list(emitted.changed)}
     if emitted.previous is not None:

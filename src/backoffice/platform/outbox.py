@@ -11,6 +11,7 @@ import msgspec
 
 from backoffice.kernel import ids
 from backoffice.platform import models
+from backoffice.platform.events import Cause
 from backoffice.platform.events import body as event_body
 from backoffice.platform.jobs.kinds import JobPayload
 
@@ -102,8 +103,9 @@ async def _write_events(tx: Tx, now: datetime) -> None:
     )
     next_ = {row["object_id"]: row["last"] - counts[row["object_id"]] + 1 for row in rows}
     written = []
+    own = Cause(tx.principal, tx.request_id, tx.traceparent)
     for emitted in tx.emitted:
-        id_ = ids.new(now)
+        id_, cause = ids.new(now), emitted.cause or own
         number = next_[emitted.object_id]
         next_[emitted.object_id] += 1
         written.append(
@@ -113,17 +115,10 @@ async def _write_events(tx: Tx, now: datetime) -> None:
                 "object_type": emitted.kind.object_type,
                 "object_id": emitted.object_id,
                 "object_sequence": number,
-                "body": event_body(
-                    emitted,
-                    id_=id_,
-                    at=now,
-                    object_sequence=number,
-                    principal=tx.principal,
-                    request_id=tx.request_id,
-                ),
-                "actor": tx.principal.actor,
-                "request_id": tx.request_id,
-                "traceparent": tx.traceparent,
+                "body": event_body(emitted, id_=id_, at=now, object_sequence=number, cause=cause),
+                "actor": cause.principal.actor,
+                "request_id": cause.request_id,
+                "traceparent": cause.traceparent,
                 "occurred_at": now,
             }
         )

@@ -13,6 +13,11 @@ class SettingsRefused(Exception):
     """A setting is missing or wrong; the text says which and what to do."""
 
 
+# A statement of the dispatcher or the courier that was planned while its table was small would read all of a tenant's
+# rows, and go on so through the flood that follows (40 ms a release instead of 2): they are planned at each use.
+_ROUTING = {"plan_cache_mode": "force_custom_plan"}
+
+
 @dataclass(frozen=True)
 class Settings:
     database_url: str  # postgresql://host:port/backoffice, without user: each role signs in with its own password
@@ -38,12 +43,18 @@ class Settings:
         0  # where dispatcher, courier and workers show their metrics (`platform/observed.py`); 0: nowhere
     )
 
-    def dsn(self, role: str) -> str:
-        """The URL with which `role` signs in; `bo_queue` has a database of its own."""
+    def dsn(self, role: str, **parameters: str) -> str:
+        """The URL with which `role` signs in; `bo_queue` has a database of its own. `parameters` of the server hold
+        for each connection."""
         if role not in self.passwords:
             raise SettingsRefused(f"no password for the database role {role}: set BACKOFFICE_PASSWORD_{role.upper()}")
         parts = urlsplit(self.queue_url if role == "bo_queue" else self.database_url)
         host = parts.netloc.rsplit("@", 1)[-1]
+        if role == "bo_dispatch":
+            parameters = {**_ROUTING, **parameters}
+        if parameters:
+            options = quote(" ".join(f"-c {name}={value}" for name, value in parameters.items()))
+            parts = parts._replace(query="&".join(filter(None, (parts.query, f"options={options}"))))
         return urlunsplit(parts._replace(netloc=f"{role}:{quote(self.passwords[role], safe='')}@{host}"))
 
 

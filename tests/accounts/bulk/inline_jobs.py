@@ -25,7 +25,7 @@ async def run_waiting_jobs(world: World, tenant: Tenant, *, retries: bool = Fals
     runs = 0
     while released := await _release(world, tenant, retries):
         for job_id, fence in released:
-            await runner.run(tenant.facts.id, job_id, fence)
+            await runner.run(tenant.facts.id, [(job_id, fence)])
             runs += 1
     return runs
 

@@ -282,7 +282,8 @@ class Bench:
     async def round(self, tenant: Tenant) -> int:
         """Release and run what is ready; how many."""
         released = await self.release(tenant)
-        await asyncio.gather(*(self.runner.run(tenant.facts.id, job, fence) for job, fence in released))
+        if released:
+            await self.runner.run(tenant.facts.id, released)
         return len(released)
 
     async def drain(self, tenant: Tenant, seconds: float = 10) -> Counter[str]:
@@ -303,7 +304,9 @@ class Bench:
     async def claim(self, tenant: Tenant, job: UUID, fence: int, *, lease: float = 1.0) -> Row | None:
         """A claim alone, as a worker that then does nothing."""
         async with tenant.tx() as tx:
-            return await lease_of_job.claim(tx, job, fence, worker="elsewhere:1", lease=timedelta(seconds=lease))
+            held = [(job, fence)]
+            rows = await lease_of_job.claim(tx, held, worker="elsewhere:1", lease=timedelta(seconds=lease))
+            return rows[0] if rows else None
 
 
 def marks(count: int) -> list[UUID]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from uuid import uuid4
 
 import asyncpg
@@ -15,7 +16,6 @@ import pytest
 from tests.platform.jobs.job_kinds import Bulk, Interactive, Once
 from tests.platform.jobs.job_world import Bench, Place, Processes, marks, until
 
-from backoffice import dispatcher as dispatcher_process
 from backoffice.platform import metrics
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import COALESCE_SECONDS, open_doorbell, open_listener
@@ -34,10 +34,10 @@ class Recording:
         self.sent: list[Key] = []
         self.broken = False
 
-    def publish(self, keys: Sequence[Key]) -> None:
+    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
         if self.broken:
             raise ConnectionError("the broker is away")
-        self.sent += keys
+        self.sent += chain.from_iterable(batches)
 
     def slots(self) -> int:
         return self.count
@@ -70,7 +70,7 @@ async def test_releases_up_to_the_window_and_the_cap(place: Place, bench: Bench)
         assert len(transport.sent) == 12  # 8 slots and half as much at the door
         assert sum(key[0] == narrow.facts.id for key in transport.sent) == 2
         for tenant, job, fence in transport.sent[:4]:
-            await bench.runner.run(tenant, job, fence)
+            await bench.runner.run(tenant, [(job, fence)])
         await until(lambda: _count(transport, 16))
     assert len({key[1] for key in transport.sent}) == 16
 
@@ -112,7 +112,7 @@ async def test_what_cannot_be_published_goes_back_and_counts_nothing(place: Plac
         row = await tenant.job(job)
         assert row["state"] == "released"
         assert transport.sent == [(tenant.facts.id, job, row["fence"])]
-        await bench.runner.run(*transport.sent[0])
+        await bench.runner.run(tenant.facts.id, [(job, row["fence"])])
     assert await tenant.states() == {"succeeded": 1}
 
 
@@ -147,7 +147,7 @@ async def test_one_leads_and_the_other_follows(place: Place) -> None:
 
 async def test_a_leader_that_stands_still_loses_the_lock(place: Place) -> None:
     """A stopped process keeps its connection: the server ends a session that says nothing for too long."""
-    dsn = dispatcher_process.with_settings(place.settings.dsn("bo_dispatch"), idle_session_timeout="300ms")
+    dsn = place.settings.dsn("bo_dispatch", idle_session_timeout="300ms")
     leader, other = await asyncpg.connect(dsn), await asyncpg.connect(place.settings.dsn("bo_dispatch"))
     elect = "SELECT pg_try_advisory_lock($1)"
     assert await leader.fetchval(elect, LEADER_LOCK)

@@ -68,13 +68,13 @@ async def test_a_stale_doubled_or_forged_message_does_nothing(place: Place, benc
     mark = uuid4()
     [job] = await tenant.start(Once(mark=mark))
     [(_, fence)] = await bench.release(tenant)
-    await bench.runner.run(tenant.facts.id, job, fence - 1)  # stale
-    await bench.runner.run(tenant.facts.id, job, fence + 1)  # forged
-    await bench.runner.run(other.facts.id, job, fence)  # another tenant's
-    await bench.runner.run(uuid4(), job, fence)  # nobody's
+    await bench.runner.run(tenant.facts.id, [(job, fence - 1)])  # stale
+    await bench.runner.run(tenant.facts.id, [(job, fence + 1)])  # forged
+    await bench.runner.run(other.facts.id, [(job, fence)])  # another tenant's
+    await bench.runner.run(uuid4(), [(job, fence)])  # nobody's
     assert (await tenant.job(job))["state"] == "released"
-    await asyncio.gather(*(bench.runner.run(tenant.facts.id, job, fence) for _ in range(5)))
-    await bench.runner.run(tenant.facts.id, job, fence)
+    await asyncio.gather(*(bench.runner.run(tenant.facts.id, [(job, fence)]) for _ in range(5)))
+    await bench.runner.run(tenant.facts.id, [(job, fence)])
     assert await tenant.effects() == {mark: 1}
 
 
@@ -100,7 +100,6 @@ async def test_a_worker_that_wakes_late_changes_no_row(place: Place, bench: Benc
     async def stale_writes() -> None:
         before = dict(await tenant.job(job))
         moves: dict[str, dict[str, object]] = {
-            "succeeded": lease.succeeded("stale"),
             "retry_wait": lease.again(problem={"code": "stale"}),
             "dead": lease.passed(problem={"code": "stale"}),
             "waiting": {},
@@ -117,11 +116,11 @@ async def test_a_worker_that_wakes_late_changes_no_row(place: Place, bench: Benc
     assert await bench.claim(tenant, job, new) is not None
     await stale_writes()  # running elsewhere
     async with tenant.tx() as tx:
-        await lease.leave(tx, job, new, "succeeded", lease.succeeded("good"))
+        assert await lease.succeed(tx, [(job, old, "stale", None), (uuid4(), new, "nobody's", None)]) == []
+        assert len(await lease.succeed(tx, [(job, new, "good", None)])) == 1
     await stale_writes()  # finished
-    async with tenant.tx() as tx:
-        with pytest.raises(LeaseLost):  # the holder's own second end
-            await lease.leave(tx, job, new, "succeeded", lease.succeeded("again"))
+    async with tenant.tx() as tx:  # the holder's own second end
+        assert await lease.succeed(tx, [(job, new, "again", None)]) == []
     assert (await tenant.job(job))["result"] == "good"
 
 
@@ -301,7 +300,7 @@ async def test_cancel_at_once(place: Place, bench: Bench) -> None:
             row = await commands.cancel(tx, job)
             assert view(tx.principal, row).status == "canceled"
             assert (await commands.cancel(tx, job))["state"] == "canceled"  # again is fine
-    await bench.runner.run(tenant.facts.id, released, fence)
+    await bench.runner.run(tenant.facts.id, [(released, fence)])
     assert await tenant.effects() == {}
     assert [event["type"] for event in await tenant.events()] == ["job.canceled"] * 3
     async with tenant.tx() as tx:
@@ -400,7 +399,7 @@ async def test_cancel_of_a_parent_cancels_its_children(place: Place, bench: Benc
     [job] = await tenant.start(Family(mark=uuid4(), children=3, seconds=1.0))
     await bench.round(tenant)
     released = await bench.release(tenant, most=1)  # one child runs, two wait
-    task = asyncio.create_task(bench.runner.run(tenant.facts.id, *released[0]))
+    task = asyncio.create_task(bench.runner.run(tenant.facts.id, released[:1]))
     await tenant.until(released[0][0], "running")
     async with tenant.tx() as tx:
         row = await commands.cancel(tx, job)

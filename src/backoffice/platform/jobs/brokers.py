@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import dramatiq
 from dramatiq.middleware import Middleware
 
-from backoffice.platform.jobs.messages import ACTOR, QUEUE
+from backoffice.platform.jobs.messages import ACTOR, QUEUE, Held
 from backoffice.platform.jobs.pg_broker import PgBroker
 from backoffice.platform.settings import Settings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backoffice.platform.jobs.rabbitmq_broker import QuorumBroker
 
 AnyBroker: TypeAlias = "PgBroker | QuorumBroker"
-Run = Callable[[UUID, UUID, int], Awaitable[None]]
+Run = Callable[[UUID, "Sequence[Held]"], Awaitable[None]]
 
 
 def open_broker(settings: Settings, *, name: str = "", middleware: list[Middleware] | None = None) -> AnyBroker:
@@ -30,9 +30,9 @@ def open_broker(settings: Settings, *, name: str = "", middleware: list[Middlewa
 
 
 def declare_run(broker: AnyBroker, run: Run) -> None:
-    """Declare the actor of every job: it hands the message's three words to `run` on the worker's event loop."""
+    """Declare the actor of every job: it hands what the message says to `run` on the worker's event loop."""
 
-    async def run_job(tenant_id: str, job_id: str, fence: int) -> None:
-        await run(UUID(tenant_id), UUID(job_id), int(fence))
+    async def run_jobs(tenant_id: str, jobs: list[tuple[str, int]]) -> None:
+        await run(UUID(tenant_id), [(UUID(job), int(fence)) for job, fence in jobs])
 
-    dramatiq.actor(actor_name=ACTOR, queue_name=QUEUE, broker=broker)(run_job)
+    dramatiq.actor(actor_name=ACTOR, queue_name=QUEUE, broker=broker)(run_jobs)

@@ -35,6 +35,7 @@ DEPTH_LEAST_SECONDS: Final = 1.0
 DEPTH_SHARE: Final = 100
 BROKER_SECONDS: Final = 5.0  # less than what the server allows a silent leader
 SCAN_LEAST_SECONDS: Final = 0.005
+PACE_SECONDS: Final = 0.003
 SCAN_SHARE: Final = 10  # between two looks for ready tenants passes ten times what the last one took
 _DATABASE_LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 log = logs.get("dispatcher")
@@ -43,8 +44,8 @@ log = logs.get("dispatcher")
 class Transport(Protocol):
     """What the dispatcher needs of a broker. Blocking; any exception means that nothing may have been sent."""
 
-    def publish(self, keys: Sequence[Key]) -> None:
-        """Send one message for each (tenant, job, fence), and return when the broker has them all."""
+    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
+        """Send one message for each batch of one tenant's releases, and return when the broker has them all."""
 
     def slots(self) -> int:
         """How many jobs the living workers can run at once."""
@@ -133,7 +134,9 @@ class Dispatcher:
         if self._is_due("depth", self._depth_pause):
             await self._measure_depth(connection)
         released = await self._release(connection, live)
-        if not released:
+        if released:
+            await asyncio.sleep(PACE_SECONDS)  # what ends meanwhile is replaced together
+        else:
             # Nothing could start: wait for a ring, or for what is due next. When the scan was put off, until it is.
             pause = POLL_SECONDS if scanned else max(0.0, self._due["scan"] - time.monotonic())
             await self._listener.wait(min(pause, self._sweep_seconds))
@@ -213,7 +216,8 @@ class Dispatcher:
 
     async def _publish(self, connection: asyncpg.Connection, keys: list[Key]) -> None:
         try:
-            await self._in_broker_thread(lambda: self._transport.publish(keys))
+            batches = self._fairness.batches(keys)
+            await self._in_broker_thread(lambda: self._transport.publish(batches))
         except Exception as error:  # whatever a broker's client raises
             log.warning("publish_failed", count=len(keys), **logs.error_fields(error))
             self._slots = 0  # release nothing more until it answers

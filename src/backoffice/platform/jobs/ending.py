@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, null, select, true
@@ -10,7 +12,7 @@ from backoffice.kernel import ids
 from backoffice.platform import models
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
-from backoffice.platform.events import EventType
+from backoffice.platform.events import Cause, EventType
 from backoffice.platform.jobs import lease, registry
 from backoffice.platform.jobs.errors import PayloadRefused
 from backoffice.platform.jobs.events import JOB_CANCELED, JOB_FAILED, JOB_SUCCEEDED
@@ -22,12 +24,17 @@ _job = models.job
 _EVENTS: dict[str, EventType] = {"succeeded": JOB_SUCCEEDED, "canceled": JOB_CANCELED, "dead": JOB_FAILED}
 
 
-async def announce(tx: Tx, row: Row) -> None:
-    """Tell that a job ended: its parent, or, for a job without one, the world."""
-    if row["parent_id"] is not None:
-        await lease.child_ended(tx, row["parent_id"])
-    else:
-        tx.emit(_EVENTS[row["state"]], view(tx.principal, row), changed=["status"], effects=_effects(row))
+async def announce(tx: Tx, rows: Sequence[Row], causes: Mapping[UUID, Cause] | None = None) -> None:
+    """Tell that jobs ended: their parents, or, for a job without one, the world. `causes`: by job, where that is not
+    the transaction's own."""
+    parents = Counter(row["parent_id"] for row in rows if row["parent_id"] is not None)
+    for row in rows:
+        if row["parent_id"] is None:
+            cause = None if causes is None else causes[row["id"]]
+            told = view(tx.principal, row)
+            tx.emit(_EVENTS[row["state"]], told, changed=["status"], effects=_effects(row), cause=cause)
+    for parent_id, ended in sorted(parents.items()):
+        await lease.children_ended(tx, parent_id, ended)
 
 
 async def unfinished(tx: Tx, row: Row) -> None:
@@ -40,7 +47,7 @@ async def unfinished(tx: Tx, row: Row) -> None:
             payload = None
         if payload is not None:
             await handled.unfinished(tx, payload, STATUS[row["state"]])
-    await announce(tx, row)
+    await announce(tx, [row])
 
 
 async def cancel_children(tx: Tx, parent_id: UUID) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +18,8 @@ BANDS: Final = ("interactive", "normal", "bulk")
 FIRST_ESTIMATE: Final = 0.05  # slot-seconds of a job of a tenant that has not run one
 SMOOTHING: Final = 0.2
 BULK_SHARE: Final = 10  # one slot in ten is kept for bulk
+SHORT: Final = 0.05  # slot-seconds: jobs below it travel together
+BATCH: Final = 8  # at most so many
 
 Key = tuple[UUID, UUID, int]  # tenant, job, fence
 
@@ -118,6 +122,16 @@ class Fairness:
         for key in released:
             self._charges[key] = _Charge(estimate)
         self._pay(grant.tenant, -estimate * (grant.count - len(released)))
+
+    def batches(self, released: Sequence[Key]) -> list[Sequence[Key]]:
+        """What travels together: jobs of one tenant whose jobs are short, so that one message, one claim and mostly
+        one ending serve several. Long ones travel alone, and spread over the workers."""
+        together: list[Sequence[Key]] = []
+        for tenant, group in groupby(released, key=itemgetter(0)):
+            size = BATCH if self._estimate.get(tenant, FIRST_ESTIMATE) < SHORT else 1
+            keys = list(group)
+            together += [keys[start : start + size] for start in range(0, len(keys), size)]
+        return together
 
     def _fill(
         self, band: str, waiting: list[UUID], most: int, counts: dict[UUID, int], granted: dict[tuple[UUID, str], int]

@@ -6,13 +6,28 @@ statistics once went quadratic)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Interval, Update, bindparam, case, exists, func, literal, null, select
-from sqlalchemy.dialects.postgresql import JSONB
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Interval,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from backoffice.platform import models
 from backoffice.platform.db import Row, Tx
@@ -20,6 +35,7 @@ from backoffice.platform.jobs.errors import LeaseLost
 from backoffice.platform.tables import TENANT, Id
 
 CRASH_LIMIT: Final = 3  # without a finished step between them
+Progress = tuple[int, int, str | None]  # done, of how many, in words
 
 _job = models.job
 _step = models.job_step
@@ -38,43 +54,61 @@ _MINE = (
 )
 
 
-def _seconds(name: str) -> ColumnElement[timedelta]:
-    return bindparam(name, type_=Interval(native=True))
-
-
 _SEEN: Final[Mapping[str, Any]] = {"version": _job.c.version + 1, "updated_at": TENANT_NOW}
 
-_CLAIM = (
-    _job.update()
-    .where(*_MINE, _job.c.state == "released")
-    .values(
-        state="running",
-        attempt=_job.c.attempt + 1,
-        worker=bindparam("by"),
-        started_at=_DB_NOW,
-        began_at=func.coalesce(_job.c.began_at, TENANT_NOW),
-        lease_until=_DB_NOW + _seconds("lease"),
-        **_SEEN,
-    )
-    .returning(*_job.c, TENANT_NOW.label("tenant_now"))
-)
-_STEPS = select(_step.c.name, _step.c.result).where(
-    _step.c.tenant_id == TENANT, _step.c.job_id == bindparam("job", type_=Id)
+# The two below are said for many jobs in one round trip, each found by its key alone: a join with an array would be
+# planned by what the table held when the statement was prepared, and go through all of it ever after.
+# `coalesce` keeps the claim from the partial index on leased jobs, where many dead entries may stand in the way.
+_CLAIM = """
+UPDATE app.job AS j
+   SET state = 'running', attempt = j.attempt + 1, worker = $4, started_at = clock_timestamp(),
+       began_at = coalesce(j.began_at, clock.now), lease_until = clock_timestamp() + $5::interval,
+       version = j.version + 1, updated_at = clock.now
+  FROM (SELECT coalesce((SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now()) AS now) AS clock
+ WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3 AND coalesce(j.state, '') = 'released'
+RETURNING j.*, clock.now AS tenant_now"""
+_SUCCEED = """
+UPDATE app.job AS j
+   SET state = 'succeeded', fence = j.fence + 1, lease_until = NULL, finished_at = clock_timestamp(), problem = NULL,
+       result = $4::text::jsonb, version = j.version + 1, updated_at = clock.now,
+       progress_done = coalesce($5::int, j.progress_done), progress_total = coalesce($6::int, j.progress_total),
+       progress_text = CASE WHEN $5::int IS NULL THEN j.progress_text ELSE $7::text END
+  FROM (SELECT coalesce((SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now()) AS now) AS clock
+ WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3
+RETURNING j.*"""
+_STEPS = select(_step.c.job_id, _step.c.name, _step.c.result).where(
+    _step.c.tenant_id == TENANT, _step.c.job_id == func.any(bindparam("jobs", type_=ARRAY(Id)))
 )
 _open_children = (
     exists().where(_job.c.tenant_id == TENANT, _job.c.parent_id == PARENT, _job.c.finished_at.is_(None)).correlate(None)
 )
 
 
-async def claim(tx: Tx, job_id: UUID, fence: int, *, worker: str, lease: timedelta) -> Row | None:
-    """Take a released job: one row of `app.job` and `tenant_now`, or None when the message is stale, doubled or
-    forged. Counts the attempt."""
-    return await tx.row(_CLAIM, job=job_id, held=fence, by=worker, lease=lease)
+async def claim(tx: Tx, held: Sequence[tuple[UUID, int]], *, worker: str, lease: timedelta) -> list[Row]:
+    """Take released jobs (id, fence): a row of `app.job` and `tenant_now` for each, none for what is stale, doubled
+    or forged. Counts the attempt."""
+    each = [(tx.tenant, job_id, fence, worker, lease) for job_id, fence in sorted(held)]  # one order of locks
+    rows: list[Row] = await tx.connection.fetchmany(_CLAIM, each)
+    return rows
 
 
-async def finished_steps(tx: Tx, job_id: UUID) -> dict[str, Any]:
-    """The results of the steps that are done, by name."""
-    return {row["name"]: row["result"] for row in await tx.fetch(_STEPS, job=job_id)}
+async def succeed(tx: Tx, ended: Sequence[tuple[UUID, int, Any, Progress | None]]) -> list[Row]:
+    """End running jobs well: (id, fence, result as JSON values, last progress if any). The rows as stored; none for
+    a job whose lease is not held any more."""
+    each = []
+    for job_id, fence, result, progress in sorted(ended, key=itemgetter(0)):  # one order of locks
+        told = None if result is None else msgspec.json.encode(result).decode()
+        each.append((tx.tenant, job_id, fence, told, *(progress or (None, None, None))))
+    rows: list[Row] = await tx.connection.fetchmany(_SUCCEED, each)
+    return rows
+
+
+async def finished_steps(tx: Tx, job_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The results of the steps that are done, by job and name."""
+    steps: dict[UUID, dict[str, Any]] = {job_id: {} for job_id in job_ids}
+    for row in await tx.fetch(_STEPS, jobs=list(job_ids)):
+        steps[row["job_id"]][row["name"]] = row["result"]
+    return steps
 
 
 def _held(values: Mapping[str, Any]) -> Update:
@@ -98,15 +132,6 @@ async def leave(tx: Tx, job_id: UUID, fence: int, state: str, values: Mapping[st
 def passed(*, problem: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Columns of a job that ends without success."""
     return {"finished_at": _DB_NOW, "problem": null() if problem is None else literal(dict(problem), JSONB)}
-
-
-def succeeded(result: Any) -> dict[str, Any]:
-    """Columns of a job that ends well."""
-    return {
-        "finished_at": _DB_NOW,
-        "problem": null(),
-        "result": null() if result is None else literal(result, JSONB),
-    }
 
 
 def again(
@@ -135,11 +160,11 @@ def untouched(*, after: timedelta) -> dict[str, Any]:
 
 
 _LOCK = select(_job.c.id).where(_job.c.tenant_id == TENANT, _job.c.id == PARENT)
-_CHILD_ENDED = (
+_CHILDREN_ENDED = (
     _job.update()
     .where(_job.c.tenant_id == TENANT, _job.c.id == PARENT, _job.c.finished_at.is_(None))
     .values(
-        progress_done=_job.c.progress_done + 1,
+        progress_done=_job.c.progress_done + bindparam("ended", type_=Integer),
         state=case(((_job.c.state == "waiting") & ~_open_children, "ready"), else_=_job.c.state),
         run_at=case(((_job.c.state == "waiting") & ~_open_children, _DB_NOW), else_=_job.c.run_at),
         **_SEEN,
@@ -148,13 +173,13 @@ _CHILD_ENDED = (
 )
 
 
-async def child_ended(tx: Tx, parent_id: UUID) -> None:
-    """Count a child that ended in this transaction, and wake the parent when it was the last.
+async def children_ended(tx: Tx, parent_id: UUID, count: int) -> None:
+    """Count children that ended in this transaction, and wake the parent when they were the last.
 
     The parent is locked first and looked at in a second statement, whose snapshot then sees the children that ended
     meanwhile: two last children cannot both think that the other is still open."""
     await tx.row(_LOCK.with_for_update(key_share=True), parent=parent_id)
-    row = await tx.row(_CHILD_ENDED, parent=parent_id)
+    row = await tx.row(_CHILDREN_ENDED, parent=parent_id, ended=count)
     if row is not None and row["state"] == "ready":
         tx.rang = True
 

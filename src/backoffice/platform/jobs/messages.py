@@ -1,8 +1,10 @@
-"""What travels through a broker: which job to try, and nothing about it."""
+"""What travels through a broker: which jobs of a tenant to try, and nothing about them."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 import dramatiq
 
@@ -12,9 +14,10 @@ QUEUE: Final = "run"
 ACTOR: Final = "run"
 
 
-def message(key: Key) -> dramatiq.Message[Any]:
-    """The message of a release: tenant, job and fence."""
-    tenant, job, fence = key
-    return dramatiq.Message(
-        queue_name=QUEUE, actor_name=ACTOR, args=(str(tenant), str(job), fence), kwargs={}, options={}
-    )
+Held: TypeAlias = "tuple[UUID, int]"  # job, fence
+
+
+def message(keys: Sequence[Key]) -> dramatiq.Message[Any]:
+    """The message of releases of one tenant: its id, and each job with its fence."""
+    jobs = [[str(job), fence] for _, job, fence in keys]
+    return dramatiq.Message(queue_name=QUEUE, actor_name=ACTOR, args=(str(keys[0][0]), jobs), kwargs={}, options={})

@@ -139,9 +139,9 @@ class PgBroker(Broker):
 
     # -- what the dispatcher and the supervisor call
 
-    def publish(self, keys: Sequence[Key]) -> None:
+    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
         """One statement for all. ConnectionClosed."""
-        messages = [message(key) for key in keys]
+        messages = [message(keys) for keys in batches]
         self._send(messages[0].queue_name, [each.encode() for each in messages])
 
     def slots(self) -> int:

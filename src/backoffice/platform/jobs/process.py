@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
 import dramatiq
 import dramatiq.worker
+import uvloop
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_loop_thread
 from dramatiq.broker import Broker
 from dramatiq.middleware import AsyncIO, Middleware
@@ -20,7 +22,7 @@ from backoffice.platform import logs
 from backoffice.platform.doorbell import open_doorbell
 from backoffice.platform.jobs.brokers import declare_run, open_broker
 from backoffice.platform.jobs.heartbeat import Heartbeat, worker_name
-from backoffice.platform.jobs.messages import QUEUE
+from backoffice.platform.jobs.messages import QUEUE, Held
 from backoffice.platform.jobs.runner import Runner
 from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings
@@ -57,10 +59,10 @@ class Life(Middleware):
             self.heartbeat.close()
         _loop().run_coroutine(self._stack.aclose())
 
-    async def run(self, tenant_id: UUID, job_id: UUID, fence: int) -> None:
+    async def run(self, tenant_id: UUID, jobs: Sequence[Held]) -> None:
         """What the actor calls."""
         assert self.runner is not None
-        await self.runner.run(tenant_id, job_id, fence)
+        await self.runner.run(tenant_id, jobs)
 
     async def _open(self) -> None:
         settings = self._settings
@@ -132,6 +134,7 @@ def serve(settings: Settings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    uvloop.install()  # dramatiq makes its event loop itself
     process = WorkerProcess(settings)
     try:
         process.start()

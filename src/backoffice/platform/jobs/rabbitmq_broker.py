@@ -66,10 +66,10 @@ class QuorumBroker(RabbitmqBroker):
 
     # -- what the dispatcher and the supervisor call
 
-    def publish(self, keys: Sequence[Key]) -> None:
+    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
         """Each is confirmed by a majority before the next. ConnectionClosed."""
-        for key in keys:
-            self.enqueue(message(key))
+        for keys in batches:
+            self.enqueue(message(keys))
 
     def slots(self) -> int:
         """Slots of the consumers the broker knows. ConnectionClosed."""

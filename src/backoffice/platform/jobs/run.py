@@ -16,9 +16,11 @@ from sqlalchemy import Text, func, literal, select
 from backoffice.kernel import ids
 from backoffice.platform import models
 from backoffice.platform.db import Database, Tx
+from backoffice.platform.events import Cause
 from backoffice.platform.jobs import lease
 from backoffice.platform.jobs.ending import announce
 from backoffice.platform.jobs.errors import Canceled, Drained, LeaseLost, Waiting
+from backoffice.platform.jobs.lease import Progress
 from backoffice.platform.principal import Principal
 from backoffice.platform.runtime import Runtime
 from backoffice.platform.tables import TENANT
@@ -67,12 +69,17 @@ class JobRun:
     lost: bool = False
     _steps: dict[str, Any] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
-    _progress: tuple[int, int, str | None] | None = None
+    _progress: Progress | None = None
     _progress_at: float = 0.0
 
     @property
     def db(self) -> Database:
         return self.runtime.db
+
+    @property
+    def cause(self) -> Cause:
+        """Who and what the job's events go back to."""
+        return Cause(self.principal, self.request_id, self.traceparent)
 
     def key(self, step: str) -> str:
         """The idempotency key for a call to the outside made in `step`: the same in every try."""
@@ -117,13 +124,13 @@ class JobRun:
         self._border()
         async with self._tx() as tx:
             result = told(await command(tx, *args, **kwargs))
-            await self._succeed(tx, result)
+            ended = await lease.succeed(tx, [(self.id, self.fence, result, self.untold_progress())])
+            if not ended:
+                raise LeaseLost
+            await announce(tx, ended)
+            await self.db.commit(tx)
+            self.ended = True
         return result
-
-    async def complete(self, result: Any) -> None:
-        """End a job whose handler returned `result` without `finish`. For the runner."""
-        async with self._tx() as tx:
-            await self._succeed(tx, told(result))
 
     async def progress(self, done: int, total: int, text: str | None = None) -> None:
         """Tell how far it is. Written at most once a second, or with the next step; a border like a step."""
@@ -171,18 +178,18 @@ class JobRun:
         row = await lease.write(tx, self.id, self.fence, {**values, **self._progress_values()})
         self.cancel_requested = self.cancel_requested or row["cancel_requested"]
 
-    async def _succeed(self, tx: Tx, result: Any) -> None:
-        values = {**self._progress_values(), **lease.succeeded(result)}
-        row = await lease.leave(tx, self.id, self.fence, "succeeded", values)
-        await announce(tx, row)
-        await self.db.commit(tx)
-        self.ended = True
+    def untold_progress(self) -> Progress | None:
+        """What was said and not written yet; whoever asks writes it."""
+        progress, self._progress = self._progress, None
+        if progress is not None:
+            self._progress_at = time.monotonic()
+        return progress
 
     def _progress_values(self) -> dict[str, Any]:
-        if self._progress is None:
+        progress = self.untold_progress()
+        if progress is None:
             return {}
-        done, total, text = self._progress
-        self._progress, self._progress_at = None, time.monotonic()
+        done, total, text = progress
         return {"progress_done": done, "progress_total": total, "progress_text": literal(text, Text)}
 
 

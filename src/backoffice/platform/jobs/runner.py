@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -20,7 +21,9 @@ from backoffice.platform import logs, metrics, traces
 from backoffice.platform.db import CommitUncertain, Row, Tx, Unavailable
 from backoffice.platform.jobs import ending, lease, registry
 from backoffice.platform.jobs.errors import Canceled, DeadlinePassed, Drained, JobCrashed, LeaseLost, Waiting
+from backoffice.platform.jobs.finisher import Finisher
 from backoffice.platform.jobs.heartbeat import Heartbeat
+from backoffice.platform.jobs.messages import Held
 from backoffice.platform.jobs.registry import Handled
 from backoffice.platform.jobs.run import JobRun
 from backoffice.platform.principal import Principal, TenantFacts
@@ -46,11 +49,11 @@ _NOT_WRITTEN: Final = (*_DATABASE_LOST, asyncpg.InterfaceError, OSError, Timeout
 log = logs.get("worker")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Claimed:
     row: Row
     handled: Handled | None
-    steps: dict[str, Any]
+    steps: dict[str, Any] = field(default_factory=dict)
 
 
 class Runner:
@@ -61,6 +64,7 @@ class Runner:
         self._db = runtime.db
         self._heartbeat = heartbeat
         self._worker = worker
+        self._finisher = Finisher(runtime.db)
         self._lease = timedelta(seconds=runtime.settings.lease_seconds)
         self._tenants: dict[UUID, tuple[float, TenantFacts]] = {}
         self._active: dict[JobRun, asyncio.Task[Any]] = {}
@@ -68,19 +72,19 @@ class Runner:
         self._draining = False
         self._hurried = False
 
-    async def run(self, tenant_id: UUID, job_id: UUID, fence: int) -> None:
-        """Try the job that a message named. Returns when nothing of it is left to do here; raises nothing but
-        cancellation."""
-        logs.begin(tenant=str(tenant_id), job_id=ids.encode("job", job_id), fence=fence)
+    async def run(self, tenant_id: UUID, jobs: Sequence[Held]) -> None:
+        """Try the jobs that a message named, all at once. Returns when nothing of them is left to do here; raises
+        nothing but cancellation."""
+        logs.begin(tenant=str(tenant_id))
         try:
             facts = await self._tenant(tenant_id)
-            claimed = None if facts is None else await self._claim(facts, job_id, fence)
-            if facts is not None and claimed is not None:
-                await self._try(facts, claimed)
-        except _NOT_WRITTEN as error:  # the row stays released until its lease runs out
-            log.warning("claim_failed", **logs.error_fields(error))
+            if facts is not None:
+                claimed = await self._claim(facts, jobs)
+                await asyncio.gather(*(self._try(facts, each) for each in claimed))
+        except (*_NOT_WRITTEN, asyncpg.PostgresError) as error:  # the rows stay released until their lease runs out
+            log.warning("claim_failed", count=len(jobs), **logs.error_fields(error))
         finally:
-            if self._suspect == (job_id, fence):
+            if self._suspect in jobs:
                 self._suspect = None
         self._ring()
 
@@ -107,21 +111,24 @@ class Runner:
             self._tenants[tenant_id] = (time.monotonic(), facts)
         return facts
 
-    async def _claim(self, facts: TenantFacts, job_id: UUID, fence: int) -> _Claimed | None:
+    async def _claim(self, facts: TenantFacts, jobs: Sequence[Held]) -> list[_Claimed]:
         async with self._db.tx(Principal.system(facts, "worker"), request_id=_REQUEST) as tx:
-            row = await lease.claim(tx, job_id, fence, worker=self._worker, lease=self._lease)
-            if row is None:
-                return None
-            handled = registry.find(row["kind"], row["kind_version"])
-            back = self._not_yet(row, handled)
-            if back is not None:
+            rows = await lease.claim(tx, jobs, worker=self._worker, lease=self._lease)
+            claimed: list[_Claimed] = []
+            for row in rows:
+                handled = registry.find(row["kind"], row["kind_version"])
+                back = self._not_yet(row, handled)
+                if back is None:
+                    claimed.append(_Claimed(row, handled))
+                    continue
                 state, after = back
-                await lease.leave(tx, job_id, fence, state, lease.untouched(after=after))
-                await self._db.commit(tx)
-                return None
-            steps = await lease.finished_steps(tx, job_id) if fence > 1 else {}
+                await lease.leave(tx, row["id"], row["fence"], state, lease.untouched(after=after))
+            if again := [each for each in claimed if each.row["fence"] > 1]:
+                steps = await lease.finished_steps(tx, [each.row["id"] for each in again])
+                for each in again:
+                    each.steps = steps[each.row["id"]]
             await self._db.commit(tx)
-        return _Claimed(row, handled, steps)
+        return claimed
 
     def _not_yet(self, row: Row, handled: Handled | None) -> tuple[str, timedelta] | None:
         """The state a claimed job goes back to untouched, and for how long; None when it is to run now."""
@@ -145,7 +152,8 @@ class Runner:
 
     async def _try(self, facts: TenantFacts, claimed: _Claimed) -> None:
         row = claimed.row
-        logs.also(kind=row["kind"], attempt=row["attempt"], actor=row["actor"], request_id=row["request_id"])
+        logs.also(job_id=ids.encode("job", row["id"]), fence=row["fence"], kind=row["kind"], attempt=row["attempt"])
+        logs.also(actor=row["actor"], request_id=row["request_id"])
         principal = Principal(
             tenant=facts,
             actor=row["actor"],
@@ -219,7 +227,7 @@ class Runner:
             async with asyncio.timeout(seconds) as limit:
                 result = await handled.handler(run, run.payload)
                 if not run.ended:
-                    await run.complete(result)
+                    await self._finisher.succeed(run, result)
         except asyncio.CancelledError:
             task.uncancel()
             if run.lost:
@@ -304,7 +312,7 @@ class Runner:
         if with_domain:
             await ending.unfinished(tx, row)
         else:
-            await ending.announce(tx, row)
+            await ending.announce(tx, [row])
 
     async def _given_back(self, run: JobRun) -> str:
         async with self._tx(run) as tx:

@@ -29,6 +29,8 @@ QUIET_LOG = {
 SETTINGS: Mapping[str, str] = {
     "password_encryption": "scram-sha-256",
     "max_connections": "200",
+    # A new installation grows from nothing in a moment: until a table is analysed, plans are made for a few rows.
+    "autovacuum_naptime": "5s",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
