@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dispatcher": ("backoffice.terminal.processes:dispatcher", "Release jobs."),
     "courier": ("backoffice.terminal.processes:courier", "Deliver webhooks."),
     "health": ("backoffice.terminal.processes:health", "Ask whether a process is well."),
+    "doctor": ("backoffice.terminal.doctor:doctor", "Say what is stuck and why."),
     "db": ("backoffice.terminal.database:db", "The database: roles and schema."),
     "tenants": ("backoffice.terminal.tenants:tenants", "Firms and their tenants, from files."),
     "keys": ("backoffice.terminal.keys:keys", "API keys, made on the machine itself."),
