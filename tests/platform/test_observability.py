@@ -216,10 +216,18 @@ def test_metrics_name_kinds_and_never_an_object(seen: Seen) -> None:
     assert done["payroll.calculate"] == 2
     assert any(sample.name == "bo_release_seconds_count" and sample.value >= 3 for sample in samples["dispatcher"])
     assert any(sample.name == "bo_courier_events_fanned_out_total" for sample in samples["courier"])
+    shares = [sample.value for sample in samples["dispatcher"] if sample.name == "bo_tenant_slot_seconds_total"]
+    assert sum(shares) > 0
+    assert {sample.value for sample in samples["dispatcher"] if sample.name == "bo_dispatcher_leading"} == {1}
+    bands = {sample.labels["band"] for sample in samples["dispatcher"] if sample.name == "bo_queue_age_seconds"}
+    assert bands == {"interactive", "normal", "bulk"}
     names = {person[name] for person in _people() for name in ("first_name", "last_name", "email", "ssn")}
     for process, each in samples.items():
         for sample in each:
-            for value in sample.labels.values():
+            labels = dict(sample.labels)
+            if sample.name.startswith("bo_tenant_"):  # fairness is shown by tenant
+                assert labels.pop("tenant").startswith("ten_")
+            for value in labels.values():
                 assert not ids.PATTERN.match(value), (process, sample.name, value)
                 assert not _UUID.search(value), (process, sample.name, value)
                 assert value not in names, (process, sample.name)

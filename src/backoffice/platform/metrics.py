@@ -1,8 +1,14 @@
-"""Metrics in Prometheus' form. Labels name kinds of things, never a person, an object or an amount."""
+"""Metrics in Prometheus' form. Labels name kinds of things, and tenants where fairness between them is shown; never a
+person, an object or an amount."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from uuid import UUID
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from backoffice.kernel import ids
 
 REGISTRY = CollectorRegistry()
 CONTENT_TYPE = "text/plain; version=0.0.4"
@@ -19,6 +25,10 @@ JOB_SECONDS = Histogram(
     "bo_job_seconds", "Seconds a job ran", ("kind",), buckets=(*_SECONDS, 30, 60), registry=REGISTRY
 )
 QUEUE_DEPTH = Gauge("bo_queue_depth", "Jobs by state", ("state",), registry=REGISTRY)
+QUEUE_AGE = Gauge("bo_queue_age_seconds", "Seconds the oldest job could have started", ("band",), registry=REGISTRY)
+LEADING = Gauge("bo_dispatcher_leading", "1 in the dispatcher that leads", registry=REGISTRY)
+TENANT_IN_FLIGHT = Gauge("bo_tenant_jobs_in_flight", "Released or running jobs", ("tenant",), registry=REGISTRY)
+TENANT_SLOT_SECONDS = Counter("bo_tenant_slot_seconds", "Slot-seconds used by jobs", ("tenant",), registry=REGISTRY)
 JOBS_RUNNING = Gauge("bo_jobs_running", "Jobs this worker runs now", registry=REGISTRY)
 SWEPT = Counter("bo_leases_swept", "Leases that ran out", ("state",), registry=REGISTRY)
 RELEASE_SECONDS = Histogram(
@@ -29,6 +39,7 @@ DELIVERY_SECONDS = Histogram(
     "bo_webhook_delivery_seconds", "Seconds an attempt took", buckets=_SECONDS, registry=REGISTRY
 )
 POOL_WAITS = Counter("bo_pool_refusals", "Requests shed because no slot was free", ("why",), registry=REGISTRY)
+_shown: set[str] = set()  # tenants whose jobs in flight are shown
 _requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # `labels` takes longer than the counting
 
 
@@ -40,6 +51,20 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
         _requests[method, route, status] = found
     found[0].inc()
     found[1].observe(seconds)
+
+
+def show_shares(in_flight: Mapping[UUID, int], paid: Mapping[UUID, float]) -> None:
+    """What each tenant has in flight now, and the slot-seconds it used since the last call. A tenant without jobs in
+    flight is not shown: only those at work take room."""
+    global _shown
+    there = {ids.encode("tenant", tenant): count for tenant, count in in_flight.items()}
+    for tenant in _shown - there.keys():
+        TENANT_IN_FLIGHT.remove(tenant)
+    for tenant, count in there.items():
+        TENANT_IN_FLIGHT.labels(tenant).set(count)
+    for tenant_id, seconds in paid.items():
+        TENANT_SLOT_SECONDS.labels(ids.encode("tenant", tenant_id)).inc(max(0.0, seconds))
+    _shown = set(there)
 
 
 def text() -> bytes:

@@ -88,6 +88,7 @@ class Dispatcher:
             except _DATABASE_LOST as error:
                 log.warning("database_lost", **logs.error_fields(error))
             self.leading = False
+            metrics.LEADING.set(0)
             if not self._stopping:
                 await asyncio.sleep(ELECTION_SECONDS)
         self._broker_thread.shutdown(wait=False)
@@ -112,6 +113,7 @@ class Dispatcher:
 
     def _begin(self) -> None:
         self.leading = True
+        metrics.LEADING.set(1)
         self._fairness = Fairness()
         self._ready = {band: set() for band in BANDS}
         self._due = {}
@@ -172,7 +174,10 @@ class Dispatcher:
 
     async def _measure_depth(self, connection: asyncpg.Connection) -> None:
         began = time.monotonic()
-        metrics.QUEUE_DEPTH.labels("queued").set(await connection.fetchval(routing.QUEUED))
+        rows = await connection.fetch(routing.QUEUED)
+        metrics.QUEUE_DEPTH.labels("queued").set(sum(row["jobs"] for row in rows))
+        for row in rows:
+            metrics.QUEUE_AGE.labels(row["band"]).set(row["oldest"])
         self._depth_pause = max(DEPTH_LEAST_SECONDS, DEPTH_SHARE * (time.monotonic() - began))
 
     async def _in_flight(self, connection: asyncpg.Connection) -> list[InFlight]:
@@ -191,6 +196,7 @@ class Dispatcher:
             for key in gone:
                 self._fairness.settle(key, took.get(key))
         self._fairness.observe(live)
+        metrics.show_shares(self._fairness.in_flight(live), self._fairness.paid())
         return live
 
     async def _release(self, connection: asyncpg.Connection, live: list[InFlight]) -> bool:

@@ -7,6 +7,7 @@ The tenant with the smallest start time goes first; an idle one keeps no credit 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -58,6 +59,7 @@ class Grant:
 class _Charge:
     paid: float
     seen: float | None = None
+    used: float = 0.0  # told to whoever counts
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class Fairness:
     _time: dict[UUID, float] = field(default_factory=dict)
     _estimate: dict[UUID, float] = field(default_factory=dict)
     _charges: dict[Key, _Charge] = field(default_factory=dict)
+    _used: dict[UUID, float] = field(default_factory=dict)
 
     def gone(self, live: Iterable[InFlight]) -> list[Key]:
         """The jobs that were in flight and are not any more: settle them."""
@@ -81,6 +84,7 @@ class Fairness:
             charge = self._charges.setdefault(each.key, _Charge(0.0))
             if each.seconds is not None:
                 charge.seen = each.seconds
+                self._use(each.tenant, charge, each.seconds)
                 if each.seconds > charge.paid:
                     self._pay(each.tenant, each.seconds - charge.paid)
                     charge.paid = each.seconds
@@ -95,9 +99,20 @@ class Fairness:
         if real is None:
             return  # it came and went unseen, without an end: the estimate stands
         tenant = key[0]
+        self._use(tenant, charge, real)
         self._pay(tenant, real - charge.paid)
         before = self._estimate.get(tenant, FIRST_ESTIMATE)
         self._estimate[tenant] = before + SMOOTHING * (real - before)
+
+    @staticmethod
+    def in_flight(live: Iterable[InFlight]) -> Counter[UUID]:
+        """Jobs in flight by tenant."""
+        return Counter(each.tenant for each in live)
+
+    def paid(self) -> Mapping[UUID, float]:
+        """Slot-seconds used by tenant since this was last asked."""
+        used, self._used = self._used, {}
+        return used
 
     def plan(
         self, *, slots: int, window: int, live: Sequence[InFlight], ready: Mapping[str, Iterable[UUID]]
@@ -154,6 +169,10 @@ class Fairness:
     def _place(self, tenant: UUID, counts: Mapping[UUID, int]) -> tuple[float, float, UUID]:
         start = max(self._time.get(tenant, 0.0), self.now)
         return start, counts.get(tenant, 0) / self.limits[tenant].weight, tenant
+
+    def _use(self, tenant: UUID, charge: _Charge, seconds: float) -> None:
+        self._used[tenant] = self._used.get(tenant, 0.0) + seconds - charge.used
+        charge.used = seconds
 
     def _pay(self, tenant: UUID, slot_seconds: float) -> None:
         limit = self.limits.get(tenant)

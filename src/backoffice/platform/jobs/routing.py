@@ -64,7 +64,14 @@ RETURNING j.tenant_id, j.id, old.state AS state"""
 """Leases that ran out. Only one that ran out in `running` is a crash, which gives the attempt back: failures of the
 handler and crashes are counted apart."""
 
-QUEUED: Final = "SELECT count(*) FROM app.job WHERE state IN ('scheduled', 'ready', 'retry_wait')"
+QUEUED: Final = """
+SELECT b.band, count(j.id) AS jobs,
+       coalesce(extract(epoch FROM clock_timestamp() - min(j.run_at)
+         FILTER (WHERE j.run_at <= clock_timestamp())), 0)::float8 AS oldest
+  FROM (VALUES ('interactive'), ('normal'), ('bulk')) AS b (band)
+  LEFT JOIN app.job j ON j.band = b.band AND j.state IN ('scheduled', 'ready', 'retry_wait')
+ GROUP BY b.band"""
+"""→ by band: jobs that wait, and for how long the oldest could have started."""
 
 # The two below are said by psycopg, from a thread of the worker and from the supervisor.
 
