@@ -19,6 +19,7 @@ from backoffice.people.csv_files import WorkerRow
 from backoffice.platform import bulk
 from backoffice.platform.bulk import Applied
 from backoffice.platform.db import Tx
+from backoffice.platform.jobs import registry
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
 
@@ -266,6 +267,7 @@ async def test_a_job_that_breaks_goes_on_where_it_stopped(world: World, monkeypa
     """The second chunk fails once: the first is not done again, and no row is lost or doubled."""
     firm = await world.firm()
     monkeypatch.setattr(bulk, "CHUNK_ROWS", 5)
+    registry.load()
     operation = bulk.find("workers.upsert")
     assert operation is not None
     calls: list[int] = []

@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from backoffice import dispatcher
 from backoffice.platform import logs
 from backoffice.platform.jobs import dispatch, process, runner
 from backoffice.platform.jobs.leaving import leave
+from backoffice.platform.jobs.messages import Held
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import new_request_id, open_runtime
 from backoffice.platform.settings import Settings, from_environment
@@ -38,9 +40,9 @@ class DieBeforeAck(Middleware):
 
 
 class Mortal(runner.Runner):
-    async def _claim(self, facts: TenantFacts, job_id: UUID, fence: int) -> Any:
+    async def _claim(self, facts: TenantFacts, jobs: Sequence[Held]) -> Any:
         die_once()
-        return await super()._claim(facts, job_id, fence)
+        return await super()._claim(facts, jobs)
 
 
 class MortalProcess(process.WorkerProcess):
