@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from dataclasses import replace
 
 from backoffice.platform import logs, traces
 from backoffice.platform.db import Database
-from backoffice.platform.doorbell import open_listener
+from backoffice.platform.doorbell import open_doorbell, open_listener
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import Dispatcher
 from backoffice.platform.jobs.leaving import leave
+from backoffice.platform.jobs.scheduler import Scheduler
+from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused, from_environment
 
 SILENT_SECONDS = 10  # a leader that is stopped or cut off holds the lock so long
@@ -23,16 +26,29 @@ async def serve(settings: Settings) -> None:
     # a worker commits upon it takes it along.
     dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=f"{SILENT_SECONDS}s")
     db = Database(dsn, size=2)
+    looking = Database(settings.dsn("bo_dispatch"), size=1)
     await db.open()
+    await looking.open()
     broker = open_broker(settings, name="dispatcher")
     try:
-        async with open_listener(settings.dsn("bo_dispatch")) as listener:
+        async with (
+            open_listener(settings.dsn("bo_dispatch")) as listener,
+            open_doorbell(settings.dsn("bo_app")) as doorbell,
+            open_runtime(replace(settings, pool_size=1), ring=doorbell.ring) as runtime,
+        ):
             dispatcher = Dispatcher(db, listener, broker, lease_seconds=settings.lease_seconds)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, dispatcher.stop)
-            await dispatcher.run()
+            scheduler = Scheduler(looking, runtime, leading=lambda: dispatcher.leading)
+            firing = asyncio.create_task(scheduler.run())
+            try:
+                await dispatcher.run()
+            finally:
+                firing.cancel()
+                await asyncio.gather(firing, return_exceptions=True)
     finally:
+        await looking.close()
         await db.close()
         broker.close()
 

@@ -219,3 +219,41 @@ def test_other_encodings_and_line_ends() -> None:
 def test_a_folder_without_a_file(tmp_path: Path) -> None:
     with pytest.raises(TenantFileRefused, match="cannot be read"):
         load(tmp_path)
+
+
+SCHEDULE = """
+[schedules.open-weekly]
+rule = "weekly on monday at 06:00"
+kind = "payroll.open_run"
+payload = { pay_schedule = "weekly" }
+"""
+
+
+def test_schedules_of_the_firm() -> None:
+    file = parse((NORTHWIND + SCHEDULE).encode(), folder="northwind-staffing")
+    schedule = file.schedules["open-weekly"]
+    assert (schedule.rule, schedule.payload) == ("weekly on monday at 06:00", '{"pay_schedule":"weekly"}')
+    assert (schedule.time_zone, schedule.catch_up, schedule.catch_up_limit) == (None, "one", 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "code"),
+    [
+        ("weekly on monday at 06:00", "every monday", "rule", "not_a_rule"),
+        ("payroll.open_run", "payroll.pay", "kind", "kind_refused"),
+        ("payroll.open_run", "nothing.at_all", "kind", "kind_refused"),
+        ('pay_schedule = "weekly"', "pay_schedule = 7", "payload", "payload_refused"),
+        ('pay_schedule = "weekly"', 'colour = "red"', "payload", "payload_refused"),
+        ('{ pay_schedule = "weekly" }', '"weekly"', "payload", "not_a_table"),
+        ('kind = "', 'time_zone = "Mars/Olympus"\nkind = "', "time_zone", "unknown_time_zone"),
+        ('kind = "', 'catch_up = "some"\nkind = "', "catch_up", "unknown_value"),
+        ('kind = "', 'catch_up_limit = 3\nkind = "', "catch_up_limit", "not_used"),
+        ("schedules.open-weekly", "schedules.platform-tidy", "", "name_taken"),
+    ],
+)
+def test_a_schedule_that_could_not_run_is_refused(old: str, new: str, key: str, code: str) -> None:
+    text = NORTHWIND + SCHEDULE.replace(old, new, 1)
+    faults = refusals(text, "northwind-staffing")
+    named = "platform-tidy" if code == "name_taken" else f"open-weekly.{key}"
+    assert (f"schedules.{named}", code) in [(fault.key, fault.code) for fault in faults]
+    assert all(fault.line > NORTHWIND.count("\n") for fault in faults)

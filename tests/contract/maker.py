@@ -23,6 +23,8 @@ from backoffice import api
 from backoffice.accounts.roles import SCOPES
 from backoffice.accounts.tenant_file import load
 from backoffice.kernel import ids
+from backoffice.payroll.schemas import OpenRun
+from backoffice.platform.jobs import schedules
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.webhooks.commands.fan_out import fan_out
 
@@ -340,6 +342,20 @@ class Maker:
         return job
 
     # -- bulk
+
+    async def schedule(self) -> Body:
+        """A schedule of the firm's own, as its tenant file makes one."""
+        name = self.name("schedule")
+        values = {"source": "tenant_file", "rule": "weekly on monday at 06:00", "time_zone": "America/New_York",
+                  "catch_up": "one", "catch_up_limit": 1, "payload": {"pay_schedule": "weekly"}}  # fmt: skip
+        async with self.world.tx(self.tenant) as tx:
+            await schedules.put(tx, name, values, OpenRun)
+        listed = (await self.get("/v1/schedules?source=tenant_file&limit=100"))["data"]
+        found: Body = next(each for each in listed if each["name"] == name)
+        return found
+
+    async def paused_schedule(self) -> Body:
+        return await self.post(f"/v1/schedules/{(await self.schedule())['id']}/pause")
 
     async def bulk_job(self) -> Body:
         return await self.post("/v1/bulk_jobs", {"external_id": self.name("K"), "operation": "timesheets.upsert"})

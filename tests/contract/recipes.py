@@ -104,6 +104,12 @@ _one("getJob", "/v1/jobs/{id}", Maker.job)
 _act("cancelJob", "/v1/jobs/{id}/cancel", Maker.queued_job)
 _act("retryJob", "/v1/jobs/{id}/retry", Maker.failed_job, {"note": "the cause is mended"})
 
+_collection("listSchedules", "/v1/schedules", Maker.schedule)
+_one("getSchedule", "/v1/schedules/{id}", Maker.schedule)
+_act("pauseSchedule", "/v1/schedules/{id}/pause", Maker.schedule)
+_act("resumeSchedule", "/v1/schedules/{id}/resume", Maker.paused_schedule)
+_act("runScheduleNow", "/v1/schedules/{id}/run_now", Maker.schedule)
+
 _collection("listBulkJobs", "/v1/bulk_jobs", Maker.bulk_job)
 _one("getBulkJob", "/v1/bulk_jobs/{id}", Maker.bulk_job)
 _one("listBulkRows", "/v1/bulk_jobs/{id}/rows", Maker.finished_bulk_job)

@@ -35,6 +35,9 @@ from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.jobs import commands as job_commands
+from backoffice.platform.jobs import queries as job_queries
+from backoffice.platform.jobs import schedules
+from backoffice.platform.jobs.schedule_view import ScheduleView
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
@@ -149,6 +152,7 @@ async def freeze_clock(tx: Tx, data: CreateTestClock) -> TestClock:
     )
     if row is None:
         raise ClockExists
+    await schedules.clock_was_frozen(tx, data.frozen_time)
     view = queries.clock_view(tx, row)
     message = f"The tenant's clock stands at {rfc3339(row['frozen_time'])} until it is advanced."
     effect = Effect(kind="clock_frozen", subject=view.id, after=rfc3339(row["frozen_time"]), message=message)
@@ -158,7 +162,8 @@ async def freeze_clock(tx: Tx, data: CreateTestClock) -> TestClock:
 
 
 async def advance_clock(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
-    """Move the clock forward and make due what falls due up to then. ClockGoesForward when `to` is earlier."""
+    """Move the clock forward: what falls due up to then is started in that order. ClockGoesForward when `to` is
+    earlier, AdvanceTooFar when a schedule is due too often until then (409)."""
     clock_id = await find_id(tx, platform_models.test_clock, "test_clock", id_)
     clock = platform_models.test_clock
     before = await tx.row(
@@ -171,13 +176,8 @@ async def advance_clock(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
         raise ClockGoesForward(f"The clock stands at {rfc3339(before['frozen_time'])}.")
     row = await tx.change(clock, clock_id, {"frozen_time": data.to})
     assert row is not None
-    job = platform_models.job
-    due = await tx.execute(
-        job.update()
-        .where(job.c.tenant_id == TENANT, job.c.state == "scheduled", job.c.due_at <= data.to)
-        .values(state="ready", run_at=func.clock_timestamp(), updated_at=data.to)
-    )
-    tx.rang = tx.rang or due > 0
+    await schedules.advance(tx, data.to)
+    due = await job_commands.make_due(tx, data.to)
     view = queries.clock_view(tx, row)
     effect = Effect(
         kind="clock_advanced",
@@ -200,6 +200,23 @@ async def cancel_job(tx: Tx, id_: str) -> JobView:
 async def retry_job(tx: Tx, id_: str, data: RetryJob) -> JobView:
     """NotFound, NotRetryable (409)."""
     return job_view(tx.principal, await job_commands.retry(tx, _job_id(id_), data.note))
+
+
+async def pause_schedule(tx: Tx, id_: str) -> ScheduleView:
+    """NotFound."""
+    return await schedules.pause(tx, await find_id(tx, platform_models.schedule, "schedule", id_))
+
+
+async def resume_schedule(tx: Tx, id_: str) -> ScheduleView:
+    """NotFound."""
+    return await schedules.resume(tx, await find_id(tx, platform_models.schedule, "schedule", id_))
+
+
+async def run_schedule_now(tx: Tx, id_: str) -> JobView:
+    """The job that does the schedule's work once. NotFound, SchedulePaused (409)."""
+    job_id = await schedules.run_now(tx, await queries.schedule_row(tx, id_))
+    await tx.flush()
+    return job_view(tx.principal, await job_queries.get(tx, job_id))
 
 
 def _job_id(text: str) -> UUID:

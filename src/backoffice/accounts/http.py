@@ -1,4 +1,4 @@
-"""/v1/tenant, /v1/people, /v1/api_keys, /v1/test/clocks and /v1/jobs."""
+"""/v1/tenant, /v1/people, /v1/api_keys, /v1/test/clocks, /v1/jobs and /v1/schedules."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from backoffice.accounts.schemas import (
     TestClock,
 )
 from backoffice.platform.crypto import Peppers
+from backoffice.platform.jobs.schedule_view import ScheduleView
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.web.lists import Page
 from backoffice.platform.web.routes import IfMatch, InTx, Listed, get, post
@@ -109,7 +110,42 @@ async def retry_job(tx: InTx, job_id: FromPath[str], data: JSONBody[RetryJob]) -
     return await commands.retry_job(tx, job_id, data)
 
 
+@get("/v1/schedules", scope="schedules:read", listing=queries.SCHEDULES)
+async def list_schedules(tx: InTx, listed: Listed) -> Page[ScheduleView]:
+    """Work that recurs: the firm's own, and what the platform does for every tenant."""
+    return await queries.schedules(tx, listed)
+
+
+@get("/v1/schedules/{schedule_id:str}", scope="schedules:read")
+async def get_schedule(tx: InTx, schedule_id: FromPath[str]) -> ScheduleView:
+    """One schedule: its rule, and when it fires next."""
+    return await queries.schedule(tx, schedule_id)
+
+
+@post("/v1/schedules/{schedule_id:str}/pause", scope="schedules:write", keyed="optional", status=200)
+async def pause_schedule(tx: InTx, schedule_id: FromPath[str]) -> ScheduleView:
+    """Start nothing until it is resumed."""
+    return await commands.pause_schedule(tx, schedule_id)
+
+
+@post("/v1/schedules/{schedule_id:str}/resume", scope="schedules:write", keyed="optional", status=200)
+async def resume_schedule(tx: InTx, schedule_id: FromPath[str]) -> ScheduleView:
+    """Go on from now; what fell into the pause is not caught up."""
+    return await commands.resume_schedule(tx, schedule_id)
+
+
+@post("/v1/schedules/{schedule_id:str}/run_now", scope="schedules:write", status=202)
+async def run_schedule_now(tx: InTx, schedule_id: FromPath[str]) -> JobView:
+    """Start its work once, now and beside its rule."""
+    return await commands.run_schedule_now(tx, schedule_id)
+
+
 handlers: list[object] = [
+    list_schedules,
+    get_schedule,
+    pause_schedule,
+    resume_schedule,
+    run_schedule_now,
     list_jobs,
     get_job,
     cancel_job,

@@ -12,16 +12,29 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from backoffice.accounts import models
 from backoffice.accounts.errors import EinTaken
 from backoffice.accounts.tenant_file import TenantFile
-from backoffice.accounts.tenant_file.differences import Change, Key, Value, firm_snapshot, plan, tenant_snapshot
+from backoffice.accounts.tenant_file.differences import (
+    Change,
+    Key,
+    Value,
+    firm_snapshot,
+    plan,
+    schedule_snapshot,
+    tenant_snapshot,
+)
 from backoffice.accounts.tenant_file.structs import WEEKDAYS
+from backoffice.accounts.tenant_file.values import json_text
+from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Database, Row, Tx
+from backoffice.platform.jobs import registry, schedules
+from backoffice.platform.jobs.kinds import Recurring
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime
 from backoffice.platform.tables import TENANT
@@ -59,7 +72,7 @@ async def plan_firm(control: Database, runtime: Runtime, file: TenantFile) -> Pl
         if name in tenants:
             async with runtime.tx(Principal.system(tenants[name], _ACTOR), read_only=True) as tx:
                 there = await _tenant_now(tx)
-        inside[name] = plan(there, tenant_snapshot(file))
+        inside[name] = plan(there, {**tenant_snapshot(file), **schedule_snapshot(file, name, _given())})
     return Plan(plan(current, firm_snapshot(file)), inside)
 
 
@@ -88,7 +101,7 @@ async def apply_firm(control: Database, runtime: Runtime, file: TenantFile) -> P
     tenants = await tenants_of(control, file.firm.slug)
     for name in file.environments:
         async with runtime.tx(Principal.system(tenants[name], _ACTOR)) as tx:
-            await _apply_inside(tx, file, done.tenants[name])
+            await _apply_inside(tx, file, name, done.tenants[name])
     return done
 
 
@@ -153,13 +166,16 @@ async def _tenant_now(tx: Tx) -> dict[Key, dict[str, Value]]:
             "first_period_begins": row["first_period_begins"],
             "payday_after_days": row["payday_after_days"],
         }
+    for row in await _all(tx, platform_models.schedule):
+        same = ("source", "rule", "time_zone", "catch_up", "catch_up_limit", "kind")
+        told["schedule", row["name"]] = {**{name: row[name] for name in same}, "payload": json_text(row["payload"])}
     settings = {row["name"]: row["value"] for row in await _all(tx, models.tenant_setting)}
     if settings:
         told["settings", ""] = settings
     return told
 
 
-async def _apply_inside(tx: Tx, file: TenantFile, changes: list[Change]) -> None:
+async def _apply_inside(tx: Tx, file: TenantFile, environment: str, changes: list[Change]) -> None:
     todo = {(change.kind, change.name): change for change in changes if change.action != "none"}
     if not todo:
         return
@@ -181,6 +197,8 @@ async def _apply_inside(tx: Tx, file: TenantFile, changes: list[Change]) -> None
             await _upsert(tx, models.pay_schedule, {"name": name}, values)
         elif kind == "settings":
             await _apply_settings(tx, file)
+        elif kind == "schedule":
+            await _apply_schedule(tx, file, environment, name)
     for (kind, name), change in todo.items():
         changed = {"fields": [field.name for field in change.fields], "name": name}
         tx.audit(f"{kind}.{'created' if change.action == 'create' else 'updated'}", object_type=kind, changed=changed)
@@ -227,6 +245,19 @@ async def _upsert(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[
         await tx.insert(table, id=await tx.new_id(), **key, **values)
     else:
         await tx.change(table, id_, values)
+
+
+def _given() -> list[Recurring]:
+    return [each for each, _ in registry.every_tenants()]
+
+
+async def _apply_schedule(tx: Tx, file: TenantFile, environment: str, name: str) -> None:
+    wanted = dict(schedule_snapshot(file, environment, _given())["schedule", name])
+    given = {each.name: payload for each, payload in registry.every_tenants()}
+    wanted["payload"] = body = msgspec.json.decode(str(wanted["payload"]))
+    kind = wanted.pop("kind", None)
+    payload = given[name] if kind is None else registry.to_schedule(str(kind), body)
+    await schedules.put(tx, name, wanted, payload)
 
 
 async def _apply_settings(tx: Tx, file: TenantFile) -> None:

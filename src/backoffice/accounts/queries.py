@@ -25,6 +25,7 @@ from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import queries as job_queries
+from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
@@ -66,6 +67,30 @@ async def job(tx: Tx, id_: str) -> JobView:
     if job_id is None:
         raise NotFound
     return job_view(tx.principal, await job_queries.get(tx, job_id))
+
+
+_recurring = platform_models.schedule
+SCHEDULES = Listing(
+    _recurring,
+    filters={
+        "status": Filter(_recurring.c.status, values=("active", "paused")),
+        "source": Filter(_recurring.c.source, values=("tenant_file", "platform")),
+        "kind": Filter(_recurring.c.kind),
+    },
+    sorts=("created_at",),
+)
+
+
+async def schedules(tx: Tx, query: Query) -> Page[ScheduleView]:
+    return await page(tx, SCHEDULES, query, lambda row: schedule_view(tx, row))
+
+
+async def schedule(tx: Tx, id_: str) -> ScheduleView:
+    return schedule_view(tx, await schedule_row(tx, id_))
+
+
+async def schedule_row(tx: Tx, id_: str) -> Row:
+    return await _row(tx, _recurring, "schedule", id_)
 
 
 async def tenant_settings(tx: Tx) -> TenantSettings:

@@ -7,7 +7,18 @@ from collections.abc import Iterable
 
 _RESOURCES = (
     *("workers", "bank_accounts", "tax_elections", "clients", "assignments", "timesheets", "payroll_runs"),
-    *("documents", "ledger", "webhook_endpoints", "events", "jobs", "bulk_jobs", "api_keys", "people", "tenant"),
+    *(
+        "documents",
+        "ledger",
+        "webhook_endpoints",
+        "events",
+        "jobs",
+        "schedules",
+        "bulk_jobs",
+        "api_keys",
+        "people",
+        "tenant",
+    ),
 )
 _READ = frozenset(f"{resource}:read" for resource in _RESOURCES)
 
@@ -17,18 +28,19 @@ ROLES: dict[str, frozenset[str]] = {
     | {
         *("workers:write", "bank_accounts:write", "tax_elections:write", "clients:write", "assignments:write"),
         *("timesheets:write", "webhook_endpoints:write", "bulk_jobs:write", "jobs:write", "test_clocks:write"),
+        "schedules:write",
     },
     "payroll_maker": _READ
     | {
         *("workers:write", "bank_accounts:write", "tax_elections:write", "clients:write", "assignments:write"),
         *("timesheets:write", "timesheets:approve", "payroll_runs:write", "payroll_runs:pay", "bulk_jobs:write"),
-        *("jobs:write", "documents:write"),
+        *("jobs:write", "schedules:write", "documents:write"),
     },
     "payroll_checker": _READ | {"timesheets:approve", "payroll_runs:approve", "jobs:write"},
     "admin": _READ
     | {
         *("api_keys:write", "webhook_endpoints:write", "sensitive:read", "jobs:write", "workers:write"),
-        *("test_clocks:write", "bulk_jobs:write", "timesheets:write"),
+        *("test_clocks:write", "bulk_jobs:write", "timesheets:write", "schedules:write"),
     },
 }
 SCOPES: frozenset[str] = frozenset().union(*ROLES.values())

@@ -20,6 +20,7 @@ PREFIXES: dict[str, str] = {
     "request": "req",
     "event": "evt",
     "job": "job",
+    "schedule": "sched",
     "bulk_job": "bulk",
     "audit_event": "aud",
     "worker": "wrk",

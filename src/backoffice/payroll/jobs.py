@@ -8,12 +8,18 @@ from backoffice.documents import jobs as documents
 from backoffice.documents.schemas import NewDocument
 from backoffice.payroll import commands
 from backoffice.payroll.queries.stubs import paychecks_to_print, stub_batch
-from backoffice.payroll.schemas import CalculateRun, PayRun, PrintStubs
+from backoffice.payroll.schemas import CalculateRun, OpenRun, PayRun, PrintStubs
 from backoffice.payroll.stub import render
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
 
 STUBS_AT_ONCE = 50
+
+
+@handles(OpenRun, schedulable=True)
+async def open_run(run: JobRun, payload: OpenRun) -> None:
+    """A draft run for the pay period that has just ended, for people to look at."""
+    await run.finish(commands.open_due_run, payload)
 
 
 @handles(CalculateRun, preview=commands.preview_calculation, unfinished=commands.abandon_calculation)

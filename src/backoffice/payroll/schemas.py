@@ -162,3 +162,11 @@ class PrintStubs(JobPayload, frozen=True, kw_only=True):
     kind: ClassVar[str] = "payroll.print_stubs"
     band: ClassVar[Band] = "bulk"
     run_id: str
+
+
+class OpenRun(JobPayload, frozen=True, kw_only=True):
+    """Open the run of the pay period that ended last before `scheduled_for`."""
+
+    kind: ClassVar[str] = "payroll.open_run"
+    pay_schedule: str
+    scheduled_for: datetime

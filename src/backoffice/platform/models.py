@@ -93,14 +93,22 @@ job_step = tenant_table(
 schedule = tenant_table(
     "schedule",
     Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("payload", JSONB, nullable=False),
-    Column("rule", JSONB, nullable=False),
+    one_of("source", ("tenant_file", "platform")),
+    one_of("status", ("active", "paused"), default="active"),
+    Column("rule", Text, nullable=False),  # as kernel.recurrence reads it
     Column("time_zone", Text, nullable=False),
     one_of("catch_up", ("none", "one", "all")),
     Column("catch_up_limit", SmallInteger, nullable=False, server_default=text("1")),
-    Column("next_at", Instant),
-    noun=False,
+    Column("kind", Text, nullable=False),
+    Column("kind_version", SmallInteger, nullable=False),
+    one_of("band", BANDS),
+    Column("max_attempts", SmallInteger, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("due_at", Instant),  # tenant time of the next fire; none while paused
+    Column("next_at", Instant),  # database time of the same; none while paused and where the tenant's clock stands
+    Column("fired_at", Instant),  # tenant time for which it fired last
+    CheckConstraint("status = 'active' OR (due_at IS NULL AND next_at IS NULL)", name="paused"),
+    CheckConstraint("next_at IS NULL OR due_at IS NOT NULL", name="next"),
     unique=[("name",)],
     indexes=[("next_at",)],
     dispatch=Dispatch(select=("tenant_id", "id", "next_at")),

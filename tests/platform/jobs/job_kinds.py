@@ -7,12 +7,14 @@ import asyncio
 import os
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
 import numpy as np
 
+from backoffice.kernel.clock import rfc3339
 from backoffice.kernel.errors import Problem
 from backoffice.platform.db import Tx
 from backoffice.platform.jobs.kinds import Band, JobPayload
@@ -263,3 +265,21 @@ class Unknown(JobPayload, frozen=True, kw_only=True):
     kind: ClassVar[str] = "test.unknown"
 
     mark: UUID
+
+
+class Recurs(JobPayload, frozen=True, kw_only=True):
+    """What a schedule starts: one effect, and as its result the fire time it was told."""
+
+    kind: ClassVar[str] = "test.recurs"
+
+    mark: UUID
+    scheduled_for: datetime
+
+
+@handles(Recurs, schedulable=True)
+async def recurs(run: JobRun, payload: Recurs) -> None:
+    async def command(tx: Tx) -> str:
+        await effect(tx, payload.mark)
+        return rfc3339(payload.scheduled_for)
+
+    await run.finish(command)

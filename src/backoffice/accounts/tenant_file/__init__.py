@@ -10,6 +10,7 @@ from backoffice.accounts.tenant_file.differences import (
     Snapshot,
     firm_snapshot,
     plan,
+    schedule_snapshot,
     tenant_snapshot,
 )
 from backoffice.accounts.tenant_file.read import TenantFault, TenantFileRefused, load, parse
@@ -29,6 +30,7 @@ from backoffice.accounts.tenant_file.structs import (
     Limits,
     PaySchedule,
     Person,
+    Schedule,
     StateAccount,
     TenantFile,
     Webhooks,
@@ -52,6 +54,7 @@ __all__ = [
     "Limits",
     "PaySchedule",
     "Person",
+    "Schedule",
     "Snapshot",
     "StateAccount",
     "TenantFault",
@@ -62,5 +65,6 @@ __all__ = [
     "load",
     "parse",
     "plan",
+    "schedule_snapshot",
     "tenant_snapshot",
 ]

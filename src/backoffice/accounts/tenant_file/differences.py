@@ -6,13 +6,15 @@ applies it reads the other from the database in the same shape. Nothing is ever 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
 
 from backoffice.accounts.tenant_file.structs import TenantFile
+from backoffice.accounts.tenant_file.values import json_text
+from backoffice.platform.jobs.kinds import Recurring
 
 Value = str | int | bool | Decimal | date | tuple[str, ...] | list[str] | None
 Key = tuple[str, str]
@@ -149,6 +151,34 @@ def tenant_snapshot(file: TenantFile) -> dict[Key, dict[str, Value]]:
         "color": file.branding.color,
         "support_email": file.branding.support_email,
     }
+    return snapshot
+
+
+def schedule_snapshot(file: TenantFile, environment: str, given: Iterable[Recurring]) -> dict[Key, dict[str, Value]]:
+    """One `schedule` for each in the file, and for each of those that the platform gives to every tenant; they differ
+    from tenant to tenant by the environment's time zone."""
+    zone = file.environments[environment].time_zone
+    snapshot: dict[Key, dict[str, Value]] = {
+        ("schedule", each.name): {
+            "source": "platform",
+            "rule": each.rule,
+            "time_zone": zone,
+            "catch_up": each.catch_up,
+            "catch_up_limit": each.catch_up_limit,
+            "payload": json_text(each.payload),
+        }
+        for each in given
+    }
+    for name, schedule in file.schedules.items():
+        snapshot["schedule", name] = {
+            "source": "tenant_file",
+            "rule": schedule.rule,
+            "time_zone": schedule.time_zone or zone,
+            "catch_up": schedule.catch_up,
+            "catch_up_limit": schedule.catch_up_limit,
+            "kind": schedule.kind,
+            "payload": schedule.payload,
+        }
     return snapshot
 
 

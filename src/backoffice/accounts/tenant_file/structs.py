@@ -21,9 +21,11 @@ from backoffice.accounts.tenant_file.values import (
     EMAIL,
     EVENT_TYPES,
     FLAG,
+    PAYLOAD,
     POSTAL_CODE,
     RATE,
     ROUTING_NUMBER,
+    RULE,
     SLUG,
     SSN_AREAS,
     STATE,
@@ -35,6 +37,7 @@ from backoffice.accounts.tenant_file.values import (
     text,
     whole,
 )
+from backoffice.platform.jobs import registry
 
 Between = Iterator[tuple[str, str, str]]
 
@@ -210,6 +213,36 @@ class PaySchedule(Table, frozen=True, kw_only=True):
             yield "first_period_begins", "not_the_start_of_a_workweek", detail
 
 
+class Schedule(Table, frozen=True, kw_only=True):
+    """Work of the firm's own that recurs. Without `time_zone` it goes by its environment's. `payload` is JSON text of
+    what the kind takes; `catch_up_limit` is for `catch_up = "all"`."""
+
+    keyed_by = SLUG
+    rule: Annotated[str, RULE]
+    kind: Annotated[str, text(60)]
+    payload: Annotated[str, PAYLOAD] = "{}"
+    time_zone: Annotated[str | None, TIME_ZONE] = None
+    catch_up: Annotated[str, one_of({"none", "one", "all"})] = "one"
+    catch_up_limit: Annotated[int, whole(1, 100)] = 1
+
+    @staticmethod
+    def check(values: Mapping[str, Any]) -> Between:
+        if "kind" in values:
+            try:
+                registry.to_schedule(values["kind"], msgspec.json.decode(values.get("payload", "{}")))
+            except ValueError as wrong:
+                key, detail = wrong.args
+                yield key, f"{key}_refused", detail
+        if "catch_up_limit" in values and values.get("catch_up") != "all":
+            yield "catch_up_limit", "not_used", 'leave it out, or set catch_up = "all"'
+
+    @staticmethod
+    def check_all(tables: Mapping[str, Any]) -> Between:
+        for each, _ in registry.every_tenants():
+            if each.name in tables:
+                yield each.name, "name_taken", "is the name of a schedule that the platform gives to every tenant"
+
+
 class Authority(Table, frozen=True, kw_only=True):
     """Acts that need a second person."""
 
@@ -240,6 +273,7 @@ class TenantFile(Table, frozen=True, kw_only=True):
     authority: Authority
     webhooks: Webhooks
     branding: Branding
+    schedules: dict[str, Schedule] = {}
 
     @staticmethod
     def check(values: Mapping[str, Any]) -> Between:

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 
-from backoffice.kernel import money, routing_numbers
+import msgspec
+
+from backoffice.kernel import money, recurrence, routing_numbers
 from backoffice.kernel.places import STATES
 
 
@@ -35,6 +37,11 @@ _SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
 _EVENT_TYPE = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
 _AREAS = re.compile(r"([0-9]{3})-([0-9]{3})")
+
+
+def json_text(value: Mapping[str, object]) -> str:
+    """The same text for the same content."""
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def text(longest: int, shortest: int = 1) -> Read:
@@ -172,6 +179,19 @@ def _time_zone(value: object) -> str:
     return given
 
 
+def _rule(value: object) -> str:
+    try:
+        return str(recurrence.parse(_string(value)))
+    except ValueError as wrong:
+        raise Wrong("not_a_rule", str(wrong)) from None
+
+
+def _payload(value: object) -> str:
+    if not isinstance(value, dict):
+        raise Wrong("not_a_table", 'must be a table such as { pay_schedule = "weekly" }')
+    return json_text(value)
+
+
 def _areas(value: object) -> str:
     given = _string(value)
     match = _AREAS.fullmatch(given)
@@ -185,6 +205,8 @@ DAY = Read(_day)
 RATE = Read(_rate)
 ROUTING_NUMBER = Read(_routing_number)
 TIME_ZONE = Read(_time_zone)
+RULE = Read(_rule)
+PAYLOAD = Read(_payload)  # as JSON text, which can be compared and shown
 SSN_AREAS = list_of(Read(_areas), shortest=1)
 SLUG = pattern(_SLUG.pattern, "not_a_slug", "must be lower-case words joined by hyphens, such as northwind-staffing")
 EMAIL = pattern(_EMAIL.pattern, "not_an_email", "must be an e-mail address with a lower-case domain")

@@ -10,7 +10,7 @@ from backoffice.payroll.commands.calculate import (
     start_calculation,
 )
 from backoffice.payroll.commands.decide import approve_run, cancel_run, reopen_run
-from backoffice.payroll.commands.open import open_run
+from backoffice.payroll.commands.open import open_due_run, open_run
 from backoffice.payroll.commands.pay import (
     abandon_payment,
     build_bank_file,
@@ -30,6 +30,7 @@ __all__ = [
     "cancel_run",
     "finish_calculation",
     "finish_payment",
+    "open_due_run",
     "open_run",
     "parts_of",
     "post_paychecks",

@@ -7,12 +7,12 @@ from datetime import timedelta
 from backoffice.accounts import queries as accounts
 from backoffice.kernel import ids
 from backoffice.kernel.calendars import FEDERAL_RESERVE, is_business_day, on_or_before
-from backoffice.kernel.dates import PaySchedule
+from backoffice.kernel.dates import PaySchedule, local_date
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.payroll import events, models
 from backoffice.payroll.errors import PeriodTaken
 from backoffice.payroll.queries.runs import run_of_period, run_view
-from backoffice.payroll.schemas import CreatePayrollRun, PayrollRun
+from backoffice.payroll.schemas import CreatePayrollRun, OpenRun, PayrollRun
 from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 
@@ -77,3 +77,18 @@ async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:
     tx.emit(events.RUN_CREATED, view, effects=[effect])
     tx.audit("payroll_run.created", object_type="payroll_run", object_id=row["id"], object_version=1)
     return view
+
+
+async def open_due_run(tx: Tx, payload: OpenRun) -> dict[str, str]:
+    """Open the run of the last whole period before a schedule's fire time, unless somebody has. Raises what `open_run`
+    raises."""
+    zone = (await accounts.tenant_settings(tx)).time_zone
+    schedule = await accounts.pay_schedule(tx, payload.pay_schedule)
+    begin = local_date(zone, payload.scheduled_for)
+    if schedule is not None:  # for one that is not there, open_run says what there is
+        periods = PaySchedule(schedule.frequency, schedule.first_period_begins)  # type: ignore[arg-type]
+        begin = periods.previous(periods.period(begin)).begin
+        if (there := await run_of_period(tx, schedule.name, begin)) is not None:
+            return {"payroll_run_id": ids.encode("payroll_run", there)}
+    opened = await open_run(tx, CreatePayrollRun(pay_schedule=payload.pay_schedule, period_begin=begin))
+    return {"payroll_run_id": opened.id}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, any_, false, func, literal, null, select
+from sqlalchemy import ColumnElement, Interval, Text, any_, false, func, literal, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from backoffice.kernel import ids
@@ -17,6 +18,7 @@ from backoffice.platform.jobs.states import ENDED, STATUS
 from backoffice.platform.tables import TENANT
 
 _job = models.job
+_STEP = timedelta(microseconds=1)
 
 
 async def cancel(tx: Tx, job_id: UUID) -> Row:
@@ -70,6 +72,27 @@ async def retry(tx: Tx, job_id: UUID, note: str) -> Row:
         reason=note,
     )
     return again
+
+
+async def make_due(tx: Tx, to: datetime) -> int:
+    """The tenant's clock was moved to `to`: what waits for it becomes ready, in the order in which it fell due; how
+    many."""
+    in_order = (
+        select(_job.c.id, func.row_number().over(order_by=(_job.c.due_at, _job.c.id)).label("place"))
+        .where(_job.c.tenant_id == TENANT, _job.c.state == "scheduled", _job.c.due_at <= to)
+        .subquery()
+    )
+    count = await tx.execute(
+        _job.update()
+        .where(_job.c.tenant_id == TENANT, _job.c.id == in_order.c.id)
+        .values(
+            state="ready",
+            run_at=func.now() + in_order.c.place * literal(_STEP, Interval(native=True)),
+            updated_at=to,
+        )
+    )
+    tx.rang = tx.rang or count > 0
+    return count
 
 
 async def _requeue(tx: Tx, job_id: UUID) -> Row:

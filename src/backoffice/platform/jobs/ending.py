@@ -29,7 +29,7 @@ async def announce(tx: Tx, rows: Sequence[Row], causes: Mapping[UUID, Cause] | N
     the transaction's own."""
     parents = Counter(row["parent_id"] for row in rows if row["parent_id"] is not None)
     for row in rows:
-        if row["parent_id"] is None:
+        if row["parent_id"] is None and not (row["state"] == "succeeded" and _quiet(row)):
             cause = None if causes is None else causes[row["id"]]
             told = view(tx.principal, row)
             tx.emit(_EVENTS[row["state"]], told, changed=["status"], effects=_effects(row), cause=cause)
@@ -88,6 +88,11 @@ async def cancel_now_or_ask(tx: Tx, job_id: UUID, state: str) -> Row | None:
         return None
     await unfinished(tx, row)
     return row
+
+
+def _quiet(row: Row) -> bool:
+    handled = registry.find(row["kind"], row["kind_version"])
+    return handled is not None and handled.payload.quiet
 
 
 def _effects(row: Row) -> list[Effect]:

@@ -53,6 +53,20 @@ class DeadlinePassed(Problem):
     retryable = True
 
 
+class SchedulePaused(StateConflict):
+    """Its work can be started once it is resumed, or as what it is: a job."""
+
+    code = "schedule_paused"
+    title = "The schedule is paused"
+
+
+class AdvanceTooFar(StateConflict):
+    """The clock would pass more fire times than one request starts."""
+
+    code = "advance_too_far"
+    title = "The clock would pass too many fire times at once"
+
+
 class NotCancelable(StateConflict):
     """The job has ended."""
 

@@ -1,8 +1,9 @@
-"""What is told when a job ends. Only a job without a parent tells it."""
+"""What is told when a job ends (only a job without a parent tells it), and of schedules."""
 
 from __future__ import annotations
 
 from backoffice.platform.events import event_type
+from backoffice.platform.jobs.schedule_view import ScheduleView
 from backoffice.platform.jobs.view import JobView
 
 JOB_SUCCEEDED = event_type("job.succeeded", JobView, "/v1/jobs/{id}", "A job has done its work; `result` holds it.")
@@ -10,3 +11,10 @@ JOB_FAILED = event_type(
     "job.failed", JobView, "/v1/jobs/{id}", "A job has given up; `problem` says why. An operator can retry it."
 )
 JOB_CANCELED = event_type("job.canceled", JobView, "/v1/jobs/{id}", "A job was canceled before it had finished.")
+
+_SCHEDULE = "/v1/schedules/{id}"
+SCHEDULE_PAUSED = event_type("schedule.paused", ScheduleView, _SCHEDULE, "A schedule starts nothing until resumed.")
+SCHEDULE_RESUMED = event_type("schedule.resumed", ScheduleView, _SCHEDULE, "A schedule starts its work again.")
+SCHEDULE_MISSED = event_type(
+    "schedule.missed", ScheduleView, _SCHEDULE, "Fire times passed while nothing could start; its rule leaves them out."
+)

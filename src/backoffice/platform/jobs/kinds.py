@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import msgspec
+
+from backoffice.kernel.recurrence import CatchUp
 
 Band = Literal["interactive", "normal", "bulk"]
 
@@ -15,6 +18,8 @@ class JobPayload(msgspec.Struct, frozen=True, kw_only=True):
     - `kind`: `domain.verb`; `version`: raised when the fields change (an upcaster keeps older ones readable).
     - `band`: interactive before normal before bulk.
     - `max_attempts`: tries of a failing handler, with exponential backoff from `backoff_seconds` to 100 times that.
+    - `quiet`: housekeeping; that it succeeded is told to nobody.
+    A field `scheduled_for: datetime` gets the fire time when a schedule starts the job.
     """
 
     kind: ClassVar[str]
@@ -23,3 +28,16 @@ class JobPayload(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: ClassVar[int] = 8
     backoff_seconds: ClassVar[float] = 1.0
     deadline_seconds: ClassVar[float] = 3600.0
+    quiet: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A schedule that every tenant has, in its own time zone; `backoffice tenants apply` makes it. `rule` as
+    `kernel.recurrence` reads it; `payload` without `scheduled_for`."""
+
+    name: str
+    rule: str
+    catch_up: CatchUp = "one"
+    catch_up_limit: int = 1
+    payload: dict[str, Any] = field(default_factory=dict)

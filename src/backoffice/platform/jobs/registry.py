@@ -11,14 +11,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from backoffice.platform.jobs.errors import PayloadRefused
-from backoffice.platform.jobs.kinds import JobPayload
+from backoffice.platform.jobs.kinds import JobPayload, Recurring
 from backoffice.platform.web.problems import PreviewTooLarge
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Handled:
     preview: Preview[Any] | None = None
     unfinished: Unfinished[Any] | None = None
     upcasters: Mapping[int, Upcaster] = field(default_factory=dict)
+    schedulable: bool = False
+    recurring: tuple[Recurring, ...] = ()
 
     def decode(self, version: int, payload: Mapping[str, Any]) -> JobPayload:
         """The payload as stored by a release that knew `version`, in today's form. PayloadRefused when it does not
@@ -66,6 +69,8 @@ def handles(
     preview: Preview[P] | None = None,
     unfinished: Unfinished[P] | None = None,
     upcasters: Mapping[int, Upcaster] | None = None,
+    schedulable: bool = False,
+    recurring: Sequence[Recurring] = (),
 ) -> Callable[[Handler[P]], Handler[P]]:
     """Register the handler of a kind: `async def handler(run: JobRun, payload) -> result | None`.
 
@@ -73,12 +78,15 @@ def handles(
     - `unfinished(tx, payload, status)`: run in the transaction that ends the job without success (`status` is
       "failed" or "canceled"), so that the object it worked on does not stand in a working state for ever.
     - `upcasters`: by version, a function from that version's fields to the next one's.
+    - `schedulable`: a firm may put the kind on a schedule of its own; `recurring`: schedules that every tenant has.
     """
     assert payload.kind not in _handled, f"{payload.kind} has a handler already"
     assert set(upcasters or {}) >= set(range(1, payload.version)), f"{payload.kind}: an upcaster is missing"
 
     def register(handler: Handler[P]) -> Handler[P]:
-        _handled[payload.kind] = Handled(payload, handler, preview, unfinished, dict(upcasters or {}))
+        _handled[payload.kind] = Handled(
+            payload, handler, preview, unfinished, dict(upcasters or {}), schedulable, tuple(recurring)
+        )
         return handler
 
     return register
@@ -93,6 +101,33 @@ def find(kind: str, version: int) -> Handled | None:
 def kinds() -> list[str]:
     """The kinds this process can handle."""
     return sorted(_handled)
+
+
+def every_tenants() -> list[tuple[Recurring, type[JobPayload]]]:
+    """The schedules that every tenant has, by name, with what they start."""
+    load()
+    found = [(each, handled.payload) for handled in _handled.values() for each in handled.recurring]
+    return sorted(found, key=lambda pair: pair[0].name)
+
+
+def to_schedule(kind: str, payload: Mapping[str, Any]) -> type[JobPayload]:
+    """What a firm's own schedule starts. ValueError(field, what would be right), where the field is "kind" or
+    "payload", for a kind that a firm cannot schedule and for a payload that the kind does not take."""
+    load()
+    handled = _handled.get(kind)
+    if handled is None or not handled.schedulable:
+        offered = ", ".join(sorted(name for name, each in _handled.items() if each.schedulable))
+        raise ValueError("kind", f'"{kind}" cannot be put on a schedule; what can: {offered}')
+    known = {each.name for each in msgspec.structs.fields(handled.payload)} - {"scheduled_for"}
+    if unknown := sorted(payload.keys() - known):
+        raise ValueError(
+            "payload", f"{', '.join(unknown)} is not known to {kind}; known are: {', '.join(sorted(known))}"
+        )
+    try:
+        handled.decode(handled.payload.version, {**payload, "scheduled_for": datetime(2026, 1, 1, tzinfo=UTC)})
+    except PayloadRefused as refused:
+        raise ValueError("payload", f"does not fit {kind}: {refused.__cause__}") from None
+    return handled.payload
 
 
 async def preview(tx: Tx) -> None:
