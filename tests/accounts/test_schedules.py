@@ -162,3 +162,23 @@ async def test_housekeeping_deletes_expired_answers_alone(world: World) -> None:
     async with world.tx(tenant) as tx:
         left = await tx.connection.fetch("SELECT key FROM app.idempotency WHERE tenant_id = $1", tenant.facts.id)
     assert sorted(row["key"] for row in left) == ["once", "young"]
+
+
+async def test_what_the_plan_lacks_is_refused_at_submit_and_stored_nowhere(world: World) -> None:
+    """A firm that has changed to a smaller plan: its schedule stays and starts nothing, and says so."""
+    tenant = (await firm_with_schedule(world)).test
+    async with world.control.untenanted() as connection:
+        await connection.execute("UPDATE ctl.tenant SET plan = 'starter' WHERE id = $1", tenant.facts.id)
+    async with world.client(tenant.keys[MAKER]) as http, world.client(tenant.keys["dana-whitfield"]) as admin:
+        schedule = await named(http, "open-weekly")
+        path = f"/v1/schedules/{schedule['id']}/run_now"
+        for query in ("", "?dry_run=true"):
+            refused = await http.post(path + query, headers=KEYED)
+            assert (refused.status_code, refused.json()["code"]) == (403, "not_in_plan"), refused.text
+        assert refused.json()["kind"] == "payroll.open_run"
+        assert await jobs_of(world, tenant, "payroll.open_run") == []
+        clock = (await admin.post("/v1/test/clocks", json={"frozen_time": "2026-03-01T09:00:00-05:00"})).json()
+        to = {"to": "2026-03-03T09:00:00-05:00"}
+        assert (await admin.post(f"/v1/test/clocks/{clock['id']}/advance", json=to)).status_code == 200
+        assert await jobs_of(world, tenant, "payroll.open_run") == []
+        assert len(await jobs_of(world, tenant, "platform.tidy")) == 2

@@ -249,11 +249,24 @@ def test_schedules_of_the_firm() -> None:
         ('kind = "', 'catch_up = "some"\nkind = "', "catch_up", "unknown_value"),
         ('kind = "', 'catch_up_limit = 3\nkind = "', "catch_up_limit", "not_used"),
         ("schedules.open-weekly", "schedules.platform-tidy", "", "name_taken"),
+        ('plan = "standard"', 'plan = "starter"', "kind", "not_in_plan"),
     ],
 )
 def test_a_schedule_that_could_not_run_is_refused(old: str, new: str, key: str, code: str) -> None:
-    text = NORTHWIND + SCHEDULE.replace(old, new, 1)
+    text = (NORTHWIND + SCHEDULE).replace(old, new, 1)
     faults = refusals(text, "northwind-staffing")
     named = "platform-tidy" if code == "name_taken" else f"open-weekly.{key}"
     assert (f"schedules.{named}", code) in [(fault.key, fault.code) for fault in faults]
     assert all(fault.line > NORTHWIND.count("\n") for fault in faults)
+
+
+def test_weight_and_cap_are_the_plans_where_the_file_says_nothing() -> None:
+    text = NORTHWIND.replace("dispatch_weight = 1 #", "#", 1).replace("jobs_in_flight = 8\n", "", 1)
+    live = parse(text.replace('plan = "standard"', 'plan = "enterprise"', 1).encode()).environments["live"]
+    assert (live.dispatch_weight, live.jobs_in_flight) == (4, 64)
+    assert (
+        parse(NORTHWIND.replace("jobs_in_flight = 8", "jobs_in_flight = 3").encode())
+        .environments["test"]
+        .jobs_in_flight
+        == 3
+    )

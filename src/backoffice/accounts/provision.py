@@ -92,8 +92,8 @@ async def apply_firm(control: Database, runtime: Runtime, file: TenantFile) -> P
                 "name": name,
                 "requests_per_minute": environment.limits.requests_per_minute,
                 "writes_per_minute": environment.limits.writes_per_minute,
-                "weight": environment.limits.dispatch_weight,
-                "max_in_flight": environment.limits.jobs_in_flight,
+                "weight": environment.dispatch_weight,
+                "max_in_flight": environment.jobs_in_flight,
                 "facts": facts,
             }
             firm = {name: getattr(file.firm, name) for name in ("slug", "legal_name", "display_name")}
@@ -109,11 +109,14 @@ async def tenants_of(control: Database, firm: str) -> dict[str, TenantFacts]:
     """The tenants of a firm by name."""
     async with control.untenanted() as connection:
         rows = await connection.fetch(
-            "SELECT t.id, t.name, t.mode, f.slug FROM ctl.tenant t JOIN ctl.firm f ON f.id = t.firm_id"
+            "SELECT t.id, t.name, t.mode, t.plan, f.slug FROM ctl.tenant t JOIN ctl.firm f ON f.id = t.firm_id"
             " WHERE f.slug = $1",
             firm,
         )
-    return {row["name"]: TenantFacts(id=UUID(str(row["id"])), mode=row["mode"], firm=row["slug"]) for row in rows}
+    return {
+        row["name"]: TenantFacts(id=UUID(str(row["id"])), mode=row["mode"], firm=row["slug"], plan=row["plan"])
+        for row in rows
+    }
 
 
 async def _firm_now(control: Database, slug: str) -> dict[Key, dict[str, Value]]:

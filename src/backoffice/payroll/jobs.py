@@ -16,7 +16,7 @@ from backoffice.platform.jobs.run import JobRun
 STUBS_AT_ONCE = 50
 
 
-@handles(OpenRun, schedulable=True)
+@handles(OpenRun, schedulable=True, preview=commands.open_due_run)
 async def open_run(run: JobRun, payload: OpenRun) -> None:
     """A draft run for the pay period that has just ended, for people to look at."""
     await run.finish(commands.open_due_run, payload)

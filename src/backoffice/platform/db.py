@@ -28,6 +28,7 @@ from backoffice.platform.connections import Connections
 from backoffice.platform.crypto import Ciphers, TenantCipher
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import Cause, Emitted, EventType
+from backoffice.platform.jobs import plans
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.outbox import Started
 from backoffice.platform.principal import Principal
@@ -277,7 +278,8 @@ class Tx:
         progress_total: int = 0,
     ) -> UUID:
         """Record a job; the row is the outbox. `key` makes the submit idempotent per kind (the id of the job that
-        is there is returned); `due_at` is tenant time."""
+        is there is returned); `due_at` is tenant time. NotInPlan (403) when the tenant's plan lacks the kind."""
+        plans.must_have(self.principal.tenant.plan, payload.kind)
         started = Started(await self.new_id(), payload, key, due_at, parent_id, progress_total)
         if key is not None:  # at once, so that the database says who of two was first
             row = await self.insert_or_none(models.job, **outbox.job_row(self, started, await self.now()))

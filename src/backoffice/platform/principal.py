@@ -18,6 +18,7 @@ class TenantFacts:
     id: UUID
     mode: Mode
     firm: str = ""
+    plan: str = ""
     requests_per_minute: int = 1200
     writes_per_minute: int = 300
 

@@ -38,7 +38,7 @@ class Runtime:
         if row is None:
             return None
         limits = {name: row[name] for name in ("requests_per_minute", "writes_per_minute")}
-        return TenantFacts(id=row["tenant_id"], mode=row["mode"], firm=row["firm"], **limits)
+        return TenantFacts(id=row["tenant_id"], mode=row["mode"], firm=row["firm"], plan=row["plan"], **limits)
 
     @asynccontextmanager
     async def tx(self, principal: Principal, *, read_only: bool = False) -> AsyncIterator[Tx]:

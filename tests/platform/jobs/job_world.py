@@ -165,11 +165,11 @@ class Place:
         self.settings = settings
         self.runtime = runtime
 
-    def tenant(self, *, mode: str = "test", weight: int = 1, cap: int = 1000) -> Tenant:
+    def tenant(self, *, mode: str = "test", weight: int = 1, cap: int = 1000, plan: str = "standard") -> Tenant:
         """A new tenant of a new firm."""
         firm = {"slug": f"firm-{secrets.token_hex(6)}", "legal_name": "Test", "display_name": "Test"}
         what = {
-            "name": "t", "mode": mode, "plan": "standard", "requests_per_minute": 1000, "writes_per_minute": 1000,
+            "name": "t", "mode": mode, "plan": plan, "requests_per_minute": 1000, "writes_per_minute": 1000,
             "weight": weight, "max_in_flight": cap, "facts": {},
         }  # fmt: skip
         with psycopg.connect(self.settings.dsn("bo_migrate")) as connection:
@@ -177,7 +177,7 @@ class Place:
                 "SELECT ctl.apply_tenant(%s::jsonb, %s::jsonb)", (json.dumps(firm), json.dumps(what))
             ).fetchone()
         assert row is not None
-        return Tenant(self.runtime, TenantFacts(id=row[0], mode=mode, firm=firm["slug"]))  # type: ignore[arg-type]
+        return Tenant(self.runtime, TenantFacts(id=row[0], mode=mode, firm=firm["slug"], plan=plan))  # type: ignore[arg-type]
 
     def admin(self, statement: str, *, database: str = "backoffice") -> list[Any]:
         """A statement of the superuser, for looking and for doing harm."""

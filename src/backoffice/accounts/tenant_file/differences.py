@@ -98,8 +98,8 @@ def firm_snapshot(file: TenantFile) -> dict[Key, dict[str, Value]]:
             "plan": environment.plan,
             "requests_per_minute": environment.limits.requests_per_minute,
             "writes_per_minute": environment.limits.writes_per_minute,
-            "dispatch_weight": environment.limits.dispatch_weight,
-            "jobs_in_flight": environment.limits.jobs_in_flight,
+            "dispatch_weight": environment.dispatch_weight,
+            "jobs_in_flight": environment.jobs_in_flight,
             "ssn_areas": environment.identity_rules.ssn_areas,
         }
     return snapshot

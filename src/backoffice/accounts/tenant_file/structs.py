@@ -38,11 +38,12 @@ from backoffice.accounts.tenant_file.values import (
     whole,
 )
 from backoffice.platform.jobs import registry
+from backoffice.platform.jobs.plans import has, plans
 
 Between = Iterator[tuple[str, str, str]]
 
 MODULES = frozenset({"people", "staffing", "payroll", "ledger", "documents", "webhooks"})
-PLANS = frozenset({"starter", "standard", "enterprise"})
+PLANS = frozenset(plans())
 ROLES = frozenset({"admin", "integrator", "payroll_maker", "payroll_checker", "viewer"})
 SECOND_PERSON_VERBS = frozenset({"payroll_run.approve", "payroll_run.pay"})
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -74,12 +75,13 @@ class Firm(Table, frozen=True, kw_only=True):
 
 
 class Limits(Table, frozen=True, kw_only=True):
-    """Quotas of one tenant: requests by minute, its share of the workers and its jobs at one time."""
+    """Quotas of one tenant: requests by minute, its share of the workers and its jobs at one time. The last two are the
+    plan's where they are left out."""
 
     requests_per_minute: Annotated[int, whole(1, 1_000_000)]
     writes_per_minute: Annotated[int, whole(1, 1_000_000)]
-    dispatch_weight: Annotated[int, whole(1, 100)]
-    jobs_in_flight: Annotated[int, whole(1, 1_000)]
+    dispatch_weight: Annotated[int | None, whole(1, 100)] = None
+    jobs_in_flight: Annotated[int | None, whole(1, 1_000)] = None
 
     @staticmethod
     def check(values: Mapping[str, Any]) -> Between:
@@ -110,6 +112,14 @@ class Environment(Table, frozen=True, kw_only=True):
     plan: Annotated[str, one_of(PLANS)]
     limits: Limits
     identity_rules: IdentityRules
+
+    @property
+    def dispatch_weight(self) -> int:
+        return self.limits.dispatch_weight or plans()[self.plan].weight
+
+    @property
+    def jobs_in_flight(self) -> int:
+        return self.limits.jobs_in_flight or plans()[self.plan].max_in_flight
 
     @staticmethod
     def check(values: Mapping[str, Any]) -> Between:
@@ -277,6 +287,12 @@ class TenantFile(Table, frozen=True, kw_only=True):
 
     @staticmethod
     def check(values: Mapping[str, Any]) -> Between:
+        for name, schedule in values.get("schedules", {}).items():
+            for environment in values.get("environments", {}).values():
+                if not has(environment.plan, schedule.kind):
+                    detail = f"the plan {environment.plan} does not have {schedule.kind}"
+                    yield f"schedules.{name}.kind", "not_in_plan", detail
+                    break
         people, authority = values.get("people"), values.get("authority")
         if people is None or authority is None or not authority.second_person_for:
             return

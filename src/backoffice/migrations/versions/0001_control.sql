@@ -67,9 +67,9 @@ GRANT CREATE ON SCHEMA ctl TO bo_auth;      -- for the ALTER … OWNER below onl
 -- At most one row, for an exact match of a key that is neither revoked nor expired.
 CREATE FUNCTION ctl.open_key(p_hmac bytea)
   RETURNS TABLE (tenant_id uuid, key_id uuid, person_id uuid, kind text, scopes text[], api_version text, mode text,
-                 firm text, requests_per_minute int, writes_per_minute int)
+                 firm text, plan text, requests_per_minute int, writes_per_minute int)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  SELECT c.tenant_id, c.key_id, c.person_id, c.kind, c.scopes, c.api_version, t.mode, f.slug,
+  SELECT c.tenant_id, c.key_id, c.person_id, c.kind, c.scopes, c.api_version, t.mode, f.slug, t.plan,
          t.requests_per_minute, t.writes_per_minute
     FROM ctl.credential c JOIN ctl.tenant t ON t.id = c.tenant_id JOIN ctl.firm f ON f.id = t.firm_id
    WHERE c.hmac = p_hmac AND c.revoked_at IS NULL AND (c.not_after IS NULL OR c.not_after > clock_timestamp())
@@ -105,9 +105,10 @@ CREATE FUNCTION ctl.key_usage()
 $$;
 
 CREATE FUNCTION ctl.tenant_settings()
-  RETURNS TABLE (tenant_id uuid, firm text, firm_name text, name text, mode text, plan text, facts jsonb)
+  RETURNS TABLE (tenant_id uuid, firm text, firm_name text, name text, mode text, plan text, max_in_flight int,
+                 facts jsonb)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  SELECT t.id, f.slug, f.display_name, t.name, t.mode, t.plan, t.facts
+  SELECT t.id, f.slug, f.display_name, t.name, t.mode, t.plan, t.max_in_flight, t.facts
     FROM ctl.tenant t JOIN ctl.firm f ON f.id = t.firm_id WHERE t.id = app.current_tenant()
 $$;
 
@@ -123,18 +124,18 @@ BEGIN
   RETURN (SELECT e.tenant_id = app.current_tenant() FROM ctl.employer_ein e WHERE e.ein = p_ein);
 END $$;
 
--- For the worker, which learns a tenant from a message, and for download links: mode and limits by id; nothing else.
+-- For the worker, which learns a tenant from a message, and for download links: mode, plan and limits by id; nothing else.
 CREATE FUNCTION ctl.tenant_by_id(p_tenant uuid)
-  RETURNS TABLE (tenant_id uuid, mode text, firm text, requests_per_minute int, writes_per_minute int)
+  RETURNS TABLE (tenant_id uuid, mode text, firm text, plan text, requests_per_minute int, writes_per_minute int)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  SELECT t.id, t.mode, f.slug, t.requests_per_minute, t.writes_per_minute
+  SELECT t.id, t.mode, f.slug, t.plan, t.requests_per_minute, t.writes_per_minute
     FROM ctl.tenant t JOIN ctl.firm f ON f.id = t.firm_id WHERE t.id = p_tenant
 $$;
 
 CREATE FUNCTION ctl.dispatch_limits()
-  RETURNS TABLE (tenant_id uuid, weight int, max_in_flight int)
+  RETURNS TABLE (tenant_id uuid, plan text, weight int, max_in_flight int)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  SELECT t.id, t.weight, t.max_in_flight FROM ctl.tenant t
+  SELECT t.id, t.plan, t.weight, t.max_in_flight FROM ctl.tenant t
 $$;
 
 GRANT EXECUTE ON FUNCTION ctl.open_key, ctl.add_key, ctl.revoke_key, ctl.key_used, ctl.key_usage, ctl.tenant_settings,

@@ -19,8 +19,9 @@ import asyncpg
 from backoffice.platform import logs, metrics
 from backoffice.platform.db import Database, Unavailable
 from backoffice.platform.doorbell import Listener
-from backoffice.platform.jobs import routing
+from backoffice.platform.jobs import plans, routing
 from backoffice.platform.jobs.fairness import BANDS, Fairness, Grant, InFlight, Key, Limit
+from backoffice.platform.jobs.kind_limits import KindLimits
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ BROKER_SECONDS: Final = 5.0  # less than what the server allows a silent leader
 SCAN_LEAST_SECONDS: Final = 0.005
 PACE_SECONDS: Final = 0.003
 SCAN_SHARE: Final = 10  # between two looks for ready tenants passes ten times what the last one took
+LOOK_AHEAD: Final = (100, 2000)  # jobs looked at past those of a kind at its limit: a little, and if need be more
 _DATABASE_LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 log = logs.get("dispatcher")
 
@@ -69,6 +71,7 @@ class Dispatcher:
         self._stopping = False
         self.leading = False
         self._fairness = Fairness()
+        self._kinds = KindLimits()
         self._ready: dict[str, set[UUID]] = {band: set() for band in BANDS}
         self._slots = 0
         self._due: dict[str, float] = {}
@@ -115,6 +118,7 @@ class Dispatcher:
         self.leading = True
         metrics.LEADING.set(1)
         self._fairness = Fairness()
+        self._kinds = KindLimits()
         self._ready = {band: set() for band in BANDS}
         self._due = {}
         log.info("leading")
@@ -127,6 +131,8 @@ class Dispatcher:
         if self._is_due("limits", LIMITS_SECONDS):
             rows = await connection.fetch(routing.LIMITS)
             self._fairness.limits = {row["tenant_id"]: Limit(row["weight"], row["max_in_flight"]) for row in rows}
+            named = {row["tenant_id"]: plans.find(row["plan"]) for row in rows}
+            self._kinds.limits = {tenant: plan.kinds for tenant, plan in named.items() if plan and plan.kinds}
         if self._is_due("slots", SLOTS_SECONDS if self._slots else POLL_SECONDS):
             await self._count_slots()
         scanned = self._is_due("scan", self._scan_pause)
@@ -167,7 +173,8 @@ class Dispatcher:
         rows = await connection.fetch(routing.READY, list(self._fairness.limits))
         self._ready = {band: set() for band in BANDS}
         for row in rows:
-            self._ready[row["band"]].add(row["tenant_id"])
+            if not self._kinds.held(row["tenant_id"], row["band"], began):
+                self._ready[row["band"]].add(row["tenant_id"])
         taken = time.monotonic() - began
         self._scan_pause = max(SCAN_LEAST_SECONDS, SCAN_SHARE * taken)
         self._due["scan"] = time.monotonic() + self._scan_pause
@@ -181,10 +188,9 @@ class Dispatcher:
         self._depth_pause = max(DEPTH_LEAST_SECONDS, DEPTH_SHARE * (time.monotonic() - began))
 
     async def _in_flight(self, connection: asyncpg.Connection) -> list[InFlight]:
-        live = [
-            InFlight((row["tenant_id"], row["id"], row["fence"]), row["band"], row["seconds"])
-            for row in await connection.fetch(routing.LIVE)
-        ]
+        rows = await connection.fetch(routing.LIVE)
+        live = [InFlight((row["tenant_id"], row["id"], row["fence"]), row["band"], row["seconds"]) for row in rows]
+        self._kinds.count((row["tenant_id"], row["kind"]) for row in rows)
         running = sum(each.seconds is not None for each in live)
         metrics.QUEUE_DEPTH.labels("running").set(running)
         metrics.QUEUE_DEPTH.labels("released").set(len(live) - running)
@@ -211,7 +217,7 @@ class Dispatcher:
         return bool(released)
 
     async def _release_one(self, connection: asyncpg.Connection, grant: Grant) -> list[Key]:
-        rows = await connection.fetch(routing.RELEASE, grant.tenant, grant.band, grant.count, self._lease)
+        rows = await self._released(connection, grant)
         keys = [(grant.tenant, row["id"], row["fence"]) for row in rows]
         self._fairness.correct(grant, keys)
         if len(rows) < grant.count:
@@ -219,6 +225,20 @@ class Dispatcher:
         for row in rows:
             metrics.RELEASE_SECONDS.observe(max(0.0, row["waited"]))
         return keys
+
+    async def _released(self, connection: asyncpg.Connection, grant: Grant) -> list[asyncpg.Record]:
+        now = time.monotonic()
+        asked = (grant.tenant, grant.band, grant.count, self._lease)
+        room = self._kinds.room(grant.tenant, now, grant.count)
+        rows: list[asyncpg.Record] = await connection.fetch(routing.RELEASE, *asked) if not room else []
+        if room:
+            for look in LOOK_AHEAD:
+                within = (look, list(room), list(room.values()))
+                rows = rows or await connection.fetch(routing.RELEASE_WITHIN, *asked, *within)
+            if not rows:
+                self._kinds.hold(grant.tenant, grant.band, now)
+        self._kinds.note(grant.tenant, [row["kind"] for row in rows], now)
+        return rows
 
     async def _publish(self, connection: asyncpg.Connection, keys: list[Key]) -> None:
         try:

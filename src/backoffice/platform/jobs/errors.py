@@ -67,6 +67,14 @@ class AdvanceTooFar(StateConflict):
     title = "The clock would pass too many fire times at once"
 
 
+class NotInPlan(Problem):
+    """The tenant's plan does not have this kind of job; nothing is stored."""
+
+    status = 403
+    code = "not_in_plan"
+    title = "The plan does not have this"
+
+
 class NotCancelable(StateConflict):
     """The job has ended."""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-LIMITS: Final = "SELECT tenant_id, weight, max_in_flight FROM ctl.dispatch_limits()"
+LIMITS: Final = "SELECT tenant_id, plan, weight, max_in_flight FROM ctl.dispatch_limits()"
 
 LIVE: Final = """
-SELECT tenant_id, id, fence, band, state,
+SELECT tenant_id, id, fence, kind, band, state,
        CASE WHEN state = 'running' THEN extract(epoch FROM clock_timestamp() - started_at)::float8 END AS seconds
   FROM app.job WHERE state IN ('released', 'running')"""
 """The jobs in flight: the truth that caps and shares are counted from."""
@@ -35,8 +35,28 @@ WITH picked AS MATERIALIZED (
 UPDATE app.job AS j
    SET state = 'released', fence = j.fence + 1, lease_until = clock_timestamp() + make_interval(secs => $4)
   FROM picked WHERE j.tenant_id = $1 AND j.id = picked.id
-RETURNING j.id, j.fence, extract(epoch FROM clock_timestamp() - j.run_at)::float8 AS waited"""
-"""$1 tenant, $2 band, $3 how many, $4 seconds of the lease → id, fence, seconds since it could have started."""
+RETURNING j.id, j.fence, j.kind, extract(epoch FROM clock_timestamp() - j.run_at)::float8 AS waited"""
+"""$1 tenant, $2 band, $3 how many, $4 seconds of the lease → id, fence, kind, seconds since it could have started."""
+
+RELEASE_WITHIN: Final = """
+WITH ahead AS MATERIALIZED (
+  SELECT id, kind, run_at FROM app.job
+   WHERE tenant_id = $1 AND band = $2
+     AND state IN ('scheduled', 'ready', 'retry_wait') AND run_at <= statement_timestamp()
+   ORDER BY run_at, id LIMIT $5),
+placed AS (SELECT id, kind, run_at, row_number() OVER (PARTITION BY kind ORDER BY run_at, id) AS place FROM ahead),
+allowed AS MATERIALIZED (
+  SELECT p.id FROM placed AS p LEFT JOIN unnest($6::text[], $7::int[]) AS r (kind, room) ON r.kind = p.kind
+   WHERE r.kind IS NULL OR p.place <= r.room ORDER BY p.run_at, p.id LIMIT $3),
+picked AS MATERIALIZED (
+  SELECT j.id FROM allowed JOIN app.job AS j ON j.tenant_id = $1 AND j.id = allowed.id
+   WHERE j.state IN ('scheduled', 'ready', 'retry_wait') FOR NO KEY UPDATE OF j SKIP LOCKED)
+UPDATE app.job AS j
+   SET state = 'released', fence = j.fence + 1, lease_until = clock_timestamp() + make_interval(secs => $4)
+  FROM picked WHERE j.tenant_id = $1 AND j.id = picked.id
+RETURNING j.id, j.fence, j.kind, extract(epoch FROM clock_timestamp() - j.run_at)::float8 AS waited"""
+"""As RELEASE, for a tenant some of whose kinds are near their limit: among the first $5 that are due, at most $7 of
+each kind in $6. What stands behind so many of a kind at its limit waits with it, in this tenant and band alone."""
 
 TAKE_BACK: Final = """
 UPDATE app.job AS j SET state = 'ready', fence = j.fence + 1, lease_until = NULL

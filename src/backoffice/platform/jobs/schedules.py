@@ -19,7 +19,7 @@ from backoffice.kernel.recurrence import CatchUp, Rule, caught_up, due_from, nex
 from backoffice.platform import models
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
-from backoffice.platform.jobs import registry
+from backoffice.platform.jobs import plans, registry
 from backoffice.platform.jobs.errors import AdvanceTooFar, PayloadRefused, SchedulePaused
 from backoffice.platform.jobs.events import SCHEDULE_MISSED, SCHEDULE_PAUSED, SCHEDULE_RESUMED
 from backoffice.platform.jobs.kinds import JobPayload
@@ -40,7 +40,8 @@ _STANDS = select(func.count()).select_from(_clock).where(_clock.c.tenant_id == T
 
 async def fire(tx: Tx, schedule_id: UUID) -> int:
     """Start what a schedule owes by the tenant's clock; how many jobs that made. 0 when it is not due, paused, or in
-    another's hands. Fire times that the catch-up rule leaves out are told (`schedule.missed`)."""
+    another's hands. Fire times that the catch-up rule leaves out, or whose kind the plan no longer has, are told
+    (`schedule.missed`)."""
     row = await tx.row(_LOCKED, schedule=schedule_id)
     now = await tx.now()
     if row is None or row["due_at"] is None:
@@ -50,7 +51,7 @@ async def fire(tx: Tx, schedule_id: UUID) -> int:
         return 0
     due = due_from(parse(row["rule"]), row["time_zone"], row["due_at"], now)
     catch_up: CatchUp = row["catch_up"]
-    starts = caught_up(due, now, catch_up, row["catch_up_limit"])
+    starts = caught_up(due, now, catch_up, row["catch_up_limit"]) if _in_plan(tx, row) else []
     row = await _moved_on(tx, row, due[-1])
     if missed := len(due) - len(starts):
         tx.emit(SCHEDULE_MISSED, schedule_view(tx, row), changed=["last_fire_at"], effects=[_missed(tx, row, missed)])
@@ -77,7 +78,7 @@ async def advance(tx: Tx, to: datetime) -> int:
                 f"The schedule {row['name']} is due more than {PASSED_AT_MOST} times until then; advance in steps, "
                 f"first to {rfc3339(due[-2])} at the latest."
             )
-        fires += [(at, row) for at in due]
+        fires += [(at, row) for at in due if _in_plan(tx, row)]
         await _moved_on(tx, row, due[-1])
     return len(await _start(tx, sorted(fires, key=lambda each: (each[0], each[1]["name"])), state="scheduled"))
 
@@ -145,6 +146,10 @@ async def run_now(tx: Tx, row: Row) -> UUID:
 
 
 # ------------------------------------------------------------------------------------------------------- inside
+
+
+def _in_plan(tx: Tx, row: Row) -> bool:
+    return plans.has(tx.principal.tenant.plan, row["kind"])
 
 
 def _one(schedule_id: UUID) -> Any:

@@ -61,6 +61,7 @@ class Authenticator:
                 id=row["tenant_id"],
                 mode=row["mode"],
                 firm=row["firm"],
+                plan=row["plan"],
                 requests_per_minute=row["requests_per_minute"],
                 writes_per_minute=row["writes_per_minute"],
             ),
