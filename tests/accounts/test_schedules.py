@@ -182,3 +182,27 @@ async def test_what_the_plan_lacks_is_refused_at_submit_and_stored_nowhere(world
         assert (await admin.post(f"/v1/test/clocks/{clock['id']}/advance", json=to)).status_code == 200
         assert await jobs_of(world, tenant, "payroll.open_run") == []
         assert len(await jobs_of(world, tenant, "platform.tidy")) == 2
+
+
+async def test_jobs_are_found_by_status_and_explain_themselves(world: World) -> None:
+    tenant = (await firm_with_schedule(world)).test
+    async with world.client(tenant.keys[MAKER]) as http:
+        schedule = await named(http, "platform-tidy")
+        done = await http.post(f"/v1/schedules/{schedule['id']}/run_now", headers={"idempotency-key": "first"})
+        await world.work(tenant)
+        waits = await http.post(f"/v1/schedules/{schedule['id']}/run_now", headers={"idempotency-key": "second"})
+
+        async def found(query: str) -> list[str]:
+            answer = await http.get(f"/v1/jobs?{query}")
+            assert answer.status_code == 200, answer.text
+            return [each["id"] for each in answer.json()["data"]]
+
+        assert await found("status=succeeded") == [done.json()["id"]]
+        assert await found("status=queued") == [waits.json()["id"]]
+        assert await found("status[in]=queued,succeeded") == [waits.json()["id"], done.json()["id"]]
+        assert await found("status=failed") == []
+        assert (await http.get("/v1/jobs?status=released")).status_code == 400
+        logs = (await http.get(f"/v1/jobs/{done.json()['id']}/logs")).json()
+        assert (logs["object"], [each["outcome"] for each in logs["tries"]]) == ("job_logs", ["succeeded"])
+        why = (await http.get(f"/v1/jobs/{waits.json()['id']}/why")).json()
+        assert (why["object"], why["status"], why["code"]) == ("job_why", "queued", "next")

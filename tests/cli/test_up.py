@@ -205,6 +205,25 @@ def test_a_file_is_sent_and_its_job_waited_for(serving: Serving) -> None:
     assert failed.stdout.startswith("external_id,")
 
 
+def test_workers_are_drained_asked_after_and_started_again(serving: Serving) -> None:
+    nightly = next(each for each in serving.json("schedules", "list")["data"] if each["name"] == "platform-tidy")
+    drained = serving.door("jobs", "drain")
+    assert (drained.exit_code, drained.stdout) == (0, "1 drained\n"), drained.output
+    job = serving.json("schedules", "run-now", nightly["id"])
+    assert serving.json("jobs", "list", "--status", "queued")["data"][0]["id"] == job["id"]
+    time.sleep(5.5)
+    assert serving.json("jobs", "why", job["id"])["code"] == "no_worker"
+    assert serving.door("jobs", "drain").exit_code == 2  # there is none any more
+    assert serving.door("jobs", "drain", "--resume").exit_code == 0
+    watched = serving.json("jobs", "watch", job["id"])
+    assert (watched["status"], watched["result"]) == ("succeeded", 0)
+    [only] = serving.json("jobs", "logs", job["id"])["tries"]
+    assert only["outcome"] == "succeeded"
+    left = serving.json("jobs", "list", "--status-in", "queued,running")["data"]
+    assert job["id"] not in [each["id"] for each in left]
+    assert serving.door("jobs", "watch", "job_none").exit_code == 1
+
+
 def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     """The last of this module."""
     pids = _children_of(serving.process.pid)

@@ -101,6 +101,8 @@ async def create_test_clock(maker: Maker) -> Ask:
 
 _collection("listJobs", "/v1/jobs", Maker.job)
 _one("getJob", "/v1/jobs/{id}", Maker.job)
+_one("getJobLogs", "/v1/jobs/{id}/logs", Maker.job)
+_one("getJobWhy", "/v1/jobs/{id}/why", Maker.queued_job)
 _act("cancelJob", "/v1/jobs/{id}/cancel", Maker.queued_job)
 _act("retryJob", "/v1/jobs/{id}/retry", Maker.failed_job, {"note": "the cause is mended"})
 

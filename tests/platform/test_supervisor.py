@@ -223,3 +223,18 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     outer.process.kill()
     outer.process.wait()
     until(lambda: all(gone(pid) for pid in outer.children), seconds=3)
+
+
+def test_a_unit_that_rests_is_not_started_again(tmp_path: Path) -> None:
+    resting = tmp_path / "resting"
+    units = [Unit("worker", python(SLEEPS)), Unit("other", python(SLEEPS))]
+    with Supervisor(units, grace=2, resting=lambda unit: unit == "worker" and resting.exists()) as supervisor:
+        [worker], [other] = supervisor.pids("worker"), supervisor.pids("other")
+        resting.touch()
+        for pid in (worker, other):
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: supervisor.pids("other") not in ([], [other]))
+        time.sleep(0.5)
+        assert supervisor.pids("worker") == []
+        resting.unlink()
+        until(lambda: supervisor.pids("worker") != [])

@@ -19,7 +19,8 @@ from backoffice.accounts.schemas import (
 )
 from backoffice.platform.crypto import Peppers
 from backoffice.platform.jobs.schedule_view import ScheduleView
-from backoffice.platform.jobs.view import JobView
+from backoffice.platform.jobs.view import JobLogs, JobView
+from backoffice.platform.jobs.why import JobWhy
 from backoffice.platform.web.lists import Page
 from backoffice.platform.web.routes import IfMatch, InTx, Listed, get, post
 
@@ -98,6 +99,18 @@ async def get_job(tx: InTx, job_id: FromPath[str]) -> JobView:
     return await queries.job(tx, job_id)
 
 
+@get("/v1/jobs/{job_id:str}/logs", scope="jobs:read")
+async def get_job_logs(tx: InTx, job_id: FromPath[str]) -> JobLogs:
+    """How each try of a job went, and what it said."""
+    return await queries.job_logs(tx, job_id)
+
+
+@get("/v1/jobs/{job_id:str}/why", scope="jobs:read")
+async def get_job_why(tx: InTx, job_id: FromPath[str]) -> JobWhy:
+    """Why a job does not run, in a sentence."""
+    return await queries.job_why(tx, job_id)
+
+
 @post("/v1/jobs/{job_id:str}/cancel", scope="jobs:write", keyed="optional", status=200)
 async def cancel_job(tx: InTx, job_id: FromPath[str]) -> JobView:
     """Cancel a job: at once when it does not run, else at its next step."""
@@ -148,6 +161,8 @@ handlers: list[object] = [
     run_schedule_now,
     list_jobs,
     get_job,
+    get_job_logs,
+    get_job_why,
     cancel_job,
     retry_job,
     get_tenant,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from backoffice.accounts import models
 from backoffice.accounts.schemas import (
@@ -26,8 +26,10 @@ from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
-from backoffice.platform.jobs.view import JobView
+from backoffice.platform.jobs.states import STATUS, STATUSES
+from backoffice.platform.jobs.view import JobLogs, JobView, logs_view
 from backoffice.platform.jobs.view import view as job_view
+from backoffice.platform.jobs.why import JobWhy, why
 from backoffice.platform.tables import TENANT
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
@@ -50,7 +52,7 @@ JOBS = Listing(
     _jobs,
     filters={
         "kind": Filter(_jobs.c.kind),
-        "state": Filter(_jobs.c.state, operators=("in",), values=platform_models.JOB_STATES),
+        "status": Filter(case(STATUS, value=_jobs.c.state), operators=("in",), values=STATUSES),
         "parent": Filter(_jobs.c.parent_id, kind="job"),
         "created_at": Filter(_jobs.c.created_at, operators=("gt", "gte", "lt", "lte")),
     },
@@ -63,10 +65,24 @@ async def jobs(tx: Tx, query: Query) -> Page[JobView]:
 
 
 async def job(tx: Tx, id_: str) -> JobView:
+    return job_view(tx.principal, await _job_row(tx, id_))
+
+
+async def job_logs(tx: Tx, id_: str) -> JobLogs:
+    row = await _job_row(tx, id_)
+    entries, cut = await job_queries.log(tx, row["id"])
+    return logs_view(tx.principal, row, entries, cut=cut)
+
+
+async def job_why(tx: Tx, id_: str) -> JobWhy:
+    return await why(tx, await _job_row(tx, id_))
+
+
+async def _job_row(tx: Tx, id_: str) -> Row:
     job_id = ids.decode("job", id_)
     if job_id is None:
         raise NotFound
-    return job_view(tx.principal, await job_queries.get(tx, job_id))
+    return await job_queries.get(tx, job_id)
 
 
 _recurring = platform_models.schedule

@@ -47,6 +47,16 @@ def beating(state: Path, process: str) -> Iterator[None]:
             file.unlink(missing_ok=True)
 
 
+def alive(state: Path, process: str) -> list[int]:
+    """The pids of the processes of this kind that beat on this machine."""
+    found = []
+    for file in sorted((state / "run").glob(f"{process}.{socket.gethostname()}.*")):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if time.time() - file.stat().st_mtime < LATE_SECONDS:
+                found.append(int(file.suffix.removeprefix(".")))
+    return found
+
+
 def last_beat(state: Path, process: str) -> float | None:
     """Seconds since the newest beat of a process of this kind on this machine; None when there is none."""
     ages = []

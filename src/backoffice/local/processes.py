@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 from backoffice.platform.settings import Settings, SettingsRefused, to_environment
-from backoffice.platform.supervisor import OnDeath, Unit
+from backoffice.platform.supervisor import OnDeath, Resting, Unit
 
 PROCESSES = ("api", "worker", "dispatcher", "courier")
 FREE_FROM, FREE_TO = 20_000, 32_000
@@ -42,6 +42,17 @@ def freeing(settings: Settings) -> OnDeath:
             free_leases(dsn, worker_name(pid))
 
     return on_death
+
+
+def drained(state: Path) -> Path:
+    """The file that says that the workers of this machine rest (`backoffice jobs drain`)."""
+    return state / "run" / "drained"
+
+
+def resting(settings: Settings) -> Resting:
+    """Whether a unit is to stay stopped."""
+    file = drained(settings.state)
+    return lambda unit: unit == "worker" and file.exists()
 
 
 def must_be_free(host: str, port: int, setting: str) -> None:

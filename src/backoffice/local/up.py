@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from backoffice.local.place import DATABASE_URL, Place, open_place, postgres_port
-from backoffice.local.processes import freeing, must_be_free, units
+from backoffice.local.processes import drained, freeing, must_be_free, resting, units
 from backoffice.platform.settings import Settings
 from backoffice.platform.supervisor import Supervisor
 
@@ -26,7 +26,9 @@ def up(workers: int, say: Callable[[str], None], environ: Mapping[str, str] | No
     with open_place(env, port=port, defaults={"BACKOFFICE_DRAIN_SECONDS": DRAIN_SECONDS}) as place:
         for line in _told(place):
             say(line)
-        supervisor = Supervisor(units(place.settings, workers=workers), freeing(place.settings))
+        drained(place.settings.state).unlink(missing_ok=True)  # whoever starts everything wants workers
+        supervised = units(place.settings, workers=workers)
+        supervisor = Supervisor(supervised, freeing(place.settings), resting=resting(place.settings))
         status = supervisor.run()
         say("stopped" if status == 0 else f"stopped, with exit status {status}")
         return status

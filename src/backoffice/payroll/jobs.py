@@ -26,6 +26,7 @@ async def open_run(run: JobRun, payload: OpenRun) -> None:
 async def calculate(run: JobRun, payload: CalculateRun) -> None:
     """Gross to net of a run, in parts."""
     workers = await run.step("prepare", commands.prepare_calculation, payload)
+    await run.say(f"Gross to net of {len(workers)} workers.")
     done = 0
     for number, part in enumerate(commands.parts_of(workers)):
         await run.progress(done, len(workers), "gross to net")

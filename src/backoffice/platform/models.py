@@ -90,6 +90,26 @@ job_step = tenant_table(
     refs=[("job_id", "job")],
 )
 
+TRY_OUTCOMES = ("retried", "failed", "canceled", "crashed", "given_back", "waiting")
+
+# How each try ended, and what its handler said. A try that succeeded, or still runs, stands in the job itself, so that
+# a job that goes well writes nothing here. Database time throughout.
+job_log = tenant_table(
+    "job_log",
+    Column("job_id", Id, nullable=False),
+    Column("fence", BigInteger, nullable=False),  # of the try
+    Column("at", Instant, nullable=False, server_default=_DB_NOW),
+    one_of("outcome", TRY_OUTCOMES, nullable=True),  # none: a line that was said
+    Column("error_code", Text),
+    Column("started_at", Instant),
+    Column("worker", Text),
+    Column("said", Text),
+    CheckConstraint("(outcome IS NULL) = (said IS NOT NULL)", name="said"),
+    noun=False,
+    refs=[("job_id", "job")],
+    dispatch=Dispatch(insert=("tenant_id", "job_id", "fence", "outcome", "started_at", "worker")),
+)
+
 schedule = tenant_table(
     "schedule",
     Column("name", Text, nullable=False),

@@ -28,6 +28,7 @@ POLL_SECONDS = 0.05
 REFUSED = 2  # a child's exit status: "I cannot run as I am set up" (a taken port, a bad setting); again would not help
 
 OnDeath = Callable[[str, int], None]
+Resting = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,24 @@ class Supervisor:
 
     A child that dies is started again, after a wait that grows; one that exits with status 2 within its first 30 s has
     told what is wrong, and everything is stopped. `on_death(unit, pid)` is called, from the supervising thread, when a
-    child has ended that was not told to; its exceptions are reported to standard error and stop nothing. Children die
-    with this process, also by SIGKILL (Linux; elsewhere they are only stopped in order)."""
+    child has ended that was not told to; its exceptions are reported to standard error and stop nothing. While
+    `resting(unit)` its children are not started again. Children die with this process, also by SIGKILL (Linux;
+    elsewhere they are only stopped in order)."""
 
-    def __init__(self, units: Sequence[Unit], on_death: OnDeath | None = None, *, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        on_death: OnDeath | None = None,
+        *,
+        grace: float = GRACE_SECONDS,
+        resting: Resting | None = None,
+    ) -> None:
         names = [unit.name for unit in units]
         if len(set(names)) != len(names):
             raise ValueError("two units have the same name")
         self._children = [_Child(unit, number) for unit in units for number in range(unit.count)]
         self._on_death = on_death
+        self._resting = resting
         self._grace = grace
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -184,7 +194,8 @@ class Supervisor:
                 child.deaths = 1 if steady else child.deaths + 1
                 child.start_at = now + BACKOFF_SECONDS[min(child.deaths, len(BACKOFF_SECONDS)) - 1]
                 self._report(child, process)
-            if child.process is None and now >= child.start_at and not self._stopping:
+            rests = self._resting is not None and self._resting(child.unit.name)
+            if child.process is None and now >= child.start_at and not self._stopping and not rests:
                 self._spawn(child)
 
     def _report(self, child: _Child, process: subprocess.Popen[bytes]) -> None:

@@ -24,13 +24,13 @@ POLL_SECONDS = 0.25
 
 def ask(operation: Operation, given: Mapping[str, Any]) -> int:
     """Send it and print the answer; 0 when it was done, 1 when it was refused. Refused and Unreachable otherwise."""
-    with _client() as client:
+    with client() as http:
         path = operation.path.format(**{name: given[name] for name in operation.arguments})
         query = _query(operation, given)
         body, media = _body(operation, given)
-        headers = _headers(client, operation, given, path)
+        headers = _headers(http, operation, given, path)
         try:
-            answer = client.request(operation.method, path, query=query, body=body, media=media, headers=headers)
+            answer = http.request(operation.method, path, query=query, body=body, media=media, headers=headers)
         except Unreachable as error:
             made = headers.get("Idempotency-Key")
             retry = f" To try again without doing it twice: --idempotency-key {made}" if made else ""
@@ -38,9 +38,9 @@ def ask(operation: Operation, given: Mapping[str, Any]) -> int:
         if not answer.ok:
             return refused(answer)
         if given.get("all_pages"):
-            return _all_pages(client, path, query, answer, given["as_json"])
+            return _all_pages(http, path, query, answer, given["as_json"])
         if given.get("wait") and answer.status == 202:
-            return wait(client, answer, given["as_json"])
+            return wait(http, answer, given["as_json"])
         return _print(operation, answer, given)
 
 
@@ -57,12 +57,13 @@ def refused(answer: Answer) -> int:
     return 1
 
 
-def wait(client: ApiClient, answer: Answer, as_json: bool) -> int:
-    """Follow a job until it has ended, with a progress bar where somebody watches; 0 only when it succeeded."""
+def wait(http: ApiClient, answer: Answer, as_json: bool, *, where: str | None = None) -> int:
+    """Follow a job until it has ended, with a progress bar where somebody watches; 0 only when it succeeded. `where` it
+    is seen, unless the answer says so."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    where = answer.headers.get("location")
+    where = where or answer.headers.get("location")
     if where is None:
         raise Refused("The answer does not say where the job can be seen.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -76,14 +77,14 @@ def wait(client: ApiClient, answer: Answer, as_json: bool) -> int:
             if job["status"] not in ("queued", "running", "open"):
                 break
             time.sleep(POLL_SECONDS)
-            answer = client.request("GET", where)
+            answer = http.request("GET", where)
             if not answer.ok:
                 return refused(answer)
     show(job, as_json=as_json)
     return 0 if job["status"] == "succeeded" else 1
 
 
-def _client() -> ApiClient:
+def client() -> ApiClient:
     key = os.environ.get("BACKOFFICE_API_KEY", "")
     if file := os.environ.get("BACKOFFICE_API_KEY_FILE"):
         try:

@@ -55,8 +55,10 @@ MEANS: Mapping[str, str] = {
     "webhooks": "Endpoints and deliveries.",
 }
 OWN: Mapping[Words, str] = {
-    # commands of a domain that ask no API
+    # commands that are written by hand, beside those made from the API
     ("payroll", "calculate"): "backoffice.payroll.cli:calculate",
+    ("jobs", "watch"): "backoffice.terminal.jobs:watch",
+    ("jobs", "drain"): "backoffice.terminal.jobs:drain",
 }
 
 

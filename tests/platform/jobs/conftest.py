@@ -111,4 +111,4 @@ def bench(place: Place, loop: asyncio.AbstractEventLoop) -> Iterator[Bench]:
 def _nothing_left(place: Place) -> Iterator[None]:
     """The jobs a test leaves behind are gone with it."""
     yield
-    place.admin("TRUNCATE app.job, app.job_step, app.schedule")
+    place.admin("TRUNCATE app.job, app.job_step, app.job_log, app.schedule")

@@ -283,3 +283,54 @@ async def recurs(run: JobRun, payload: Recurs) -> None:
         return rfc3339(payload.scheduled_for)
 
     await run.finish(command)
+
+
+class Speaking(JobPayload, frozen=True, kw_only=True):
+    """Says so many lines, each longer than a line may be."""
+
+    kind: ClassVar[str] = "test.speaking"
+
+    mark: UUID
+    lines: int
+
+
+@handles(Speaking)
+async def speaking(run: JobRun, payload: Speaking) -> None:
+    for place in range(payload.lines):
+        await run.say(f"line {place} " + "x" * 500)
+    await run.finish(effect, payload.mark)
+
+
+class DeployedOld(JobPayload, frozen=True, kw_only=True):
+    """What a release knew."""
+
+    kind: ClassVar[str] = "test.deployed"
+
+    mark: UUID
+    who: str
+
+
+class DeployedNew(JobPayload, frozen=True, kw_only=True):
+    """The same kind, as the release after it knows it."""
+
+    kind: ClassVar[str] = "test.deployed"
+    version: ClassVar[int] = 2
+
+    mark: UUID
+    whom: str
+
+
+def become(release: str) -> None:
+    """This process is of the "old" or the "new" release."""
+
+    async def deployed(run: JobRun, payload: DeployedOld | DeployedNew) -> None:
+        async def command(tx: Tx) -> str:
+            await effect(tx, payload.mark)
+            return release
+
+        await run.finish(command)
+
+    if release == "old":
+        handles(DeployedOld)(deployed)
+    else:
+        handles(DeployedNew, upcasters={1: lambda old: {"mark": old["mark"], "whom": old["who"]}})(deployed)

@@ -98,6 +98,7 @@ async def submit(settings: Settings, tenant: str, mark: str) -> None:
 def main(argv: list[str]) -> None:
     settings = from_environment()
     what, *arguments = argv
+    job_kinds.become(os.environ.get("RELEASE", "new"))
     moment = os.environ.get("KILL_AT", "")
     logs.configure(what, settings.log_level)
     if what == "worker":

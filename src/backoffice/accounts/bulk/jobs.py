@@ -33,6 +33,7 @@ async def run_bulk_job(run: JobRun, payload: RunBulkJob) -> None:
         raise
     await run.step("begin", commands.begin, id_, parsed.header, parsed.row_count)
     bad = [list(faults) for _, faults in groupby(sorted(parsed.faults), key=lambda fault: fault.row)]
+    await run.say(f"{parsed.row_count} rows, {len(bad)} of them with faults.")
     done = 0
     for place, group in enumerate(in_chunks(bad, bulk.CHUNK_ROWS)):
         faults = [fault for row in group for fault in row]

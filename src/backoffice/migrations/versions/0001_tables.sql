@@ -734,6 +734,30 @@ CREATE POLICY tenant_isolation ON app.employment FOR ALL TO bo_app, bo_export US
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.employment TO bo_app;
 GRANT SELECT ON app.employment TO bo_export;
 
+CREATE TABLE app.job_log (
+	tenant_id UUID NOT NULL, 
+	id UUID DEFAULT uuidv7() NOT NULL, 
+	job_id UUID NOT NULL, 
+	fence BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	outcome TEXT CONSTRAINT job_log_outcome_check CHECK (outcome IN ('retried', 'failed', 'canceled', 'crashed', 'given_back', 'waiting')), 
+	error_code TEXT, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	worker TEXT, 
+	said TEXT, 
+	CONSTRAINT job_log_pkey PRIMARY KEY (tenant_id, id), 
+	CONSTRAINT job_log_said_check CHECK ((outcome IS NULL) = (said IS NOT NULL)), 
+	CONSTRAINT job_log_tenant_id_job_id_fkey FOREIGN KEY(tenant_id, job_id) REFERENCES app.job (tenant_id, id)
+);
+CREATE INDEX job_log_tenant_id_job_id_idx ON app.job_log (tenant_id, job_id);
+ALTER TABLE app.job_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.job_log FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON app.job_log FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.job_log TO bo_app;
+GRANT SELECT ON app.job_log TO bo_export;
+CREATE POLICY dispatch ON app.job_log FOR ALL TO bo_dispatch USING (true) WITH CHECK (true);
+GRANT INSERT (tenant_id, job_id, fence, outcome, started_at, worker) ON app.job_log TO bo_dispatch;
+
 CREATE TABLE app.job_step (
 	tenant_id UUID NOT NULL, 
 	job_id UUID NOT NULL, 

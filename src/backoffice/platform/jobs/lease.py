@@ -18,11 +18,13 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Interval,
+    Text,
     Update,
     bindparam,
     case,
     exists,
     func,
+    insert,
     literal,
     null,
     select,
@@ -36,6 +38,7 @@ from backoffice.platform.tables import TENANT, Id
 
 CRASH_LIMIT: Final = 3  # without a finished step between them
 Progress = tuple[int, int, str | None]  # done, of how many, in words
+LINES_MOST: Final = 200  # that a job may say
 
 _job = models.job
 _step = models.job_step
@@ -84,6 +87,19 @@ _open_children = (
 )
 
 
+_log = models.job_log
+_said = (
+    select(func.count())
+    .select_from(_log)
+    .where(_log.c.tenant_id == TENANT, _log.c.job_id == bindparam("job", type_=Id), _log.c.said.is_not(None))
+    .scalar_subquery()
+)
+_SAY = insert(_log).from_select(
+    ["tenant_id", "job_id", "fence", "said"],
+    select(_job.c.tenant_id, _job.c.id, _job.c.fence, bindparam("text", type_=Text)).where(*_MINE, _said < LINES_MOST),
+)
+
+
 async def claim(tx: Tx, held: Sequence[tuple[UUID, int]], *, worker: str, lease: timedelta) -> list[Row]:
     """Take released jobs (id, fence): a row of `app.job` and `tenant_now` for each, none for what is stale, doubled
     or forged. Counts the attempt."""
@@ -124,9 +140,30 @@ async def write(tx: Tx, job_id: UUID, fence: int, values: Mapping[str, Any]) -> 
 
 
 async def leave(tx: Tx, job_id: UUID, fence: int, state: str, values: Mapping[str, Any]) -> Row:
-    """Move a running job on, and give up its lease. LeaseLost when it is not held any more."""
+    """Move a running job on, and give up its lease; how the try ended is logged, unless it ended well: then the job
+    itself says so. LeaseLost when it is not held any more."""
     left = {"state": state, "lease_until": null(), "fence": _job.c.fence + 1}
-    return await write(tx, job_id, fence, {**left, **values})
+    row = await write(tx, job_id, fence, {**left, **values})
+    outcome = _outcome(state, values)
+    if outcome is not None:
+        code = (row["problem"] or {}).get("code") if outcome in ("retried", "failed") else None
+        told = {"started_at": row["started_at"], "worker": row["worker"], "error_code": code}
+        await tx.insert(models.job_log, job_id=job_id, fence=fence, outcome=outcome, **told)
+    return row
+
+
+def _outcome(state: str, values: Mapping[str, Any]) -> str | None:
+    """What a try came to, in the log's word; None for one that succeeded, or was not begun (`untouched`)."""
+    if state == "retry_wait":
+        return "crashed" if "crashes" in values else "retried"
+    if state == "ready":
+        return None if "began_at" in values else "given_back"
+    return {"dead": "failed", "canceled": "canceled", "waiting": "waiting"}.get(state)
+
+
+async def say(tx: Tx, job_id: UUID, fence: int, text: str) -> bool:
+    """Add a line to the log of a job whose lease is held; False when it is not, or the job has said enough."""
+    return await tx.execute(_SAY, job=job_id, held=fence, text=text) > 0
 
 
 def passed(*, problem: Mapping[str, Any] | None = None) -> dict[str, Any]:

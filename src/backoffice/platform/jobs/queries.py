@@ -17,6 +17,8 @@ from backoffice.platform.tables import TENANT
 
 _job = models.job
 _step = models.job_step
+_log = models.job_log
+LOG_SHOWN = 500
 POLL_SECONDS = 0.05
 
 
@@ -40,6 +42,17 @@ async def steps(tx: Tx, job_id: UUID) -> list[Row]:
         .where(_step.c.tenant_id == TENANT, _step.c.job_id == job_id)
         .order_by(_step.c.finished_at, _step.c.name)
     )
+
+
+async def log(tx: Tx, job_id: UUID) -> tuple[list[Row], bool]:
+    """What the job's log holds, oldest first, and whether older entries were left out."""
+    entries = await tx.fetch(
+        select(*_log.c)
+        .where(_log.c.tenant_id == TENANT, _log.c.job_id == job_id)
+        .order_by(_log.c.at.desc(), _log.c.id.desc())
+        .limit(LOG_SHOWN + 1)
+    )
+    return entries[:LOG_SHOWN][::-1], len(entries) > LOG_SHOWN
 
 
 async def children(tx: Tx, parent_id: UUID) -> list[Row]:

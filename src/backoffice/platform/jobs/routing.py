@@ -75,12 +75,17 @@ SWEEP: Final = """
 WITH late AS MATERIALIZED (
   SELECT tenant_id, id FROM app.job
    WHERE state IN ('released', 'running') AND lease_until < clock_timestamp()
-   LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE app.job AS j
-   SET state = 'ready', fence = j.fence + 1, lease_until = NULL,
-       crashes = j.crashes + (j.state = 'running')::int, attempt = j.attempt - (j.state = 'running')::int
-  FROM late WHERE j.tenant_id = late.tenant_id AND j.id = late.id
-RETURNING j.tenant_id, j.id, old.state AS state"""
+   LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED),
+freed AS (
+  UPDATE app.job AS j
+     SET state = 'ready', fence = j.fence + 1, lease_until = NULL,
+         crashes = j.crashes + (j.state = 'running')::int, attempt = j.attempt - (j.state = 'running')::int
+    FROM late WHERE j.tenant_id = late.tenant_id AND j.id = late.id
+  RETURNING j.tenant_id, j.id, old.state AS state, old.fence AS fence, j.started_at, j.worker),
+logged AS (
+  INSERT INTO app.job_log (tenant_id, job_id, fence, outcome, started_at, worker)
+  SELECT tenant_id, id, fence, 'crashed', started_at, worker FROM freed WHERE state = 'running')
+SELECT tenant_id, id, state FROM freed"""
 """Leases that ran out. Only one that ran out in `running` is a crash, which gives the attempt back: failures of the
 handler and crashes are counted apart."""
 
@@ -110,8 +115,13 @@ SELECT j.id FROM unnest(%(tenants)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint
   JOIN app.job AS j ON j.tenant_id = r.tenant_id AND j.id = r.id AND j.fence = r.fence"""
 
 FREE: Final = """
-UPDATE app.job AS j
-   SET state = 'ready', fence = j.fence + 1, lease_until = NULL, crashes = j.crashes + 1, attempt = j.attempt - 1
- WHERE j.state = 'running' AND j.worker = %(worker)s
-RETURNING j.id"""
+WITH freed AS (
+  UPDATE app.job AS j
+     SET state = 'ready', fence = j.fence + 1, lease_until = NULL, crashes = j.crashes + 1, attempt = j.attempt - 1
+   WHERE j.state = 'running' AND j.worker = %(worker)s
+  RETURNING j.tenant_id, j.id, old.fence AS fence, j.started_at, j.worker),
+logged AS (
+  INSERT INTO app.job_log (tenant_id, job_id, fence, outcome, started_at, worker)
+  SELECT tenant_id, id, fence, 'crashed', started_at, worker FROM freed)
+SELECT id FROM freed"""
 """A worker process that is known to be dead."""

@@ -16,7 +16,21 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Select, SmallInteger, Table, and_, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    DateTime,
+    Select,
+    SmallInteger,
+    Table,
+    and_,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from backoffice.kernel import clock, ids
@@ -53,11 +67,11 @@ class Page(msgspec.Struct, Generic[T], kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A query parameter over a column. `kind` (an id's kind) makes it an id filter; `operators` are those offered
-    besides equality, as `name[gte]=…`; `values` are the words of a closed list. Where the column stands in another
-    table, `through` turns the condition on it into one on the listed table."""
+    """A query parameter over a column, or over what is made of columns. `kind` (an id's kind) makes it an id filter;
+    `operators` are those offered besides equality, as `name[gte]=…`; `values` are the words of a closed list. Where the
+    column stands in another table, `through` turns the condition on it into one on the listed table."""
 
-    column: Column[Any]
+    column: ColumnElement[Any]
     kind: str | None = None
     operators: tuple[str, ...] = ()
     values: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, Column, Date, DateTime
+from sqlalchemy import Boolean, Date, DateTime
 
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION, CATALOGUE, EventType
@@ -272,7 +272,7 @@ def _listing_parameters(listing: Listing) -> list[dict[str, Any]]:
 
 
 def _filter_schema(each: Filter) -> dict[str, Any]:
-    column: Column[Any] = each.column
+    column = each.column
     if each.values:
         return {"type": "string", "enum": list(each.values)}
     if isinstance(column.type, Date):
