@@ -119,7 +119,7 @@ async def test_a_live_tenant_may_not_name_loopback(world: Any, bench: Bench) -> 
 
 async def test_a_filter_that_lets_nothing_through_is_refused_with_all_its_faults(doors: Any) -> None:
     (_, call), _ = doors
-    body = {"url": "http://x", "event_types": ["job.succeded", "payrol.*", "job.*"]}
+    body = {"url": "http://x", "event_types": ["job.succeded", "payrol_run.*", "job.*"]}
     refused = await call("POST", "/v1/webhook_endpoints", body, status=422)
     told = [(error["pointer"], error["code"]) for error in refused["errors"]]
     assert told == [
@@ -128,7 +128,14 @@ async def test_a_filter_that_lets_nothing_through_is_refused_with_all_its_faults
         ("#/event_types/0", "unknown_event_type"),
         ("#/event_types/1", "filter_matches_nothing"),
     ]
-    assert "job.succeeded" in refused["errors"][-2]["detail"]
+    assert "did you mean job.succeeded" in refused["errors"][-2]["detail"]
+    assert "did you mean payroll_run.*" in refused["errors"][-1]["detail"]
+    for odd, hint in (("payroll_run", "payroll_run.*"), ("*", "leave event_types out"), ("zzz.*", "there are api_key.*"),
+                      ("job.succeeded.*", "job"), ("Job.Succeeded", "job.succeeded")):  # fmt: skip
+        refused = await call("POST", "/v1/webhook_endpoints", {"url": URL, "event_types": [odd]}, status=422)
+        (fault,) = refused["errors"]
+        assert (fault["pointer"], hint in fault["detail"]) == ("#/event_types/0", True), fault
+    assert (await call("GET", "/v1/webhook_endpoints"))["data"] == []
     empty = await call("POST", "/v1/webhook_endpoints", {"url": URL, "event_types": []}, status=422)
     assert empty["errors"][0]["code"] == "filter_matches_nothing"
     made = await call("POST", "/v1/webhook_endpoints", {"url": URL}, status=201)

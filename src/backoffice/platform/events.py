@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
@@ -36,10 +37,23 @@ class EventType:
 
     @property
     def object_type(self) -> str:
-        return self.name.split(".", 1)[0]
+        return resource(self.name)
 
 
 CATALOGUE: dict[str, EventType] = {}
+
+
+def resource(type_: str) -> str:
+    """The first part of a type, which names the kind of object it is about."""
+    return type_.split(".", 1)[0]
+
+
+def nearest(name: str, offered: Sequence[str]) -> str:
+    """A hint for a name that is not there: the closest of those that are, or all where there are few."""
+    close = get_close_matches(name, offered, n=3, cutoff=0.55)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"there are {', '.join(sorted(offered))}" if len(offered) <= 20 else "see the catalogue of events"
 
 
 def event_type(name: str, payload: type[msgspec.Struct], path: str, means: str) -> EventType:

@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, BigInteger, Integer, any_, bindparam, column, func
 from backoffice.kernel import ids
 from backoffice.platform.courier.ports import FannedOut
 from backoffice.platform.db import Row, Tx
+from backoffice.platform.events import resource
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
@@ -62,7 +63,7 @@ def matches(event_types: Sequence[str] | None, type_: str) -> bool:
     """Whether an endpoint with this filter is sent events of this type."""
     if event_types is None:
         return True
-    return type_ in event_types or f"{type_.split('.', 1)[0]}.*" in event_types
+    return type_ in event_types or f"{resource(type_)}.*" in event_types
 
 
 async def fan_out(tx: Tx) -> FannedOut:

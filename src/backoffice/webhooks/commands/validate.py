@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from backoffice.kernel.errors import FaultList
 from backoffice.platform.courier import loopback
-from backoffice.platform.events import CATALOGUE
+from backoffice.platform.events import CATALOGUE, nearest, resource
 from backoffice.platform.principal import TenantFacts
 from backoffice.platform.ssrf import check_url
 
@@ -25,17 +24,22 @@ def check_event_types(faults: FaultList, event_types: Sequence[str] | None) -> N
         faults.add(
             "#/event_types", "filter_matches_nothing", "name at least one type of event, or leave it out to get all"
         )
-    resources = {name.split(".", 1)[0] for name in CATALOGUE}
+    patterns = sorted({f"{resource(name)}.*" for name in CATALOGUE})
     for place, name in enumerate(event_types):
         pointer = f"#/event_types/{place}"
-        if name in CATALOGUE:
+        if name in CATALOGUE or name in patterns:
             continue
-        resource, _, rest = name.partition(".")
-        if rest == "*":
-            if resource not in resources:
-                offered = ", ".join(f"{each}.*" for each in sorted(resources))
-                faults.add(pointer, "filter_matches_nothing", f"no event is of this resource; there are {offered}")
-            continue
-        close = get_close_matches(name, CATALOGUE, n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else "; see the catalogue of events"
-        faults.add(pointer, "unknown_event_type", f"there is no such type of event{hint}")
+        if name.endswith(".*"):
+            told = f"no event is of this resource; {nearest(name, patterns)}"
+            faults.add(pointer, "filter_matches_nothing", told)
+        elif name == "*":
+            faults.add(pointer, "unknown_event_type", "leave event_types out, or send null, to get all events")
+        else:
+            check_event_type(faults, pointer, name, [*CATALOGUE, *patterns])
+
+
+def check_event_type(faults: FaultList, pointer: str, name: str, offered: Sequence[str] | None = None) -> None:
+    """Adds that no event has this type, with the nearest names that are there."""
+    if name not in CATALOGUE:
+        told = f"there is no such type of event; {nearest(name, offered or list(CATALOGUE))}"
+        faults.add(pointer, "unknown_event_type", told)

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Integer, Interval, bindparam, func, literal, 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import BadRequest, Fault, NotFound
 from backoffice.platform.db import Row, Tx
-from backoffice.platform.events import CATALOGUE
+from backoffice.platform.events import CATALOGUE, nearest
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
@@ -56,7 +56,8 @@ async def events(tx: Tx, query: Query) -> Page[EventView]:
     """BadRequest for a type that no event has: such a list would be empty for ever."""
     for name, _, text in query.where:
         if name == "type" and text not in CATALOGUE:
-            fault = Fault("unknown_event_type", "is not a type of event; see the catalogue", parameter="type")
+            told = f"is not a type of event; {nearest(text, list(CATALOGUE))}"
+            fault = Fault("unknown_event_type", told, parameter="type")
             raise BadRequest("The query has invalid parameters.", errors=[fault])
     return await page(tx, EVENTS, query, _view, narrow=[_kept])
 
