@@ -292,6 +292,12 @@ async def enable_webhook_endpoint(maker: Maker) -> Ask:
     return Ask("POST", f"/v1/webhook_endpoints/{endpoint['id']}/enable")
 
 
+@recipe("replayWebhookEndpoint")
+async def replay_webhook_endpoint(maker: Maker) -> Ask:
+    endpoint, delivery = await maker.delivery()
+    return Ask("POST", f"/v1/webhook_endpoints/{endpoint['id']}/replay", {"event_ids": [delivery["event_id"]]})
+
+
 @recipe("listWebhookEndpointEvents")
 async def list_webhook_endpoint_events(maker: Maker) -> Ask:
     endpoint, _ = await maker.delivery()

@@ -137,6 +137,14 @@ class Bench:
         async with self.world.tx(tenant) as tx:
             return await commands.create_endpoint(tx, data)
 
+    async def hears_only_told(self, tenant: Any, endpoint: UUID | str) -> None:
+        """Send this endpoint the tests' own events and nothing else, though no filter may name them."""
+        id_ = endpoint if isinstance(endpoint, UUID) else ids.decode("webhook_endpoint", endpoint)
+        c = webhook_endpoint.c
+        statement = webhook_endpoint.update().where(c.tenant_id == TENANT, c.id == bindparam("endpoint"))
+        async with self.world.tx(tenant) as tx:
+            await tx.execute(statement.values(event_types=[TOLD.name]), endpoint=id_)
+
     async def tell(self, tenant: Any, number: int = 1, *, about: UUID | None = None, times: int = 1) -> None:
         """`times` events in one transaction, numbered from `number` on, about one object or each about its own."""
         async with self.world.tx(tenant) as tx:

@@ -62,3 +62,20 @@ def test_ninety_of_a_hundred_that_hang_leave_the_rest_their_share() -> None:
             fairness.charge(each, 15.0 if number < 90 else 0.01)
             served[number] += 1
     assert min(served[number] for number in range(90, 100)) > 10 * max(served[number] for number in range(90))
+
+
+def test_replays_get_what_is_left_and_a_quarter_at_most() -> None:
+    lanes = [lane(number, limit=8) for number in range(1, 5)]
+    for each in lanes:
+        each.is_due_within(0.0, replay=True)
+    room = Fairness(200)
+    wants = room.choose(lanes, 0.0, held=0, by_tenant={})
+    assert [want.most for want in wants] == [24] * 4
+    assert sum(want.replays for want in wants) == 32
+    tight = Fairness(100).choose(lanes, 0.0, held=0, by_tenant={})
+    assert sum(want.most for want in tight) == 96
+    assert sum(want.replays for want in tight) == 4
+    for each in lanes:
+        each.due_at = None
+    only = Fairness(100).choose(lanes, 0.0, held=10, by_tenant={}, replays=10)
+    assert [(want.most, want.replays) for want in only] == [(0, 8), (0, 7)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backoffice.platform.courier.hands import Hands
 from backoffice.platform.courier.lane import FIRST_PROBE, LONGEST_PROBE, Breaker, Item, Lane
-from backoffice.platform.courier.ports import Claimed, Envelope, LaneKey
+from backoffice.platform.courier.ports import Claimed, Envelope, LaneKey, Turn, Want
 
 KEY = LaneKey(UUID(int=1), UUID(int=2))
 
@@ -75,7 +75,7 @@ def test_a_failure_takes_back_what_follows_of_its_object_until_it_is_written() -
     back, opened = lane.refused(first, 0.0, delay=5.0, hold=0.0, slower=False)
     assert (numbers(back), opened) == ([2], False)
     assert lane.accept(claimed(4, 7)) == 5.0  # joins while the failure is not written: goes back too
-    lane.written(UUID(int=7))
+    lane.written(first.claimed)
     assert lane.accept(claimed(5, 7)) is None
     lane.delivered(other, 0.0)
 
@@ -146,11 +146,13 @@ def test_while_open_one_probe_goes_and_a_change_closes_it() -> None:
     assert lane.breaker.is_open
     lane.unstarted()
     lane.items.clear()
-    assert lane.wants(1.0) == 0
+    assert lane.wants(1.0) is None
     assert lane.wakes_at(1.0) == FIRST_PROBE
-    assert lane.wants(FIRST_PROBE) == 1
+    assert lane.wants(FIRST_PROBE) == Want(KEY, 1)
     lane.changed(2)
-    assert lane.wants(1.0) > 1
+    want = lane.wants(1.0)
+    assert want is not None
+    assert (want.most > 1, want.replays) == (True, 0)
 
 
 def test_a_claim_that_comes_when_the_breaker_has_opened_goes_back() -> None:
@@ -183,7 +185,7 @@ def test_no_schedule_sends_an_object_out_of_order(objects: list[int], steps: lis
     def write() -> None:
         for number in unwritten:
             leased.discard(number)
-            lane.written(UUID(int=objects[number]))
+            lane.written(claimed(number, objects[number]))
         waiting.extend(unwritten)
         unwritten.clear()
 
@@ -235,3 +237,57 @@ def test_no_schedule_sends_an_object_out_of_order(objects: list[int], steps: lis
     for about in set(objects):
         mine = [number for number in done if objects[number] == about]
         assert mine == sorted(mine)
+
+
+def replayed(number: int, about: int = 0, turn: Turn = "again") -> Claimed:
+    each = claimed(number, about)
+    each.turn = turn
+    return each
+
+
+def test_replays_go_last_and_leave_one_request_free() -> None:
+    lane = loaded(limit=4)
+    for each in (*(replayed(n, n) for n in range(10, 16)), *(claimed(n, n) for n in range(2))):
+        lane.accept(each)
+        lane.address(each, envelope(most=4), 0.0)
+        lane.limit = 4
+    assert numbers(start(lane)) == [0, 1, 10, 11]
+    idle = loaded(limit=4)
+    for each in (replayed(n, n) for n in range(10, 16)):
+        idle.accept(each)
+        idle.address(each, envelope(most=4), 0.0)
+        idle.limit = 4
+    first = start(idle)
+    assert numbers(first) == [10, 11, 12]
+    fresh = claimed(1, 1)
+    idle.accept(fresh)
+    idle.address(fresh, envelope(most=4), 0.0)
+    idle.limit = 4
+    assert numbers(start(idle)) == [1]
+    idle.delivered(first[0], 0.0)
+    assert numbers(start(idle)) == [13]
+
+
+def test_what_is_asked_for_is_counted_apart() -> None:
+    lane = loaded(limit=4)
+    lane.is_due_within(0.0)
+    lane.is_due_within(0.0, replay=True)
+    assert lane.wants(0.0) == Want(KEY, 12, 4)
+    lane.asked(Want(KEY, 0, 4))
+    assert lane.wants(0.0) == Want(KEY, 12, 0)
+    lane.accept(replayed(1))
+    lane.is_due_within(5.0, replay=True)
+    lane.asked(Want(KEY, 12))
+    assert lane.wakes_at(1.0) == 5.0
+    assert lane.wants(5.0) == Want(KEY, 0, 3)
+
+
+def test_a_repeat_holds_up_nothing_and_a_late_one_does() -> None:
+    for turn, goes in (("again", [2]), ("late", [])):
+        lane = loaded(limit=4)
+        for each in (replayed(1, 7, turn), claimed(2, 7)):  # type: ignore[arg-type]
+            lane.accept(each)
+        for each in [item.claimed for item in lane.items.values()][1:]:
+            lane.address(each, envelope(most=4), 0.0)
+        lane.limit = 4
+        assert numbers(start(lane)) == goes

@@ -47,6 +47,12 @@ SECRET_ROTATED = event_type(
     _PATH,
     "An endpoint has a new secret; for a while both sign.",
 )
+REPLAYED = event_type(
+    "webhook_endpoint.replayed",
+    WebhookEndpointView,
+    _PATH,
+    "Deliveries of an endpoint are sent again, under the ids and numbers they have.",
+)
 DELETED = event_type(
     "webhook_endpoint.deleted", WebhookEndpointView, _PATH, "An endpoint was removed; what waited for it is not sent."
 )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from litestar.params import FromPath, JSONBody, Parameter
 
+from backoffice.platform.jobs.view import JobView
 from backoffice.platform.web.lists import Page
 from backoffice.platform.web.routes import IfMatch, InTx, Listed, delete, get, patch, post
 from backoffice.webhooks import commands, queries
@@ -14,6 +15,7 @@ from backoffice.webhooks.schemas import (
     CreateWebhookEndpoint,
     EventView,
     NewWebhookEndpoint,
+    ReplayDeliveries,
     RotateSecret,
     UpdateWebhookEndpoint,
     WebhookDeliveryView,
@@ -81,6 +83,12 @@ async def enable_webhook_endpoint(tx: InTx, endpoint_id: FromPath[str]) -> Webho
     return await commands.enable_endpoint(tx, endpoint_id)
 
 
+@post(f"{_ONE}/replay", scope=WRITE, status=202)
+async def replay_webhook_endpoint(tx: InTx, endpoint_id: FromPath[str], data: JSONBody[ReplayDeliveries]) -> JobView:
+    """Send events again, with the ids and numbers they have, behind what is fresh; a job, of any number of them."""
+    return await commands.replay_endpoint(tx, endpoint_id, data)
+
+
 @get(f"{_ONE}/events", scope="events:read", query=_FROM_SEQUENCE)
 async def list_webhook_endpoint_events(
     tx: InTx, endpoint_id: FromPath[str], after_sequence: AfterSequence = 0, limit: Limit = 100
@@ -122,6 +130,7 @@ handlers = [
     rotate_webhook_endpoint_secret,
     pause_webhook_endpoint,
     enable_webhook_endpoint,
+    replay_webhook_endpoint,
     list_webhook_endpoint_events,
     list_webhook_deliveries,
     get_webhook_delivery,

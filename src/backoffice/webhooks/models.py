@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from backoffice.platform.tables import Dispatch, Id, Instant, one_of, tenant_table
-from backoffice.webhooks.states import DELIVERY_STATES, ENDPOINT_STATUSES, HEALTHS, STATUS_REASONS
+from backoffice.webhooks.states import DELIVERY_STATES, ENDPOINT_STATUSES, HEALTHS, STATUS_REASONS, TURNS
 
 _DB_NOW = text("clock_timestamp()")
 _ZERO = text("0")
@@ -48,6 +48,7 @@ webhook_delivery = tenant_table(
     Column("sequence", BigInteger, nullable=False),  # rises by exactly 1 per endpoint, given at fan-out
     Column("object_key", Id, nullable=False),  # deliveries of one endpoint with the same key go out in order
     one_of("state", DELIVERY_STATES),
+    one_of("turn", TURNS, default="fresh"),
     Column("attempt", SmallInteger, nullable=False, server_default=_ZERO),  # tries recorded
     Column("fence", BigInteger, nullable=False, server_default=_ZERO),  # raised by claim, record and sweep
     Column("lease_until", Instant),
@@ -64,15 +65,19 @@ webhook_delivery = tenant_table(
     dispatch=Dispatch(
         select=(
             *("id", "tenant_id", "endpoint_id", "object_key", "sequence", "state", "run_at", "attempt", "fence"),
-            *("lease_until", "worker", "finished_at"),
+            *("lease_until", "worker", "finished_at", "turn"),
         ),
         update=("state", "attempt", "fence", "lease_until", "worker", "run_at", "finished_at"),
     ),
 )
-# What may be sent, by endpoint and time; what holds back a later event of its object; leases; what a pause holds.
+# What may be sent, by endpoint and time, and what is replayed behind it; what holds back a later event of its object;
+# leases; what a pause holds.
 Index("webhook_delivery_due_idx", webhook_delivery.c.tenant_id, webhook_delivery.c.endpoint_id,
       webhook_delivery.c.run_at, webhook_delivery.c.sequence,
-      postgresql_where=text("state IN ('ready', 'retry_wait')"))  # fmt: skip
+      postgresql_where=text("state IN ('ready', 'retry_wait') AND turn = 'fresh'"))  # fmt: skip
+Index("webhook_delivery_replay_idx", webhook_delivery.c.tenant_id, webhook_delivery.c.endpoint_id,
+      webhook_delivery.c.run_at, webhook_delivery.c.sequence,
+      postgresql_where=text("state IN ('ready', 'retry_wait') AND turn <> 'fresh'"))  # fmt: skip
 Index("webhook_delivery_order_idx", webhook_delivery.c.tenant_id, webhook_delivery.c.endpoint_id,
       webhook_delivery.c.object_key, webhook_delivery.c.sequence,
       postgresql_where=text("state IN ('ready', 'leased', 'retry_wait')"))  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backoffice.platform.effects import Effect
+from backoffice.platform.jobs.kinds import Band, JobPayload
 from backoffice.platform.web.bodies import ExternalId, Metadata
 from backoffice.webhooks.events import WebhookEndpointView
 
@@ -48,6 +49,29 @@ class RotateSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """For `overlap_hours` every webhook carries two signatures, one by each secret; 0 ends the old one at once."""
 
     overlap_hours: Annotated[int, Meta(ge=0, le=168)] = 24
+
+
+class ReplayDeliveries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is sent again, by one of three: `event_ids`; every event from an instant (inclusive) to another (exclusive;
+    absent: until now), by the events' own `timestamp`; or with `undelivered` all that this endpoint has not taken."""
+
+    event_ids: Annotated[list[str], Meta(min_length=1, max_length=1000)] | None = None
+    from_: datetime | None = msgspec.field(default=None, name="from")
+    to: datetime | None = None
+    undelivered: bool = False
+
+
+class Replay(JobPayload, frozen=True, kw_only=True):
+    """Sends deliveries of an endpoint again; of those numbered up to `up_to` when it was asked for."""
+
+    kind: ClassVar[str] = "webhooks.replay"
+    band: ClassVar[Band] = "bulk"
+    endpoint_id: str
+    up_to: int
+    deliveries: int
+    event_ids: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class NewWebhookEndpoint(WebhookEndpointView, kw_only=True):

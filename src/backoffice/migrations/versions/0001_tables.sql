@@ -870,6 +870,7 @@ CREATE TABLE app.webhook_delivery (
 	sequence BIGINT NOT NULL, 
 	object_key UUID NOT NULL, 
 	state TEXT NOT NULL CONSTRAINT webhook_delivery_state_check CHECK (state IN ('ready', 'leased', 'retry_wait', 'held', 'delivered', 'failed', 'canceled')), 
+	turn TEXT DEFAULT 'fresh' NOT NULL CONSTRAINT webhook_delivery_turn_check CHECK (turn IN ('fresh', 'late', 'again')), 
 	attempt SMALLINT DEFAULT 0 NOT NULL, 
 	fence BIGINT DEFAULT 0 NOT NULL, 
 	lease_until TIMESTAMP WITH TIME ZONE, 
@@ -886,9 +887,10 @@ CREATE TABLE app.webhook_delivery (
 	CONSTRAINT webhook_delivery_tenant_id_endpoint_id_fkey FOREIGN KEY(tenant_id, endpoint_id) REFERENCES app.webhook_endpoint (tenant_id, id), 
 	CONSTRAINT webhook_delivery_tenant_id_event_id_fkey FOREIGN KEY(tenant_id, event_id) REFERENCES app.event (tenant_id, id)
 );
-CREATE INDEX webhook_delivery_due_idx ON app.webhook_delivery (tenant_id, endpoint_id, run_at, sequence) WHERE state IN ('ready', 'retry_wait');
+CREATE INDEX webhook_delivery_due_idx ON app.webhook_delivery (tenant_id, endpoint_id, run_at, sequence) WHERE state IN ('ready', 'retry_wait') AND turn = 'fresh';
 CREATE INDEX webhook_delivery_lease_idx ON app.webhook_delivery (tenant_id, lease_until) WHERE state = 'leased';
 CREATE INDEX webhook_delivery_order_idx ON app.webhook_delivery (tenant_id, endpoint_id, object_key, sequence) WHERE state IN ('ready', 'leased', 'retry_wait');
+CREATE INDEX webhook_delivery_replay_idx ON app.webhook_delivery (tenant_id, endpoint_id, run_at, sequence) WHERE state IN ('ready', 'retry_wait') AND turn <> 'fresh';
 CREATE INDEX webhook_delivery_stopped_idx ON app.webhook_delivery (tenant_id, endpoint_id, sequence) WHERE state IN ('held', 'failed');
 ALTER TABLE app.webhook_delivery ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.webhook_delivery FORCE ROW LEVEL SECURITY;
@@ -896,7 +898,7 @@ CREATE POLICY tenant_isolation ON app.webhook_delivery FOR ALL TO bo_app, bo_exp
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.webhook_delivery TO bo_app;
 GRANT SELECT ON app.webhook_delivery TO bo_export;
 CREATE POLICY dispatch ON app.webhook_delivery FOR ALL TO bo_dispatch USING (true) WITH CHECK (true);
-GRANT SELECT (id, tenant_id, endpoint_id, object_key, sequence, state, run_at, attempt, fence, lease_until, worker, finished_at) ON app.webhook_delivery TO bo_dispatch;
+GRANT SELECT (id, tenant_id, endpoint_id, object_key, sequence, state, run_at, attempt, fence, lease_until, worker, finished_at, turn) ON app.webhook_delivery TO bo_dispatch;
 GRANT UPDATE (state, attempt, fence, lease_until, worker, run_at, finished_at) ON app.webhook_delivery TO bo_dispatch;
 
 CREATE TABLE app.year_to_date (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -154,9 +155,11 @@ class Engine:
 
     def _choose(self, now: float) -> list[Want]:
         hands = self._hands
-        wants = self._fairness.choose(hands.lanes.values(), now, held=len(hands.held), by_tenant=hands.by_tenant)
-        for want in wants:  # before the claim: what is told while it runs counts for the next
-            hands.lanes[want.lane].due_at = None
+        wants = self._fairness.choose(
+            hands.lanes.values(), now, held=len(hands.held), by_tenant=hands.by_tenant, replays=hands.replays
+        )
+        for want in wants:
+            hands.lanes[want.lane].asked(want)
         return wants
 
     async def _exchange(self, wants: Sequence[Want]) -> None:
@@ -174,8 +177,7 @@ class Engine:
                     claimed = await self._post.claim(connection, wants, self._worker, lease)
         except BaseException:
             hands.results = results + hands.results
-            for want in wants:
-                hands.lane(want.lane, now).is_due_within(now)
+            self._due_again(wants, now)
             self._wake.set()
             raise
         measures.FLUSH_SECONDS.observe(perf_counter() - began)
@@ -183,7 +185,7 @@ class Engine:
         for each in claimed:
             each.lease_ends = now + lease
             hands.take(each, now)
-        self._note_full_claims(wants, claimed)
+        self._due_again(_filled(wants, claimed), monotonic())
         if hands.results:
             self._wake.set()
         in_lanes = [each for each in claimed if each.id in hands.lane(each.lane, now).items]
@@ -199,23 +201,22 @@ class Engine:
             self._hands.forget(claimed)
             lane = self._hands.lane(claimed.lane, now)
             if result.ends_chain:
-                lane.written(claimed.object_key)
+                lane.written(claimed)
             if result.state in ("ready", "retry_wait"):
-                lane.is_due_within(now + result.delay)
+                lane.is_due_within(now + result.delay, replay=claimed.replay)
             if claimed.id not in recorded:
                 measures.STALE.inc()
             elif result.exchange is not None:
                 result.exchange.attempt = recorded[claimed.id]
                 self._notes.add(claimed.lane.tenant, result.exchange)
 
-    def _note_full_claims(self, wants: Sequence[Want], claimed: Sequence[Claimed]) -> None:
-        got: dict[LaneKey, int] = {}
-        for each in claimed:
-            got[each.lane] = got.get(each.lane, 0) + 1
-        now = monotonic()
+    def _due_again(self, wants: Sequence[Want], now: float) -> None:
         for want in wants:
-            if got.get(want.lane, 0) >= want.most:
-                self._hands.lane(want.lane, now).is_due_within(now)
+            lane = self._hands.lane(want.lane, now)
+            if want.most:
+                lane.is_due_within(now)
+            if want.replays:
+                lane.is_due_within(now, replay=True)
 
     async def _read(self, tenant: UUID, claimed: Sequence[Claimed]) -> None:
         """Payloads and addresses of one tenant's fresh claims, in one transaction; then send."""
@@ -252,7 +253,7 @@ class Engine:
     def _pump(self, lane: Lane) -> None:
         """Start what may start now."""
         slots, now = self._slots, monotonic()
-        while lane.sendable and not self._draining:
+        while lane.queued and not self._draining:
             suspect = bool(lane.breaker.row)
             if slots.in_use >= self._options.slots or (suspect and slots.suspects >= self._options.slots // 2):
                 slots.waiting[lane.key] = None
@@ -355,6 +356,15 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", **logs.error_fields(error))
+
+
+def _filled(wants: Sequence[Want], claimed: Sequence[Claimed]) -> list[Want]:
+    """What was claimed to the full: there may be more."""
+    got = Counter((each.lane, each.replay) for each in claimed)
+    return [
+        Want(lane, most if got[lane, False] >= most else 0, replays if got[lane, True] >= replays else 0)
+        for lane, most, replays in wants
+    ]
 
 
 async def _ended(task: asyncio.Future[None]) -> None:

@@ -2,7 +2,8 @@
 
 By seconds and not by count: a receiver that takes 15 s a request would otherwise hold as many slots as one that takes
 5 ms gets requests. An idle lane keeps no credit. Lanes that have just failed share half of the window at most, so that
-any number of hanging receivers leaves the other half to those that answer.
+any number of hanging receivers leaves the other half to those that answer. What is replayed gets what is left once
+everything fresh that asks has its share, and a quarter of the window at most.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from backoffice.platform.courier.lane import Lane
-from backoffice.platform.courier.ports import Want
+from backoffice.platform.courier.ports import LaneKey, Want
 
 
 @dataclass(slots=True)
@@ -24,15 +25,17 @@ class Fairness:
     round: int = 1_000_000
     now_used: float = 0.0
 
-    def choose(self, lanes: Collection[Lane], now: float, *, held: int, by_tenant: Mapping[UUID, int]) -> list[Want]:
-        """What to claim. `held` deliveries are in memory already, `by_tenant` of each tenant: of two lanes that have
-        used as much, the one whose tenant holds less comes first."""
-        asking: list[tuple[float, int, Lane, int]] = []
+    def choose(
+        self, lanes: Collection[Lane], now: float, *, held: int, by_tenant: Mapping[UUID, int], replays: int = 0
+    ) -> list[Want]:
+        """What to claim. `held` deliveries are in memory already, `replays` of them replayed, `by_tenant` of each
+        tenant: of two lanes that have used as much, the one whose tenant holds less comes first."""
+        asking: list[tuple[float, int, Lane, Want]] = []
         for lane in lanes:
-            most = lane.wants(now)
-            if most:
+            want = lane.wants(now)
+            if want is not None:
                 lane.used = max(lane.used, self.now_used)
-                asking.append((lane.used, by_tenant.get(lane.key.tenant, 0), lane, most))
+                asking.append((lane.used, by_tenant.get(lane.key.tenant, 0), lane, want))
         free = min(self.window - held, self.round)
         suspects = self.window // 2 - sum(len(lane.items) for lane in lanes if lane.breaker.row)
         if not asking:
@@ -40,16 +43,26 @@ class Fairness:
         asking.sort(key=lambda each: each[:2])
         self.now_used = asking[0][0]
         share = max(1, free // len(asking))  # evenly, as far as it goes round
-        wants: list[Want] = []
-        for _, _, lane, most in asking:
-            granted = min(most, share, free)
-            if lane.breaker.row:
-                granted = min(granted, suspects)
-                suspects -= max(granted, 0)
-            if granted > 0:
-                wants.append(Want(lane.key, granted))
-                free -= granted
-        return wants
+        fresh: dict[LaneKey, int] = {}
+        replayed: dict[LaneKey, int] = {}
+        of_replays = self.window // 4 - replays
+        for granted_to in (fresh, replayed):
+            for _, _, lane, want in asking:
+                granted = (
+                    min(want.most, share, free) if granted_to is fresh else min(want.replays, share, free, of_replays)
+                )
+                if lane.breaker.row:
+                    granted = min(granted, suspects)
+                    suspects -= max(granted, 0)
+                if granted > 0:
+                    granted_to[lane.key] = granted
+                    free -= granted
+                    of_replays -= granted if granted_to is replayed else 0
+        return [
+            Want(lane.key, fresh.get(lane.key, 0), replayed.get(lane.key, 0))
+            for _, _, lane, _ in asking
+            if lane.key in fresh or lane.key in replayed
+        ]
 
     @staticmethod
     def charge(lane: Lane, seconds: float) -> None:

@@ -20,6 +20,7 @@ class Hands:
     lanes: dict[LaneKey, Lane] = field(default_factory=dict)
     held: dict[UUID, Claimed] = field(default_factory=dict)
     by_tenant: Counter[UUID] = field(default_factory=Counter)
+    replays: int = 0  # of those held
     results: list[Result] = field(default_factory=list)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the delivery table is written across tenants, so that our own statements never wait in a circle."""
@@ -36,6 +37,7 @@ class Hands:
         whole, has failed while the claim was under way."""
         self.held[claimed.id] = claimed
         self.by_tenant[claimed.lane.tenant] += 1
+        self.replays += claimed.replay
         lane = self.lane(claimed.lane, now)
         wait = 0.0 if lane.is_left_in_peace(now) else lane.accept(claimed)
         if wait is not None:
@@ -52,5 +54,6 @@ class Hands:
         del self.held[claimed.id]
         tenant = claimed.lane.tenant
         self.by_tenant[tenant] -= 1
+        self.replays -= claimed.replay
         if not self.by_tenant[tenant]:
             del self.by_tenant[tenant]

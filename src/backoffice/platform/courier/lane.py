@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from backoffice.platform.courier.ports import Claimed, Envelope, LaneKey
+from backoffice.platform.courier.ports import Claimed, Envelope, LaneKey, Want
 
 FAILURES_IN_A_ROW: Final = 5
 LAST_TRIES: Final = 20
 FIRST_PROBE: Final = 30.0
 LONGEST_PROBE: Final = 15 * 60.0
-AHEAD: Final = 3  # deliveries held in memory per request that may be under way
+AHEAD: Final = 3  # deliveries held in memory per request that may be under way; of replayed ones 1
 DEFAULT_MOST: Final = 16
 SHORT_HOLD: Final = 1.0  # seconds for which deliveries stay in memory
 
@@ -83,44 +83,69 @@ class Chain:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """`used` is the lane's virtual time: slot-seconds so far. `due_at` is when something is believed to be waiting in
-    the table (None: nothing known)."""
+    """`used` is the lane's virtual time: slot-seconds so far. `due_at` is when something fresh is believed to wait in
+    the table (None: nothing known), `replay_due_at` the same of what is replayed. Of the `limit` requests at once
+    replays take one less, so that something fresh finds its way free."""
 
     key: LaneKey
     breaker: Breaker = field(default_factory=Breaker)
     limit: int = 1
     most: int = DEFAULT_MOST
     in_flight: int = 0
+    replays_in_flight: int = 0
+    replays_held: int = 0
     used: float = 0.0
     due_at: float | None = None
+    replay_due_at: float | None = None
     hold_until: float = 0.0
     version: int | None = None
     failing: bool = False
     touched_at: float = 0.0
     items: dict[UUID, Item] = field(default_factory=dict)
-    chains: dict[UUID, Chain] = field(default_factory=dict)
+    chains: dict[tuple[UUID, bool], Chain] = field(default_factory=dict)
     sendable: deque[Item] = field(default_factory=deque)
+    replayable: deque[Item] = field(default_factory=deque)
     expired: list[Item] = field(default_factory=list)
 
     # -- claiming
 
-    def wants(self, now: float) -> int:
-        """How many more deliveries to claim now."""
-        if self.due_at is None or self.due_at > now or now < self.hold_until:
-            return 0
+    def wants(self, now: float) -> Want | None:
+        """How many more deliveries to claim now; None for none."""
+        fresh = self.due_at is not None and self.due_at <= now
+        replays = self.replay_due_at is not None and self.replay_due_at <= now
+        if not (fresh or replays) or now < self.hold_until:
+            return None
         if self.breaker.open_until is not None:
-            return 1 if now >= self.breaker.open_until and not self.items else 0
-        return max(0, self.limit * AHEAD - len(self.items))
+            probe = now >= self.breaker.open_until and not self.items
+            return Want(self.key, int(fresh), int(not fresh)) if probe else None
+        room, replay_room = self._room()
+        want = Want(self.key, room if fresh else 0, replay_room if replays else 0)
+        return want if want.most or want.replays else None
+
+    def asked(self, want: Want) -> None:
+        """It is about to be claimed: what is told from here on counts for the next time."""
+        if want.most:
+            self.due_at = None
+        if want.replays:
+            self.replay_due_at = None
 
     def wakes_at(self, now: float) -> float | None:
         """When `wants` may become positive by the passing of time alone; None when it does not hang on time."""
-        if self.due_at is None or (self.breaker.open_until is None and len(self.items) >= self.limit * AHEAD):
-            return None
-        at = max(self.due_at, self.hold_until, self.breaker.open_until or 0.0)
+        room, replay_room = self._room() if self.breaker.open_until is None else (1, 1)
+        times = [at for at, free in ((self.due_at, room), (self.replay_due_at, replay_room)) if at is not None and free]
+        at = max(min(times), self.hold_until, self.breaker.open_until or 0.0) if times else now
         return at if at > now else None
 
-    def is_due_within(self, at: float) -> None:
-        self.due_at = at if self.due_at is None else min(self.due_at, at)
+    def _room(self) -> tuple[int, int]:
+        """For fresh and for replayed deliveries; neither takes the other's."""
+        fresh = len(self.items) - self.replays_held
+        return max(0, self.limit * AHEAD - fresh), max(0, self.limit - self.replays_held)
+
+    def is_due_within(self, at: float, *, replay: bool = False) -> None:
+        if replay:
+            self.replay_due_at = at if self.replay_due_at is None else min(self.replay_due_at, at)
+        else:
+            self.due_at = at if self.due_at is None else min(self.due_at, at)
 
     def is_left_in_peace(self, now: float) -> bool:
         """Nothing is sent for so long that nothing should be held either."""
@@ -131,14 +156,15 @@ class Lane:
     def accept(self, claimed: Claimed) -> float | None:
         """Take a claimed delivery in; or the seconds after which it is to be given back, where an earlier one of its
         object has just failed."""
-        chain = self.chains.get(claimed.object_key)
+        chain = self.chains.get(claimed.chain)
         if chain is None:
-            chain = self.chains[claimed.object_key] = Chain()
+            chain = self.chains[claimed.chain] = Chain()
         if chain.stopped is not None:
             return chain.stopped
         item = Item(claimed)
         chain.items.append(item)
         self.items[claimed.id] = item
+        self.replays_held += claimed.replay
         return None
 
     def address(self, claimed: Claimed, envelope: Envelope, now: float) -> None:
@@ -152,8 +178,8 @@ class Lane:
         self.most, self.failing = envelope.most, envelope.failing
         self.limit = min(self.limit, self.most)
         self.touched_at = now
-        if self.chains[claimed.object_key].items[0] is item:
-            self.sendable.append(item)
+        if self.chains[claimed.chain].items[0] is item:
+            self._queue(item)
 
     def changed(self, version: int) -> None:
         """Somebody changed the endpoint: what we learned of it may be wrong now."""
@@ -168,8 +194,8 @@ class Lane:
             return None
         if self.breaker.open_until is not None and (now < self.breaker.open_until or self.in_flight):
             return None
-        while self.sendable:
-            item = self.sendable.popleft()
+        while self.queued:
+            item = self.sendable.popleft() if self.sendable else self.replayable.popleft()
             if item.ended:
                 continue
             if item.claimed.lease_ends <= now:  # somebody else may have it
@@ -177,20 +203,29 @@ class Lane:
                 continue
             item.started = True
             self.in_flight += 1
+            self.replays_in_flight += item.claimed.replay
             return item
         return None
+
+    @property
+    def queued(self) -> bool:
+        """Something is ready to be sent and of a kind that may go."""
+        return bool(self.sendable or (self.replayable and self.replays_in_flight < max(1, self.limit - 1)))
+
+    def _queue(self, item: Item) -> None:
+        (self.replayable if item.claimed.replay else self.sendable).append(item)
 
     def delivered(self, item: Item, now: float) -> None:
         """2xx: the breaker closes, twice as much may go at once, the next of the object may follow."""
         self._landed(item, now)
         self.breaker.succeeded()
         self.limit = min(self.limit * 2, self.most)
-        chain = self.chains[item.claimed.object_key]
+        chain = self.chains[item.claimed.chain]
         chain.items.popleft()
         if not chain.items:
-            del self.chains[item.claimed.object_key]
+            del self.chains[item.claimed.chain]
         elif chain.items[0].envelope is not None:
-            self.sendable.append(chain.items[0])
+            self._queue(chain.items[0])
 
     def refused(self, item: Item, now: float, *, delay: float, hold: float, slower: bool) -> tuple[list[Item], bool]:
         """A failed try: the items of the same object, to be given back with the same `delay`, and whether the breaker
@@ -200,7 +235,7 @@ class Lane:
         if slower:
             self.limit = max(1, self.limit // 2)
         self.hold_until = max(self.hold_until, now + hold)
-        chain = self.chains[item.claimed.object_key]
+        chain = self.chains[item.claimed.chain]
         chain.stopped = delay
         back = list(chain.items)[1:]
         chain.items.clear()
@@ -213,12 +248,13 @@ class Lane:
         back = [item for item in self.items.values() if not item.started]
         for item in back:
             self._forget(item)
-            chain = self.chains.get(item.claimed.object_key)
+            chain = self.chains.get(item.claimed.chain)
             if chain is not None and item in chain.items:
                 chain.items.remove(item)
                 if not chain.items and chain.stopped is None:
-                    del self.chains[item.claimed.object_key]
+                    del self.chains[item.claimed.chain]
         self.sendable.clear()
+        self.replayable.clear()
         return back
 
     def drop(self, claimed: Claimed) -> list[Item]:
@@ -227,14 +263,14 @@ class Lane:
         item = self._item(claimed)
         if item is None or item.started:
             return []
-        chain = self.chains[claimed.object_key]
+        chain = self.chains[claimed.chain]
         behind = list(chain.items)
         behind = behind[behind.index(item) :]
         for each in behind:
             chain.items.remove(each)
             self._forget(each)
         if not chain.items and chain.stopped is None:
-            del self.chains[claimed.object_key]
+            del self.chains[claimed.chain]
         return behind
 
     def take_expired(self) -> list[Item]:
@@ -242,20 +278,22 @@ class Lane:
         expired, self.expired = self.expired, []
         return expired
 
-    def written(self, object_key: UUID) -> None:
-        """The failed try of this object is in the table, which from now on holds back what follows."""
-        chain = self.chains.get(object_key)
+    def written(self, claimed: Claimed) -> None:
+        """This failed try is in the table, which from now on holds back what follows of its object."""
+        chain = self.chains.get(claimed.chain)
         if chain is not None and chain.stopped is not None:
-            del self.chains[object_key]
+            del self.chains[claimed.chain]
 
     def _landed(self, item: Item, now: float) -> None:
         self.in_flight -= 1
+        self.replays_in_flight -= item.claimed.replay
         self.touched_at = now
         self._forget(item)
 
     def _forget(self, item: Item) -> None:
         item.ended = True
-        self.items.pop(item.claimed.id, None)
+        if self.items.pop(item.claimed.id, None) is not None:
+            self.replays_held -= item.claimed.replay
 
     def _item(self, claimed: Claimed) -> Item | None:
         item = self.items.get(claimed.id)
@@ -263,6 +301,7 @@ class Lane:
 
     def may_be_forgotten(self, now: float) -> bool:
         """Nothing has happened here for so long that what we know of the endpoint is of no use."""
-        busy = self.items or self.chains or self.in_flight or self.due_at is not None
+        known = self.due_at is not None or self.replay_due_at is not None
+        busy = self.items or self.chains or self.in_flight or known
         quiet = max(self.hold_until, self.breaker.open_until or 0.0)
         return not busy and quiet < now and now - self.touched_at > LONGEST_PROBE

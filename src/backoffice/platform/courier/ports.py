@@ -38,23 +38,30 @@ class FannedOut(NamedTuple):
 
 
 class Due(NamedTuple):
-    """An endpoint whose next waiting delivery may be sent in so many seconds (0 or less: now)."""
+    """An endpoint whose next waiting delivery may be sent in so many seconds (0 or less: now); `replay` when it is the
+    next of those that are sent on demand."""
 
     lane: LaneKey
     in_seconds: float
+    replay: bool
 
 
 class Want(NamedTuple):
-    """How many deliveries the engine would take for a lane now."""
+    """How many deliveries the engine would take for a lane now: fresh ones, and replayed ones."""
 
     lane: LaneKey
     most: int
+    replays: int = 0
+
+
+Turn = Literal["fresh", "late", "again"]
 
 
 @dataclass(slots=True, eq=False)
 class Claimed:
     """A delivery this process holds under a lease. `attempt` counts the tries recorded before; `lease_ends` is ours to
-    watch (monotonic seconds): past it nothing is sent any more."""
+    watch (monotonic seconds): past it nothing is sent any more. `turn` is fresh, late (replayed, never taken before) or
+    again (replayed, taken before)."""
 
     lane: LaneKey
     id: UUID
@@ -62,7 +69,18 @@ class Claimed:
     sequence: int
     attempt: int
     fence: int
+    turn: Turn = "fresh"
     lease_ends: float = 0.0
+
+    @property
+    def replay(self) -> bool:
+        """Sent on demand: it goes after what is fresh."""
+        return self.turn != "fresh"
+
+    @property
+    def chain(self) -> tuple[UUID, bool]:
+        """Deliveries of one endpoint with the same chain go out in order; repeats hold up repeats alone."""
+        return self.object_key, self.turn == "again"
 
 
 @dataclass(slots=True)

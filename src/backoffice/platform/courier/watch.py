@@ -52,8 +52,8 @@ class Watch:
         async with self._dispatch.untenanted() as connection:
             due = await self._post.due(connection)
         now = monotonic()
-        for key, in_seconds in due:
-            self._hands.lane(key, now).is_due_within(now + max(0.0, in_seconds))
+        for key, in_seconds, replay in due:
+            self._hands.lane(key, now).is_due_within(now + max(0.0, in_seconds), replay=replay)
         self._wake()
         lanes = self._hands.lanes
         for lane in list(lanes.values()):

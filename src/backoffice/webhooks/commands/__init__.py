@@ -10,6 +10,7 @@ from backoffice.webhooks.commands.health import failing, give_up, gone, recovere
 from backoffice.webhooks.commands.pause import enable_endpoint, pause_endpoint
 from backoffice.webhooks.commands.record import extend, record, sweep
 from backoffice.webhooks.commands.release import release_stopped
+from backoffice.webhooks.commands.replay import replay_batch, replay_endpoint
 from backoffice.webhooks.commands.rotate_secret import rotate_secret
 from backoffice.webhooks.commands.update import update_endpoint
 
@@ -29,6 +30,8 @@ __all__ = [
     "record",
     "recovered",
     "release_stopped",
+    "replay_batch",
+    "replay_endpoint",
     "rotate_secret",
     "sweep",
     "update_endpoint",

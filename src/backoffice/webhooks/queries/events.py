@@ -22,7 +22,7 @@ KEPT = timedelta(days=90)
 MOST_EVENTS = 1000
 
 _event, _delivery = event_table.c, webhook_delivery.c
-_kept = _event.recorded_at > func.clock_timestamp() - literal(KEPT, Interval(native=True))
+kept = _event.recorded_at > func.clock_timestamp() - literal(KEPT, Interval(native=True))
 EVENTS = Listing(
     event_table,
     filters={
@@ -33,7 +33,7 @@ EVENTS = Listing(
     },
     largest=MOST_EVENTS,
 )
-_ONE = select(_event.body).where(_event.tenant_id == TENANT, _event.id == bindparam("event", type_=Id), _kept)
+_ONE = select(_event.body).where(_event.tenant_id == TENANT, _event.id == bindparam("event", type_=Id), kept)
 _AFTER = (
     select(_delivery.sequence, _event.body)
     .join(event_table, (_event.tenant_id == TENANT) & (_event.id == _delivery.event_id))
@@ -41,7 +41,7 @@ _AFTER = (
         _delivery.tenant_id == TENANT,
         _delivery.endpoint_id == bindparam("endpoint", type_=Id),
         _delivery.sequence > bindparam("after", type_=BigInteger),
-        _kept,
+        kept,
     )
     .order_by(_delivery.sequence)
     .limit(bindparam("most", type_=Integer))
@@ -59,7 +59,7 @@ async def events(tx: Tx, query: Query) -> Page[EventView]:
             told = f"is not a type of event; {nearest(text, list(CATALOGUE))}"
             fault = Fault("unknown_event_type", told, parameter="type")
             raise BadRequest("The query has invalid parameters.", errors=[fault])
-    return await page(tx, EVENTS, query, _view, narrow=[_kept])
+    return await page(tx, EVENTS, query, _view, narrow=[kept])
 
 
 async def event(tx: Tx, text: str) -> EventView:

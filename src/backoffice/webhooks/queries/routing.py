@@ -24,15 +24,18 @@ SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL
 _DUE: Final = """
 WITH RECURSIVE lane AS (
   (SELECT tenant_id, endpoint_id, run_at FROM app.webhook_delivery
-    WHERE state IN ('ready', 'retry_wait') ORDER BY tenant_id, endpoint_id, run_at LIMIT 1)
+    WHERE state IN ('ready', 'retry_wait') AND turn = 'fresh' ORDER BY tenant_id, endpoint_id, run_at LIMIT 1)
   UNION ALL
   SELECT next.tenant_id, next.endpoint_id, next.run_at
     FROM lane l CROSS JOIN LATERAL (
       SELECT d.tenant_id, d.endpoint_id, d.run_at FROM app.webhook_delivery d
-       WHERE d.state IN ('ready', 'retry_wait') AND (d.tenant_id, d.endpoint_id) > (l.tenant_id, l.endpoint_id)
+       WHERE d.state IN ('ready', 'retry_wait') AND d.turn = 'fresh'
+         AND (d.tenant_id, d.endpoint_id) > (l.tenant_id, l.endpoint_id)
        ORDER BY d.tenant_id, d.endpoint_id, d.run_at LIMIT 1) next)
 SELECT tenant_id, endpoint_id, extract(epoch FROM run_at - clock_timestamp())::float8 AS in_seconds FROM lane
 """
+
+_REPLAYS_DUE: Final = _DUE.replace("turn = 'fresh'", "turn <> 'fresh'")
 
 _STOPPED: Final = """
 WITH RECURSIVE lane AS (
@@ -54,9 +57,13 @@ async def tenants_with_events(connection: Dispatch) -> Sequence[UUID]:
 
 
 async def due(connection: Dispatch) -> Sequence[Due]:
-    """Every endpoint with waiting deliveries, and in how many seconds the first may be sent."""
-    rows = await connection.fetch(_DUE)
-    return [Due(LaneKey(row["tenant_id"], row["endpoint_id"]), row["in_seconds"]) for row in rows]
+    """Every endpoint with waiting deliveries, and in how many seconds the first may be sent: once for what is
+    fresh and once for what is replayed."""
+    return [
+        Due(LaneKey(row["tenant_id"], row["endpoint_id"]), row["in_seconds"], replay)
+        for statement, replay in ((_DUE, False), (_REPLAYS_DUE, True))
+        for row in await connection.fetch(statement)
+    ]
 
 
 async def stopped(connection: Dispatch) -> Sequence[LaneKey]:
