@@ -26,6 +26,7 @@ from backoffice.kernel import ids
 from backoffice.payroll.schemas import OpenRun
 from backoffice.platform.jobs import schedules
 from backoffice.platform.web.authenticate import Authenticator
+from backoffice.webhooks.commands import write_digest
 from backoffice.webhooks.commands.fan_out import fan_out
 
 T = TypeVar("T")
@@ -395,6 +396,19 @@ class Maker:
             return endpoint, await self.first(f"/v1/webhook_endpoints/{endpoint['id']}/deliveries")
 
         return await self.once("delivery", make)
+
+    async def digest(self) -> tuple[Body, Body]:
+        """(endpoint, its digest of the day before it was made)."""
+
+        async def make() -> tuple[Body, Body]:
+            endpoint = await self.endpoint()
+            id_ = ids.decode("webhook_endpoint", endpoint["id"])
+            assert id_ is not None
+            async with self.world.tx(self.tenant) as tx:
+                await write_digest(tx, id_, (await tx.now()).date() - timedelta(days=1))
+            return endpoint, await self.first(f"/v1/webhook_endpoints/{endpoint['id']}/digests")
+
+        return await self.once("digest", make)
 
     async def event(self) -> Body:
         await self.client()

@@ -298,6 +298,20 @@ async def replay_webhook_endpoint(maker: Maker) -> Ask:
     return Ask("POST", f"/v1/webhook_endpoints/{endpoint['id']}/replay", {"event_ids": [delivery["event_id"]]})
 
 
+_act("testWebhookEndpoint", "/v1/webhook_endpoints/{id}/test", Maker.endpoint, {"type": "payroll_run.paid"})
+
+
+@recipe("triggerTestWebhooks")
+async def trigger_test_webhooks(maker: Maker) -> Ask:
+    return Ask("POST", "/v1/test/webhooks/trigger", {"type": "payroll_run.paid"})
+
+
+@recipe("listWebhookDigests")
+async def list_webhook_digests(maker: Maker) -> Ask:
+    endpoint, _ = await maker.digest()
+    return Ask("GET", f"/v1/webhook_endpoints/{endpoint['id']}/digests")
+
+
 @recipe("listWebhookEndpointEvents")
 async def list_webhook_endpoint_events(maker: Maker) -> Ask:
     endpoint, _ = await maker.delivery()

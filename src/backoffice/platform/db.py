@@ -260,12 +260,14 @@ class Tx:
         previous: dict[str, Any] | None = None,
         effects: Sequence[Effect] = (),
         cause: Cause | None = None,
+        test: bool = False,
     ) -> None:
-        """Record that something happened to `object_` (its outward struct, which has an `id`)."""
+        """Record that something happened to `object_` (its outward struct, which has an `id`). With `test` nothing has
+        happened: it is an example for a receiver, and its body says so."""
         assert isinstance(object_, kind.payload), f"{kind.name} is told with {kind.payload.__name__}"
         object_id = ids.decode(kind.object_type, object_.id)  # type: ignore[attr-defined]
         assert object_id is not None, f"{kind.name}: {object_.id}"  # type: ignore[attr-defined]
-        self.emitted.append(Emitted(kind, object_, object_id, changed, previous, effects, cause))
+        self.emitted.append(Emitted(kind, object_, object_id, changed, previous, effects, cause, test))
         self._effects += effects
 
     async def start(

@@ -21,7 +21,7 @@ from backoffice.platform.effects import Effect
 from backoffice.platform.principal import Principal
 
 API_VERSION = "2026-11-21"
-BODY_LIMIT = 20_000  # bytes; above it the object is cut to ids and an address
+BODY_LIMIT = 20_000 - 32  # bytes; above it the object is cut to ids and an address; the rest is room for `sequence`
 _GRAMMAR = re.compile(r"^[a-z][a-z_]*\.[a-z][a-z_]*$")
 
 
@@ -84,6 +84,12 @@ class Emitted:
     previous: dict[str, Any] | None = None
     effects: Sequence[Effect] = field(default_factory=tuple)
     cause: Cause | None = None
+    test: bool = False  # an example that somebody asked for; nothing happened
+
+
+def cut(object_: dict[str, Any], path: str) -> dict[str, str]:
+    """An outward object cut to its ids and where it is read."""
+    return {"id": object_["id"], "object": object_["object"], "object_url": path.format(id=object_["id"])}
 
 
 def body(emitted: Emitted, *, id_: UUID, at: datetime, object_sequence: int, cause: Cause) -> str:
@@ -97,6 +103,7 @@ def body(emitted: Emitted, *, id_: UUID, at: datetime, object_sequence: int, cau
         "object_sequence": object_sequence,
         "request_id": cause.request_id,
         "actor": cause.principal.actor_body(),
+        **({"test": True} if emitted.test else {}),
     }
     data: dict[str, Any] = {"object": emitted.object, "changed": list(emitted.changed)}
     if emitted.previous is not None:
@@ -104,12 +111,7 @@ def body(emitted: Emitted, *, id_: UUID, at: datetime, object_sequence: int, cau
     data["effects"] = list(emitted.effects)
     encoded = msgspec.json.encode({**head, "data": data})
     if len(encoded) > BODY_LIMIT:
-        outward = msgspec.to_builtins(emitted.object)
-        data["object"] = {
-            "id": outward["id"],
-            "object": outward["object"],
-            "object_url": emitted.kind.path.format(id=outward["id"]),
-        }
+        data["object"] = cut(msgspec.to_builtins(emitted.object), emitted.kind.path)
         encoded = msgspec.json.encode({**head, "data": data})
     if len(encoded) > BODY_LIMIT:  # many effects: the reader finds them in the object
         data["effects"] = data["effects"][:20]

@@ -21,3 +21,14 @@ class TooManyEndpoints(Problem):
     status = 409
     code = "too_many_webhook_endpoints"
     title = "The tenant has as many endpoints as it may have"
+
+
+class DayNotOver(StateConflict):
+    code = "day_not_over"
+    title = "The day is not over"
+
+
+class TestTenantsOnly(Problem):
+    status = 409
+    code = "test_tenants_only"
+    title = "Only a test tenant can do this"

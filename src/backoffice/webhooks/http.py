@@ -10,13 +10,14 @@ from backoffice.platform.jobs.view import JobView
 from backoffice.platform.web.lists import Page
 from backoffice.platform.web.routes import IfMatch, InTx, Listed, delete, get, patch, post
 from backoffice.webhooks import commands, queries
-from backoffice.webhooks.events import WebhookEndpointView
+from backoffice.webhooks.events import WebhookDigestView, WebhookEndpointView
 from backoffice.webhooks.schemas import (
     CreateWebhookEndpoint,
     EventView,
     NewWebhookEndpoint,
     ReplayDeliveries,
     RotateSecret,
+    SendTestEvent,
     UpdateWebhookEndpoint,
     WebhookDeliveryView,
 )
@@ -89,6 +90,26 @@ async def replay_webhook_endpoint(tx: InTx, endpoint_id: FromPath[str], data: JS
     return await commands.replay_endpoint(tx, endpoint_id, data)
 
 
+@post(f"{_ONE}/test", scope=WRITE, keyed="optional")
+async def test_webhook_endpoint(
+    tx: InTx, endpoint_id: FromPath[str], data: JSONBody[SendTestEvent]
+) -> WebhookDeliveryView:
+    """Send an example of an event to this endpoint, whatever its filter: signed, numbered and marked `"test": true`."""
+    return await commands.test_endpoint(tx, endpoint_id, data)
+
+
+@post("/v1/test/webhooks/trigger", scope=WRITE, keyed="optional")
+async def trigger_test_webhooks(tx: InTx, data: JSONBody[SendTestEvent]) -> EventView:
+    """Send an example of an event, marked `"test": true`, to every endpoint of a test tenant that asks for its type."""
+    return await commands.trigger(tx, data)
+
+
+@get(f"{_ONE}/digests", scope=READ, listing=queries.DIGESTS)
+async def list_webhook_digests(tx: InTx, endpoint_id: FromPath[str], listed: Listed) -> Page[WebhookDigestView]:
+    """What an endpoint was sent, day by day: numbers, count and a hash chain, to prove that nothing is missing."""
+    return await queries.digests(tx, endpoint_id, listed)
+
+
 @get(f"{_ONE}/events", scope="events:read", query=_FROM_SEQUENCE)
 async def list_webhook_endpoint_events(
     tx: InTx, endpoint_id: FromPath[str], after_sequence: AfterSequence = 0, limit: Limit = 100
@@ -131,6 +152,9 @@ handlers = [
     pause_webhook_endpoint,
     enable_webhook_endpoint,
     replay_webhook_endpoint,
+    test_webhook_endpoint,
+    trigger_test_webhooks,
+    list_webhook_digests,
     list_webhook_endpoint_events,
     list_webhook_deliveries,
     get_webhook_delivery,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from backoffice.kernel import ids
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
 from backoffice.webhooks import commands
-from backoffice.webhooks.schemas import Replay
+from backoffice.webhooks.schemas import Replay, StartDigests, WriteDigest
 
 
 @handles(Replay)
@@ -18,3 +19,17 @@ async def replay(run: JobRun, payload: Replay) -> dict[str, int]:
         moved, number, after = moved + batch["moved"], number + 1, batch["last"]
         await run.progress(moved, max(moved, payload.deliveries), "deliveries are due again")
     return {"deliveries": moved}
+
+
+@handles(StartDigests)
+async def digests(run: JobRun, payload: StartDigests) -> None:
+    """The one place for a tenant's daily schedule to start: the digests of the day that has just ended."""
+    await run.finish(commands.start_digests, payload)
+
+
+@handles(WriteDigest)
+async def digest(run: JobRun, payload: WriteDigest) -> None:
+    """One day of one endpoint."""
+    endpoint = ids.decode("webhook_endpoint", payload.endpoint_id)
+    assert endpoint is not None
+    await run.finish(commands.write_digest, endpoint, payload.day)

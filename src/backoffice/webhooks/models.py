@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     Index,
     Integer,
     LargeBinary,
@@ -16,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from backoffice.platform.tables import Dispatch, Id, Instant, one_of, tenant_table
-from backoffice.webhooks.states import DELIVERY_STATES, ENDPOINT_STATUSES, HEALTHS, STATUS_REASONS, TURNS
+from backoffice.webhooks.states import DELIVERY_STATES, ENDPOINT_STATUSES, HEALTHS, PAYLOADS, STATUS_REASONS, TURNS
 
 _DB_NOW = text("clock_timestamp()")
 _ZERO = text("0")
@@ -34,6 +36,8 @@ webhook_endpoint = tenant_table(
     one_of("health", HEALTHS, default="healthy"),
     Column("api_version", Text, nullable=False),
     Column("last_sequence", BigInteger, nullable=False, server_default=_ZERO),
+    one_of("payload", PAYLOADS, default="full"),
+    Column("ordered", Boolean, nullable=False, server_default=text("true")),  # per object
     Column("max_concurrency", SmallInteger, nullable=False, server_default=text("16")),
     Column("deleted_at", Instant),  # tenant clock; the row stays while its deliveries are kept
     CheckConstraint("(status = 'enabled') = (status_reason IS NULL)", name="reason"),
@@ -102,4 +106,22 @@ webhook_attempt = tenant_table(
     noun=False,
     indexes=[("delivery_id", "attempt")],
     dispatch=Dispatch(insert=("tenant_id", "delivery_id", "attempt", "status", "milliseconds", "error_code")),
+)
+
+webhook_digest = tenant_table(
+    "webhook_digest",
+    Column("endpoint_id", Id, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("first_sequence", BigInteger),  # NULL where nothing was numbered
+    Column("last_sequence", BigInteger, nullable=False),  # of this day, or of the days before where it had nothing
+    Column("count", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("(first_sequence IS NULL) = (count = 0)", name="first"),
+    CheckConstraint("count = 0 OR count = last_sequence - first_sequence + 1", name="count"),
+    noun=False,
+    unique=[("endpoint_id", "day")],
+    refs=[("endpoint_id", "webhook_endpoint")],
+    append_only=True,
 )

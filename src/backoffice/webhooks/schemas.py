@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -19,16 +19,21 @@ EventTypes = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=100, examples=["payroll_run.paid", "timesheet.*"])]],
     Meta(max_length=100),
 ]
+Payload = Annotated[Literal["full", "ids"], Meta(examples=["full"])]
 Concurrency = Annotated[int, Meta(ge=1, le=64)]
 MetadataPatch = dict[str, Annotated[str, Meta(max_length=500)] | None]
 
 
 class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`event_types`: names, or `resource.*` for all of one resource; absent or null means all events."""
+    """`event_types`: names, or `resource.*` for all of one resource; absent or null means all events.
+    `payload`: `full` sends the whole object, `ids` its id and address alone. `ordered`: the events of one object one
+    after the other, each when the one before it was taken; false sends whatever is there, at once."""
 
     url: Url
     description: Description | None = None
     event_types: EventTypes | None = None
+    payload: Payload = "full"
+    ordered: bool = True
     max_concurrency: Concurrency = 16
     external_id: ExternalId | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
@@ -40,6 +45,8 @@ class UpdateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     url: Url | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
     event_types: EventTypes | UnsetType | None = UNSET
+    payload: Payload | UnsetType = UNSET
+    ordered: bool | UnsetType = UNSET
     max_concurrency: Concurrency | UnsetType = UNSET
     external_id: ExternalId | UnsetType | None = UNSET
     metadata: MetadataPatch | UnsetType = UNSET
@@ -74,6 +81,28 @@ class Replay(JobPayload, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+class SendTestEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The type of event of which an example is sent."""
+
+    type: Annotated[str, Meta(min_length=1, max_length=100, examples=["payroll_run.paid"])]
+
+
+class WriteDigest(JobPayload, frozen=True, kw_only=True):
+    """Sums up one day of one endpoint."""
+
+    kind: ClassVar[str] = "webhooks.digest"
+    band: ClassVar[Band] = "bulk"
+    endpoint_id: str
+    day: date
+
+
+class StartDigests(JobPayload, frozen=True, kw_only=True):
+    """Starts a `webhooks.digest` for each endpoint and the day that has just ended; run once a day."""
+
+    kind: ClassVar[str] = "webhooks.digests"
+    band: ClassVar[Band] = "bulk"
+
+
 class NewWebhookEndpoint(WebhookEndpointView, kw_only=True):
     """A created endpoint, or one with a new secret: the only two times the secret is shown."""
 
@@ -91,7 +120,7 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True):
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
     """An event as it was sent. `sequence`, the number among the events of one endpoint, is there only when the events
-    of one endpoint are asked for."""
+    of one endpoint are asked for; `test` only, and then true, for an example that somebody asked for."""
 
     id: str
     type: str
@@ -102,6 +131,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     object_sequence: int
     request_id: str
     actor: dict[str, str]
+    test: Literal[True] | UnsetType = UNSET
     data: EventData
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 ENDPOINT_STATUSES = ("enabled", "paused", "disabled")
 STATUS_REASONS = ("by_request", "tries_used_up", "gone")
+PAYLOADS = ("full", "ids")
 HEALTHS = ("healthy", "failing")
 
 # verb → (statuses it may leave, status it leads to)

@@ -495,6 +495,8 @@ CREATE TABLE app.webhook_endpoint (
 	health TEXT DEFAULT 'healthy' NOT NULL CONSTRAINT webhook_endpoint_health_check CHECK (health IN ('healthy', 'failing')), 
 	api_version TEXT NOT NULL, 
 	last_sequence BIGINT DEFAULT 0 NOT NULL, 
+	payload TEXT DEFAULT 'full' NOT NULL CONSTRAINT webhook_endpoint_payload_check CHECK (payload IN ('full', 'ids')), 
+	ordered BOOLEAN DEFAULT true NOT NULL, 
 	max_concurrency SMALLINT DEFAULT 16 NOT NULL, 
 	deleted_at TIMESTAMP WITH TIME ZONE, 
 	external_id TEXT CONSTRAINT webhook_endpoint_external_id_check CHECK (length(external_id) <= 128), 
@@ -900,6 +902,29 @@ GRANT SELECT ON app.webhook_delivery TO bo_export;
 CREATE POLICY dispatch ON app.webhook_delivery FOR ALL TO bo_dispatch USING (true) WITH CHECK (true);
 GRANT SELECT (id, tenant_id, endpoint_id, object_key, sequence, state, run_at, attempt, fence, lease_until, worker, finished_at, turn) ON app.webhook_delivery TO bo_dispatch;
 GRANT UPDATE (state, attempt, fence, lease_until, worker, run_at, finished_at) ON app.webhook_delivery TO bo_dispatch;
+
+CREATE TABLE app.webhook_digest (
+	tenant_id UUID NOT NULL, 
+	id UUID DEFAULT uuidv7() NOT NULL, 
+	endpoint_id UUID NOT NULL, 
+	day DATE NOT NULL, 
+	first_sequence BIGINT, 
+	last_sequence BIGINT NOT NULL, 
+	count BIGINT NOT NULL, 
+	hash TEXT NOT NULL, 
+	previous_hash TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT webhook_digest_pkey PRIMARY KEY (tenant_id, id), 
+	CONSTRAINT webhook_digest_first_check CHECK ((first_sequence IS NULL) = (count = 0)), 
+	CONSTRAINT webhook_digest_count_check CHECK (count = 0 OR count = last_sequence - first_sequence + 1), 
+	CONSTRAINT webhook_digest_tenant_id_endpoint_id_day_key UNIQUE (tenant_id, endpoint_id, day), 
+	CONSTRAINT webhook_digest_tenant_id_endpoint_id_fkey FOREIGN KEY(tenant_id, endpoint_id) REFERENCES app.webhook_endpoint (tenant_id, id)
+);
+ALTER TABLE app.webhook_digest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.webhook_digest FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON app.webhook_digest FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
+GRANT SELECT, INSERT ON app.webhook_digest TO bo_app;
+GRANT SELECT ON app.webhook_digest TO bo_export;
 
 CREATE TABLE app.year_to_date (
 	tenant_id UUID NOT NULL, 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from backoffice.kernel import ids
 from backoffice.platform.courier import examples
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION, CATALOGUE, EventType
@@ -40,6 +42,7 @@ def schema(kind: EventType) -> dict[str, Any]:
             {"type": {"enum": ["person", "system"]}, "id": {"type": "string"}, "api_key": {"type": "string"}},
             optional=("api_key",),
         ),
+        "test": {"const": True, "description": "An example that somebody asked for: nothing has happened."},
         "data": _closed(
             {
                 "object": {"anyOf": [object_, {"$ref": "#/$defs/Cut"}]},
@@ -54,7 +57,7 @@ def schema(kind: EventType) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind.name,
         "description": kind.means,
-        **_closed(properties, optional=("sequence",)),
+        **_closed(properties, optional=("sequence", "test")),
         "examples": [example(kind)],
         "$defs": {**dict(sorted(parts.items())), "Cut": _CUT},
     }
@@ -74,6 +77,14 @@ def example(kind: EventType) -> dict[str, Any]:
         "actor": {"type": "person", "id": examples.id_of("person"), "api_key": examples.id_of("api_key")},
         "data": {"object": examples.example(kind.payload, kind.object_type), "changed": [], "effects": []},
     }
+
+
+def example_object(kind: EventType, id_: UUID, *, livemode: bool) -> msgspec.Struct:
+    """The example of the object that an event of this type is about, under an id of its own."""
+    told = examples.example(kind.payload, kind.object_type)
+    told |= {"id": ids.encode(kind.object_type, id_), **({"livemode": livemode} if "livemode" in told else {})}
+    made: msgspec.Struct = msgspec.convert(told, kind.payload)
+    return made
 
 
 def write(folder: Path, kinds: Iterable[EventType] | None = None) -> list[Path]:

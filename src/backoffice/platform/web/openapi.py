@@ -165,6 +165,7 @@ def _event_body(event: EventType, payload: Any, effect: Any) -> dict[str, Any]:
             "object_sequence": {"type": "integer", "minimum": 1},
             "request_id": text,
             "actor": actor,
+            "test": {"const": True, "description": "An example that somebody asked for: nothing has happened."},
             "data": data,
         },
         "required": [

@@ -4,6 +4,8 @@ from backoffice.webhooks.commands.address import envelopes
 from backoffice.webhooks.commands.claim import claim
 from backoffice.webhooks.commands.create import create_endpoint
 from backoffice.webhooks.commands.delete import delete_endpoint
+from backoffice.webhooks.commands.digest import start_digests, write_digest
+from backoffice.webhooks.commands.examples import test_endpoint, trigger
 from backoffice.webhooks.commands.exchanges import note_exchanges
 from backoffice.webhooks.commands.fan_out import fan_out
 from backoffice.webhooks.commands.health import failing, give_up, gone, recovered
@@ -33,6 +35,10 @@ __all__ = [
     "replay_batch",
     "replay_endpoint",
     "rotate_secret",
+    "start_digests",
     "sweep",
+    "test_endpoint",
+    "trigger",
     "update_endpoint",
+    "write_digest",
 ]

@@ -14,10 +14,10 @@ from backoffice.platform.db import Row, Tx
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
+from backoffice.webhooks.queries.bodies import as_asked, numbered
 
 MOST_PARKED = 5_000
 PURPOSE = "webhook_signature"
-_MARK = ',"object_sequence":'
 
 _endpoint, _delivery, _event = webhook_endpoint.c, webhook_delivery.c, event_table.c
 _DELIVERIES = select(_delivery.id, _delivery.event_id).where(
@@ -29,7 +29,7 @@ _EVENTS = select(_event.id, _event.body).where(
 _in_overlap = _endpoint.previous_secret_until > func.clock_timestamp()
 _ENDPOINTS = select(
     *(_endpoint.id, _endpoint.url, _endpoint.status, _endpoint.health, _endpoint.version, _endpoint.max_concurrency),
-    *(_endpoint.deleted_at, _endpoint.secret_sealed),
+    *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload),
     case((_in_overlap, _endpoint.previous_secret_sealed)).label("previous"),
 ).where(_endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id))))
 
@@ -91,7 +91,7 @@ async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Mapping[UUID, Envelop
         found[each.id] = Envelope(
             url=endpoint["url"],
             message_id=ids.encode("event", event_id),
-            body=numbered(bodies[event_id], each.sequence),
+            body=numbered(as_asked(endpoint, bodies[event_id]), each.sequence),
             secrets=secrets[each.lane.endpoint],
             most=endpoint["max_concurrency"],
             failing=endpoint["health"] == "failing",
@@ -104,14 +104,6 @@ async def park(tx: Tx, endpoint: UUID, claimed: Sequence[UUID], *, to: str) -> N
     """Hold or cancel what waits for an endpoint, at most 5,000 at a time, and the claimed ones."""
     await tx.execute(_PARK_CLAIMED, endpoint=endpoint, claimed=list(claimed), to=to)
     await tx.execute(_PARK_WAITING, endpoint=endpoint, most=MOST_PARKED, to=to)
-
-
-def numbered(body: str, sequence: int) -> bytes:
-    """The event as this endpoint is sent it: with its number. Before the mark stand only values of our own making, so
-    its first occurrence is the member of the event itself."""
-    head, mark, tail = body.partition(_MARK)
-    assert mark, "an event has an object_sequence"
-    return f'{head},"sequence":{sequence}{mark}{tail}'.encode()
 
 
 def _is_enabled(endpoint: Row | None) -> bool:

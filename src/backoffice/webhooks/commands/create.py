@@ -45,6 +45,8 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
         secret_sealed=cipher.seal(Cell("webhook_endpoint", "secret", id_), secret),
         status="enabled",
         api_version=API_VERSION,
+        payload=data.payload,
+        ordered=data.ordered,
         max_concurrency=data.max_concurrency,
         external_id=data.external_id,
         metadata=data.metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from backoffice.platform.db import Row, Tx
 from backoffice.platform.events import resource
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
+from backoffice.webhooks.events import DIGEST
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 
 MOST_EVENTS = 500
@@ -21,7 +23,7 @@ MOST_DELIVERIES = 5_000
 
 _endpoint, _event = webhook_endpoint.c, event_table.c
 _LOCK = (
-    select(_endpoint.id, _endpoint.status, _endpoint.event_types, _endpoint.last_sequence)
+    select(_endpoint.id, _endpoint.status, _endpoint.event_types, _endpoint.last_sequence, _endpoint.ordered)
     .where(_endpoint.tenant_id == TENANT, _endpoint.deleted_at.is_(None))
     .order_by(_endpoint.id)
     .with_for_update(key_share=True)
@@ -68,12 +70,13 @@ def matches(event_types: Sequence[str] | None, type_: str) -> bool:
 
 async def fan_out(tx: Tx) -> FannedOut:
     """One batch. The tenant's endpoints are locked first, so that two couriers take turns: numbers rise by exactly 1
-    per endpoint, and a rollback takes them back with the deliveries."""
+    per endpoint, and a rollback takes them back with the deliveries. A digest goes to the endpoint it is about."""
     endpoints = await tx.fetch(_LOCK)
     most = max(1, min(MOST_EVENTS, MOST_DELIVERIES // max(1, len(endpoints))))
     new = await tx.fetch(_NEW, most=most)
     if not new:
         return FannedOut([], 0, False)
+    endpoints = await tx.fetch(_LOCK)  # again: one that was added since, and events after it, are in `new` already
     more = len(new) == most
     if more:
         new = [*new, *await _earlier(tx, new)]
@@ -83,30 +86,35 @@ async def fan_out(tx: Tx) -> FannedOut:
     reached: set[UUID] = set()
     for event in in_order(new):
         for endpoint in endpoints:
+            id_ = endpoint["id"]
             if not matches(endpoint["event_types"], event["type"]):
                 continue
-            id_ = endpoint["id"]
+            if event["type"] == DIGEST.name and event["object_id"] != id_:
+                continue
             last[id_] += 1
-            enabled = endpoint["status"] == "enabled"
-            if enabled:
+            if endpoint["status"] == "enabled":
                 reached.add(id_)
-            deliveries.append(
-                {
-                    "id": ids.new(now),
-                    "endpoint_id": id_,
-                    "event_id": event["id"],
-                    "sequence": last[id_],
-                    "object_key": event["object_id"],
-                    "state": "ready" if enabled else "held",
-                    "created_at": now,
-                }
-            )
+            deliveries.append(delivery_of(endpoint, event["id"], event["object_id"], last[id_], now))
     await tx.insert_many(webhook_delivery, deliveries)
     moved = [endpoint["id"] for endpoint in endpoints if last[endpoint["id"]] != endpoint["last_sequence"]]
     if moved:
         await tx.execute(_COUNT_ON, endpoints=moved, lasts=[last[id_] for id_ in moved])
     await tx.execute(_MARK, events=[event["id"] for event in new])
     return FannedOut(sorted(reached), len(new), more)
+
+
+def delivery_of(endpoint: Row, event: UUID, about: UUID, sequence: int, now: datetime) -> dict[str, Any]:
+    """The row of a new delivery. Where the endpoint asks for no order, it is an order of its own."""
+    id_ = ids.new(now)
+    return {
+        "id": id_,
+        "endpoint_id": endpoint["id"],
+        "event_id": event,
+        "sequence": sequence,
+        "object_key": about if endpoint["ordered"] else id_,
+        "state": "ready" if endpoint["status"] == "enabled" else "held",
+        "created_at": now,
+    }
 
 
 async def _earlier(tx: Tx, new: Sequence[Row]) -> list[Row]:

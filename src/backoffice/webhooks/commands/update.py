@@ -20,7 +20,8 @@ from backoffice.webhooks.models import webhook_endpoint
 from backoffice.webhooks.queries.endpoints import endpoint_view, find
 from backoffice.webhooks.schemas import UpdateWebhookEndpoint
 
-_PLAIN = ("url", "description", "event_types", "max_concurrency", "external_id")
+_PLAIN = ("url", "description", "event_types", "payload", "ordered", "max_concurrency", "external_id")
+_TOLD = ("url", "event_types", "payload", "ordered", "max_concurrency")
 _endpoint = webhook_endpoint.c
 _TAKEN = select(_endpoint.id).where(
     _endpoint.tenant_id == TENANT,
@@ -39,7 +40,7 @@ async def update_endpoint(tx: Tx, text: str, data: UpdateWebhookEndpoint, if_ver
     view = endpoint_view(tx, row)
     changed = [name for name in values if row[name] != current[name]]
     if changed:
-        told = {name: current[name] for name in changed if name in ("url", "event_types", "max_concurrency")}
+        told = {name: current[name] for name in changed if name in _TOLD}
         effect = Effect(
             kind="webhook_endpoint_updated",
             subject=view.id,

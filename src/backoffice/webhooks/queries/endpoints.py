@@ -25,8 +25,8 @@ _VERSIONS = select(_endpoint.id, _endpoint.version).where(
     _endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id)))
 )
 _SHOWN = (
-    *("url", "description", "event_types", "status", "status_reason", "health", "api_version", "max_concurrency"),
-    "previous_secret_until",
+    *("url", "description", "event_types", "status", "status_reason", "health", "api_version", "payload"),
+    *("ordered", "max_concurrency", "previous_secret_until"),
 )
 ENDPOINTS = Listing(
     webhook_endpoint,

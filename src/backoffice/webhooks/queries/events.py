@@ -15,6 +15,7 @@ from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 from backoffice.webhooks.models import webhook_delivery
+from backoffice.webhooks.queries.bodies import as_asked, numbered
 from backoffice.webhooks.queries.endpoints import find
 from backoffice.webhooks.schemas import EventView
 
@@ -71,9 +72,12 @@ async def event(tx: Tx, text: str) -> EventView:
 
 
 async def endpoint_events(tx: Tx, endpoint: str, *, after: int, most: int) -> Page[EventView]:
-    """What one endpoint was or will be sent, by `sequence` from `after` + 1 on, whatever became of the deliveries: how
-    a receiver fills a gap. The next page starts after the last `sequence` of this one."""
+    """What one endpoint was or will be sent, as it is sent, by `sequence` from `after` + 1 on, whatever became of the
+    deliveries: how a receiver fills a gap. The next page starts after the last `sequence` of this one."""
     found = await find(tx, endpoint)
     rows = await tx.fetch(_AFTER, endpoint=found["id"], after=after, most=most + 1)
-    views = [msgspec.structs.replace(_view(row), sequence=row["sequence"]) for row in rows[:most]]
+    views = [
+        msgspec.json.decode(numbered(as_asked(found, row["body"]), row["sequence"]), type=EventView)
+        for row in rows[:most]
+    ]
     return Page(data=views, has_more=len(rows) > most)

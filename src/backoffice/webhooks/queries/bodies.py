@@ -1,0 +1,32 @@
+"""An event's stored body as one endpoint is sent it: pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from backoffice.platform.db import Row
+from backoffice.platform.events import CATALOGUE, cut
+
+_MARK = ',"object_sequence":'
+
+
+def as_asked(endpoint: Row, body: str) -> str:
+    """The body, with the object cut to its ids and where it is read, and nothing told of its values, where the endpoint
+    asks for ids alone."""
+    if endpoint["payload"] == "full":
+        return body
+    told: dict[str, Any] = msgspec.json.decode(body)
+    kind = CATALOGUE.get(told["type"])
+    path = kind.path if kind is not None else f"/v1/events/{told['id']}"
+    told["data"] = {"object": cut(told["data"]["object"], path), "changed": told["data"]["changed"], "effects": []}
+    return msgspec.json.encode(told).decode()
+
+
+def numbered(body: str, sequence: int) -> bytes:
+    """The event with its number at this endpoint. Before the mark stand only values of our own making, so its first
+    occurrence is the member of the event itself."""
+    head, mark, tail = body.partition(_MARK)
+    assert mark, "an event has an object_sequence"
+    return f'{head},"sequence":{sequence}{mark}{tail}'.encode()
