@@ -1,6 +1,7 @@
 """One embedded PostgreSQL a test process, migrated once; a firm with tenants of its own for each test (`world.py`).
 
-Tests commit for real: tenants isolate them from each other, as they isolate firms. Nothing of ours is mocked.
+Tests commit for real: tenants isolate them from each other, as they isolate firms. Nothing of ours is mocked. When all
+have run, every event that any of them (or a process of theirs) emitted is held against its published schema.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from tests.webhooks.bodies import wrong_events
 from tests.world import Server, World
 
 from backoffice.platform.db import Database
@@ -70,6 +72,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         migrate(settings.dsn("bo_migrate"))
         copy_database(postgres, "backoffice", "backoffice_empty")
         yield Server(postgres, settings, "backoffice_empty")
+        wrong = wrong_events(postgres.admin_dsn("backoffice"))
+        assert not wrong, "events that are not what their published schemas say:\n" + "\n".join(wrong)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import bindparam, select
 from standardwebhooks import Webhook
+from tests.webhooks.bodies import own
 
 from backoffice import courier
 from backoffice.kernel import clock, ids
@@ -35,7 +36,7 @@ class Told(msgspec.Struct, kw_only=True):
     number: int
 
 
-TOLD = EventType("job.told", Told, "/v1/jobs/{id}", "A test has something to tell.")
+TOLD = own(EventType("job.told", Told, "/v1/jobs/{id}", "A test has something to tell."))
 FAST = Options(lease=2.0, drain=3.0, scan=0.2, look=0.2, total=2.0, connect=1.0, waits=(0.3, 0.3, 0.3), first_probe=0.5)
 
 

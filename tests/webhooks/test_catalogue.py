@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,16 +34,6 @@ def test_each_type_has_a_schema_whose_example_validates(name: str) -> None:
     jsonschema_rs.meta.validate(schema)
     assert faults(json.dumps(schema["examples"][0])) == []
     assert schema["examples"][0]["data"]["object"]["id"].startswith(examples.id_of(kind.object_type)[:3])
-
-
-def test_files_are_written_once_per_type_and_stale_ones_removed(tmp_path: Path) -> None:
-    (tmp_path / "no_more.told.json").write_text("{}")
-    written = catalogue.write(tmp_path)
-    assert [path.name for path in written] == sorted(f"{name}.json" for name in CATALOGUE)
-    assert set(tmp_path.iterdir()) == set(written)
-    before = {path: path.read_bytes() for path in written}
-    catalogue.write(tmp_path)
-    assert {path: path.read_bytes() for path in written} == before
 
 
 def test_a_body_that_differs_is_refused() -> None:
@@ -87,3 +79,42 @@ async def test_what_commands_emit_validates(world: Any, bench: Any) -> None:
     assert {f"webhook_endpoint.{verb}" for verb in ("created", "paused", "disabled", "deleted", "failing")} <= told
     for row in bodies:
         assert faults(row["body"]) == [], row["type"]
+
+
+PLANTED = """
+from backoffice.kernel import clock, ids
+from backoffice.platform.events import EventType
+from tests.webhooks.bench import Told
+
+async def test_it_passes(world):
+    firm = await world.firm(keys=False)
+    async with world.tx(firm.test) as tx:
+        for name in {names}:
+            id_ = ids.encode("job", ids.new(clock.wall()))
+            tx.emit(EventType(name, Told, "/v1/jobs/{{id}}", "planted"), Told(id=id_, number=1))
+"""
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["job.told"], None),
+        (["job.failed", "job.invented"], ["job.failed: ", "job.invented is not in the catalogue"]),
+    ],
+)
+def test_an_event_that_is_not_what_its_schema_says_turns_the_run_red(
+    tmp_path: Path, names: list[str], told: list[str] | None
+) -> None:
+    """A run of its own, of one test that passes: what it emitted decides."""
+    planted = tmp_path / "test_planted.py"
+    planted.write_text(PLANTED.format(names=names))
+    root = Path(__file__).parents[2]
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", str(planted)]
+    run = subprocess.run(
+        [*argv, "--rootdir", str(tmp_path)], cwd=root, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert (run.returncode == 0) == (told is None), run.stdout
+    assert "1 passed" in run.stdout
+    for line in told or []:
+        assert line in run.stdout

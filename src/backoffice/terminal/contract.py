@@ -19,6 +19,7 @@ def contract() -> dict[str, str]:
     import yaml
 
     from backoffice import api
+    from backoffice.platform.courier import catalogue
     from backoffice.platform.events import CATALOGUE
     from backoffice.platform.web import openapi
 
@@ -30,7 +31,7 @@ def contract() -> dict[str, str]:
     text = yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=120)
     files = {"v1.yaml": HEAD + text}
     for name, event in sorted(CATALOGUE.items()):
-        files[f"events/{name}.json"] = json.dumps(openapi.event_schema(event), indent=2, ensure_ascii=False) + "\n"
+        files[f"events/{name}.json"] = json.dumps(catalogue.schema(event), indent=2, ensure_ascii=False) + "\n"
     return files
 
 

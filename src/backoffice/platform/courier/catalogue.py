@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +10,12 @@ import msgspec
 from backoffice.kernel import ids
 from backoffice.platform.courier import examples
 from backoffice.platform.effects import Effect
-from backoffice.platform.events import API_VERSION, CATALOGUE, EventType
+from backoffice.platform.events import API_VERSION, EventType
 
 _ID = "^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
 _INSTANT = {"type": "string", "format": "date-time"}
-_CUT = {
-    "description": "The object where the whole would be over 20 kB: read it at `object_url`.",
+CUT = {
+    "description": "The object where the whole would be over 20 kB, or where the endpoint asks for ids alone.",
     "type": "object",
     "required": ["id", "object", "object_url"],
     "properties": {name: {"type": "string"} for name in ("id", "object", "object_url")},
@@ -26,9 +24,21 @@ _CUT = {
 
 
 def schema(kind: EventType) -> dict[str, Any]:
-    """The JSON Schema of a webhook's body of this type. `sequence` is there in webhooks and in the events of one
-    endpoint, and absent where events are read without one."""
+    """The JSON Schema of a webhook's body of this type, complete in itself, with an example."""
     (object_, effect), parts = msgspec.json.schema_components([kind.payload, Effect], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": kind.name,
+        "description": kind.means,
+        **body(kind, object_, effect, {"$ref": "#/$defs/Cut"}),
+        "examples": [example(kind)],
+        "$defs": {**dict(sorted(parts.items())), "Cut": CUT},
+    }
+
+
+def body(kind: EventType, object_: Any, effect: Any, cut: Any) -> dict[str, Any]:
+    """The schema of a body, from those of its parts. `sequence` is there in webhooks and in the events of one endpoint,
+    and absent where events are read without one."""
     properties = {
         "id": {"type": "string", "pattern": _ID.format(prefix="evt"), "description": "The same in every try."},
         "type": {"const": kind.name},
@@ -45,7 +55,7 @@ def schema(kind: EventType) -> dict[str, Any]:
         "test": {"const": True, "description": "An example that somebody asked for: nothing has happened."},
         "data": _closed(
             {
-                "object": {"anyOf": [object_, {"$ref": "#/$defs/Cut"}]},
+                "object": {"anyOf": [object_, cut]},
                 "changed": {"type": "array", "items": {"type": "string"}},
                 "previous": {"type": "object"},
                 "effects": {"type": "array", "items": effect},
@@ -53,14 +63,7 @@ def schema(kind: EventType) -> dict[str, Any]:
             optional=("previous",),
         ),
     }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": kind.name,
-        "description": kind.means,
-        **_closed(properties, optional=("sequence", "test")),
-        "examples": [example(kind)],
-        "$defs": {**dict(sorted(parts.items())), "Cut": _CUT},
-    }
+    return _closed(properties, optional=("sequence", "test"))
 
 
 def example(kind: EventType) -> dict[str, Any]:
@@ -85,21 +88,6 @@ def example_object(kind: EventType, id_: UUID, *, livemode: bool) -> msgspec.Str
     told |= {"id": ids.encode(kind.object_type, id_), **({"livemode": livemode} if "livemode" in told else {})}
     made: msgspec.Struct = msgspec.convert(told, kind.payload)
     return made
-
-
-def write(folder: Path, kinds: Iterable[EventType] | None = None) -> list[Path]:
-    """Write `<type>.json` for each type (all of the catalogue; import the domains first) and remove those of types that
-    are no more. Returns the files, sorted; the same code gives the same bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for kind in CATALOGUE.values() if kinds is None else kinds:
-        encoded = msgspec.json.format(msgspec.json.encode(schema(kind)), indent=2)
-        files[folder / f"{kind.name}.json"] = encoded + b"\n"
-    for stale in set(folder.glob("*.json")) - set(files):
-        stale.unlink()
-    for path, content in files.items():
-        path.write_bytes(content)
-    return sorted(files)
 
 
 def _closed(properties: dict[str, Any], *, optional: tuple[str, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Boolean, Date, DateTime
 
+from backoffice.platform.courier import catalogue
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION, CATALOGUE, EventType
 from backoffice.platform.web.lists import Filter, Listing
@@ -118,71 +119,15 @@ def document(handlers: Iterable[Any], *, server: str) -> dict[str, Any]:
     }
 
 
-def event_schema(event: EventType) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one event's body, complete in itself."""
-    (payload, effect), components = msgspec.json.schema_components(
-        [event.payload, Effect], ref_template="#/$defs/{name}"
-    )
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": event.name,
-        "description": event.means,
-        **_event_body(event, payload, effect),
-        "$defs": components,
-    }
-
-
-def _event_body(event: EventType, payload: Any, effect: Any) -> dict[str, Any]:
-    cut = {
-        "type": "object",
-        "description": "a large object, cut to where it can be read",
-        "properties": {name: {"type": "string"} for name in ("id", "object", "object_url")},
-        "required": ["id", "object", "object_url"],
-        "additionalProperties": False,
-    }
-    data = {
-        "type": "object",
-        "properties": {
-            "object": {"anyOf": [payload, cut]},
-            "changed": {"type": "array", "items": {"type": "string"}},
-            "previous": {"type": "object"},
-            "effects": {"type": "array", "items": effect},
-        },
-        "required": ["object", "changed", "effects"],
-        "additionalProperties": False,
-    }
-    text = {"type": "string"}
-    actor = {"type": "object", "properties": {"type": text, "id": text, "api_key": text}, "required": ["type", "id"]}
-    return {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "pattern": "^evt_"},
-            "type": {"const": event.name},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "api_version": text,
-            "livemode": {"type": "boolean"},
-            "sequence": {"type": "integer", "minimum": 1},
-            "object_sequence": {"type": "integer", "minimum": 1},
-            "request_id": text,
-            "actor": actor,
-            "test": {"const": True, "description": "An example that somebody asked for: nothing has happened."},
-            "data": data,
-        },
-        "required": [
-            *("id", "type", "timestamp", "api_version", "livemode", "object_sequence", "request_id", "actor", "data")
-        ],
-        "additionalProperties": False,
-    }
-
-
 def _webhook(event: EventType, found: Mapping[Any, Any]) -> dict[str, Any]:
     effect = {"$ref": _REF.format(name="Effect")}
-    body = _event_body(event, found[_key(event.payload)], effect)
+    body = catalogue.body(event, found[_key(event.payload)], effect, catalogue.CUT)
+    example = {event.name: {"value": catalogue.example(event)}}
     return {
         "post": {
             "operationId": _camel("on_" + event.name.replace(".", "_")),
             "summary": event.means,
-            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body, "examples": example}}},
             "responses": {"2XX": {"description": "Received."}},
         }
     }
