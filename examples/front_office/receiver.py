@@ -1,20 +1,19 @@
 """The reference receiver of webhooks: what a front office needs so that it misses nothing and does nothing twice.
 
 1. Verify the signature over the raw bytes, with the public `standardwebhooks` library, before anything is parsed.
-2. Write the event down, then answer 2xx. Whatever takes long comes later: after 15 s the sender gives up and repeats.
-3. Drop repeats by `webhook-id`. A webhook may come twice, for example when our answer was lost.
-4. Watch `sequence`, which rises by exactly 1 for an endpoint. Numbers may come out of order (only the events of one
-   object are kept in order), so a hole counts as a gap when it is still there after a moment; then, and at every start,
-   ask `GET /v1/webhook_endpoints/{id}/events?after_sequence=N` for what is missing.
+2. Write the event down, then answer 2xx; what takes long comes later. After 15 s the sender gives up and repeats.
+3. Drop repeats by `webhook-id`. A webhook may come twice: when our answer was lost, or when it is replayed.
+4. Watch `sequence`, which rises by exactly 1. Only one object's events are in order, so a hole is a gap when it is
+   there after a moment too; then, and at every start, ask `GET …/events?after_sequence=N` for what is missing.
+5. Prove it: hash what came, and compare with the daily digest. An event with `"test": true` is no fact, but counts.
 
-    BACKOFFICE_API_KEY=bo_sk_test_… python receiver.py http://127.0.0.1:8000 events.jsonl
-
-registers an endpoint for itself (BACKOFFICE_WEBHOOK=we_…,whsec_… names one that is there) and appends each event once,
-as one JSON line. That file is also its memory. Or use `Receiver` from a program of your own.
+`BACKOFFICE_API_KEY=bo_sk_test_… python receiver.py http://127.0.0.1:8000 events.jsonl` registers an endpoint for itself
+(BACKOFFICE_WEBHOOK=we_…,whsec_… names one that is there) and appends each event once, as one JSON line. That file is
+also its memory. Or use `Receiver` from a program of your own.
 """
 
-from __future__ import annotations
-
+import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -34,11 +33,12 @@ class Inbox:
     """Events, each accepted once and written down before it counts."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._seen: set[str] = set()
-        self.ahead: set[int] = set()  # numbers beyond the first hole
+        self._path, self._lock = path, threading.Lock()
+        self._seen = set[str]()
+        self.ahead: dict[int, dict[str, Any]] = {}  # events beyond the first hole, by number
         self.complete_to = 0  # every number up to this one is here
+        self.hashes = ["0" * 64]  # after each number up to that one
+        self.proven_to, self.disproved = 0, list[str]()  # the last number a digest proved; days whose digest differs
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             self._note(json.loads(line))
 
@@ -53,19 +53,26 @@ class Inbox:
 
     def _note(self, event: dict[str, Any]) -> None:
         self._seen.add(event["id"])
-        self.ahead.add(event["sequence"])
-        while self.complete_to + 1 in self.ahead:
+        self.ahead[event["sequence"]] = event
+        while following := self.ahead.pop(self.complete_to + 1, None):
             self.complete_to += 1
-            self.ahead.remove(self.complete_to)
+            link = f"{self.hashes[-1]}:{self.complete_to}:{following['id']}"
+            self.hashes.append(hashlib.sha256(link.encode()).hexdigest())
+            if following.get("type") == "webhook_endpoint.digest" and not following.get("test"):
+                self._check(following["data"]["object"]["digest"])
+
+    def _check(self, digest: dict[str, Any]) -> None:
+        if self.hashes[digest["last_sequence"]] == digest["hash"]:
+            self.proven_to = digest["last_sequence"]
+        else:
+            self.disproved.append(digest["day"])  # events were exchanged or left out: tell a person
 
 
 class Receiver:
-    """A server for one endpoint. `secrets` holds two while a rotation overlaps."""
+    """A server for one endpoint. `secrets` holds two in a rotation's overlap; `receive` gives the status to answer."""
 
     def __init__(self, events: Path, api: str, key: str, port: int = 0) -> None:
-        self.inbox = Inbox(events)
-        self.secrets: list[str] = []
-        self.endpoint_id: str | None = None
+        self.inbox, self.secrets, self.endpoint_id = Inbox(events), list[str](), ""
         self._api, self._key, self._stopped = api, key, threading.Event()
         receive = self.receive
 
@@ -75,15 +82,13 @@ class Receiver:
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
-                body = self.rfile.read(length) if length <= LARGEST else b""
-                status = receive(body, dict(self.headers))
-                self.close_connection = status != 204
+                status = receive(self.rfile.read(length) if length <= LARGEST else b"", dict(self.headers))
+                self.close_connection = status != 204  # its body may be unread
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                """Says nothing: what matters is in the inbox."""
+            def log_message(self, *_: object) -> None: ...
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
@@ -103,13 +108,10 @@ class Receiver:
         self.endpoint_id, self.secrets = made["id"], [made["secret"]]
 
     def receive(self, body: bytes, headers: dict[str, str]) -> int:
-        """The status to answer with."""
         for secret in self.secrets:
-            try:
+            with contextlib.suppress(WebhookVerificationError, ValueError):
                 self.inbox.accept(Webhook(secret).verify(body, headers))
                 return 204
-            except (WebhookVerificationError, ValueError):
-                continue
         return 401
 
     def backfill(self) -> None:
@@ -124,15 +126,13 @@ class Receiver:
 
     def _watch(self) -> None:
         while not self._stopped.wait(PATIENCE):
-            try:
+            with contextlib.suppress(OSError):  # the API cannot be reached; again in a moment
                 if self.inbox.ahead:
                     self.backfill()
-            except OSError:
-                continue  # the API cannot be reached; again in a moment
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
+        data = json.dumps(body).encode() if body else None
         request = urllib.request.Request(self._api + path, data, headers, method=method)  # noqa: S310 - our API
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return dict(json.loads(answer.read()))

@@ -23,7 +23,7 @@ from backoffice.api import build
 from backoffice.kernel import clock
 from backoffice.platform import signatures
 from backoffice.platform.web.authenticate import Authenticator
-from backoffice.webhooks import commands
+from backoffice.webhooks import calc, commands
 
 RECEIVER = Path(__file__).parents[2] / "examples" / "front_office" / "receiver.py"
 
@@ -80,9 +80,41 @@ def test_it_sees_a_gap_and_that_it_closed(example: ModuleType, tmp_path: Path) -
     inbox = example.Inbox(tmp_path / "events.jsonl")
     for number in (1, 2, 4, 6):
         inbox.accept({"id": f"evt_{number}", "sequence": number})
-    assert (inbox.complete_to, inbox.ahead) == (2, {4, 6})
+    assert (inbox.complete_to, set(inbox.ahead)) == (2, {4, 6})
     inbox.accept({"id": "evt_3", "sequence": 3})
-    assert (inbox.complete_to, inbox.ahead) == (4, {6})
+    assert (inbox.complete_to, set(inbox.ahead)) == (4, {6})
+
+
+def test_it_proves_what_it_has_by_the_digests(example: ModuleType, tmp_path: Path) -> None:
+    sent = [{"id": f"evt_{number}", "sequence": number} for number in range(1, 7)]
+    day = calc.chained(calc.FIRST, [(event["sequence"], event["id"]) for event in sent[:4]])
+
+    def digest(number: int, last: int, hash_: str, **more: Any) -> dict[str, Any]:
+        object_ = {"digest": {"day": "2026-11-16", "last_sequence": last, "hash": hash_}}
+        return {
+            "id": "evt_d",
+            "type": "webhook_endpoint.digest",
+            "sequence": number,
+            "data": {"object": object_},
+            **more,
+        }
+
+    inbox = example.Inbox(tmp_path / "events.jsonl")
+    for event in (digest(5, 4, day), sent[2], sent[3], sent[0]):  # before some of what it is about
+        inbox.accept(event)
+    assert (inbox.proven_to, inbox.disproved) == (0, [])
+    inbox.accept(sent[1])
+    assert (inbox.proven_to, inbox.disproved) == (4, [])
+    again = example.Inbox(tmp_path / "events.jsonl")
+    assert (again.proven_to, again.hashes) == (4, inbox.hashes)
+    exchanged = example.Inbox(tmp_path / "other.jsonl")
+    for event in ({**sent[0], "id": "evt_x"}, *sent[1:4], digest(5, 4, day)):
+        exchanged.accept(event)
+    assert (exchanged.proven_to, exchanged.disproved) == (0, ["2026-11-16"])
+    tried = example.Inbox(tmp_path / "example.jsonl")
+    for event in (*sent[:4], digest(5, 4, "no hash at all", test=True)):
+        tried.accept(event)
+    assert (tried.proven_to, tried.disproved) == (0, [])
 
 
 async def test_it_registers_receives_and_fills_a_gap_from_the_api(

@@ -1,0 +1,141 @@
+// The reference receiver of webhooks in TypeScript: what a front office needs so that it misses nothing and does nothing
+// twice. It does what examples/front_office/receiver.py does, which says why.
+//
+//     npm ci && npm run build
+//     BACKOFFICE_API_KEY=bo_sk_test_… node dist/receiver.js http://127.0.0.1:8000 events.jsonl
+//
+// registers an endpoint for itself (BACKOFFICE_WEBHOOK=we_…,whsec_… names one that is there) and appends each event once,
+// as one JSON line. That file is also its memory.
+
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+
+const LARGEST = 64 * 1024; // bytes; a webhook has at most 20 kB
+const PATIENCE = 2000; // milliseconds between two looks for holes in the numbers
+
+interface Digest { day: string; last_sequence: number; hash: string }
+interface Event {
+  id: string;
+  type: string;
+  sequence: number;
+  test?: true;
+  data: { object: { id: string; digest?: Digest } };
+}
+interface Page { data: Event[]; has_more: boolean }
+
+/** Events, each accepted once and written down before it counts. */
+class Inbox {
+  readonly ahead = new Map<number, Event>(); // events beyond the first hole, by number
+  readonly hashes = ["0".repeat(64)]; // after each number up to the first hole
+  readonly disproved: string[] = []; // days whose digest differs
+  provenTo = 0; // the last number a digest proved
+  private readonly seen = new Set<string>();
+
+  constructor(private readonly path: string) {
+    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+    for (const line of lines) if (line) this.note(JSON.parse(line) as Event);
+  }
+
+  /** Every number up to this one is here. */
+  get completeTo(): number {
+    return this.hashes.length - 1;
+  }
+
+  accept(event: Event): void {
+    if (this.seen.has(event.id)) return;
+    appendFileSync(this.path, JSON.stringify(event) + "\n");
+    this.note(event);
+  }
+
+  private note(event: Event): void {
+    this.seen.add(event.id);
+    this.ahead.set(event.sequence, event);
+    for (let next = this.take(); next !== undefined; next = this.take()) {
+      const link = `${this.hashes.at(-1)}:${next.sequence}:${next.id}`;
+      this.hashes.push(createHash("sha256").update(link).digest("hex"));
+      const digest = next.data.object.digest;
+      if (next.type === "webhook_endpoint.digest" && !next.test && digest) this.check(digest);
+    }
+  }
+
+  private take(): Event | undefined {
+    const next = this.ahead.get(this.completeTo + 1);
+    this.ahead.delete(this.completeTo + 1);
+    return next;
+  }
+
+  private check(digest: Digest): void {
+    if (this.hashes[digest.last_sequence] === digest.hash) this.provenTo = digest.last_sequence;
+    else {
+      this.disproved.push(digest.day); // events were exchanged or left out: tell a person
+      console.error(`the digest of ${digest.day} differs`);
+    }
+  }
+}
+
+const [api, file] = process.argv.slice(2);
+const key = process.env.BACKOFFICE_API_KEY;
+if (!api || !file || !key) throw new Error("usage: BACKOFFICE_API_KEY=… node dist/receiver.js <api> <events file>");
+const inbox = new Inbox(file);
+let [endpoint = "", ...secrets] = (process.env.BACKOFFICE_WEBHOOK ?? "").split(","); // two while a rotation overlaps
+
+async function call<T>(method: string, path: string, body?: object): Promise<T> {
+  const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
+  const answer = await fetch(api + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+async function read(request: IncomingMessage): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    if ((size += part.length) > LARGEST) return null;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** The status to answer with. */
+function receive(body: Buffer, headers: Record<string, string>): number {
+  for (const secret of secrets) {
+    let event: Event;
+    try {
+      event = new Webhook(secret).verify(body, headers) as Event; // over the raw bytes, before anything is parsed
+    } catch {
+      continue;
+    }
+    inbox.accept(event);
+    return 204;
+  }
+  return 401;
+}
+
+/** Fetch what did not come. After a long outage this is all there is to do. */
+async function backfill(): Promise<void> {
+  for (let after = -1, more = true; more && after < inbox.completeTo; ) {
+    after = inbox.completeTo;
+    const path = `/v1/webhook_endpoints/${endpoint}/events?after_sequence=${after}&limit=100`;
+    const page = await call<Page>("GET", path);
+    page.data.forEach((event) => inbox.accept(event));
+    more = page.has_more;
+  }
+}
+
+const server = createServer(async (request, response) => {
+  const body = await read(request).catch(() => null);
+  const status = body ? receive(body, request.headers as Record<string, string>) : 413;
+  response.writeHead(status, { "Content-Length": "0" }).end();
+});
+server.listen(0, "127.0.0.1", async () => {
+  if (!endpoint) {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks`;
+    const made = await call<{ id: string; secret: string }>("POST", "/v1/webhook_endpoints", { url });
+    [endpoint, secrets] = [made.id, [made.secret]]; // shown this once: a real front office keeps it in a vault
+  }
+  await backfill();
+  setInterval(() => void (inbox.ahead.size && backfill().catch(() => undefined)), PATIENCE);
+});

@@ -1,0 +1,116 @@
+"""The reference receiver in TypeScript: type-checked, and run as a process against a real API and a real courier."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.webhooks.bench import Bench, couriers, until
+from tests.webhooks.test_receiver import served
+
+from backoffice.kernel import clock, ids
+from backoffice.platform import signatures
+from backoffice.webhooks import commands
+
+FOLDER = Path(__file__).parents[2] / "examples" / "front_office_ts"
+NODE = shutil.which("node")
+TSC = FOLDER / "node_modules" / "typescript" / "bin" / "tsc"
+
+pytestmark = [
+    pytest.mark.skipif(NODE is None, reason="no node on this machine"),
+    pytest.mark.skipif(not TSC.exists(), reason="examples/front_office_ts has no node_modules: run npm ci there"),
+]
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    """Type-checked and compiled."""
+    made = subprocess.run([str(NODE), str(TSC)], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout
+    return FOLDER / "dist" / "receiver.js"
+
+
+def test_the_lock_names_no_address() -> None:
+    lock = (FOLDER / "package-lock.json").read_text(encoding="utf-8")
+    assert '"integrity"' in lock
+    assert '"resolved"' not in lock
+    assert len((FOLDER / "receiver.ts").read_text(encoding="utf-8").splitlines()) < 150
+
+
+async def test_it_takes_each_event_once_fills_gaps_and_checks_digests(
+    world: Any, bench: Bench, settings: Any, tmp_path: Path, program: Path
+) -> None:
+    firm = await world.firm()
+    key = firm.test.keys["dana-whitfield"]
+    events = tmp_path / "events.jsonl"
+
+    @asynccontextmanager
+    async def running(api: str, **more: str) -> AsyncIterator[None]:
+        environment = {"PATH": os.environ["PATH"], "BACKOFFICE_API_KEY": key, **more}
+        argv = [str(NODE), str(program), api, str(events)]
+        child = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: ASYNC220
+        try:
+            yield
+        finally:
+            child.kill()
+            printed.append(child.communicate()[0].decode())
+
+    def told() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
+
+    async def call(method: str, path: str, body: Any = None) -> Any:
+        async with httpx.AsyncClient(base_url=api, headers={"authorization": f"Bearer {key}"}) as client:
+            answer = await client.request(method, path, json=body)
+            assert answer.status_code < 300, answer.text
+            return answer.json()
+
+    async def posted(url: str, secret: str, event: dict[str, Any]) -> int:
+        body = json.dumps(event).encode()
+        headers = signatures.headers([secret], event["id"], int(clock.wall().timestamp()), body)
+        async with httpx.AsyncClient() as client:
+            return (await client.post(url, content=body, headers=headers)).status_code
+
+    printed: list[str] = []
+    async with served(world) as api, couriers(settings):
+        frozen = await call("POST", "/v1/test/clocks", {"frozen_time": "2026-11-16T09:00:00Z"})
+        async with running(api):
+            await until(events.exists, 20)  # it is told of its own endpoint
+            await bench.tell(firm.test, 1, times=5)
+            await until(lambda: len(told()) >= 6, 15)
+            (endpoint,) = (await call("GET", "/v1/webhook_endpoints"))["data"]
+            first = told()[0]
+            assert await posted(endpoint["url"], signatures.generate_secret(), {**first, "id": "evt_forged"}) == 401
+            secret = (await call("POST", f"/v1/webhook_endpoints/{endpoint['id']}/rotate_secret", {}))["secret"]
+            assert await posted(endpoint["url"], secret, first) == 401  # it was not told the new one
+        await bench.tell(firm.test, 6, times=120)  # nobody is there; the API keeps them
+        async with world.tx(firm.test) as tx:
+            await commands.fan_out(tx)
+        await call("POST", f"/v1/test/clocks/{frozen['id']}/advance", {"to": "2026-11-17T09:00:00Z"})
+        id_ = ids.decode("webhook_endpoint", endpoint["id"])
+        assert id_ is not None
+        async with world.tx(firm.test) as tx:
+            digest = await commands.write_digest(tx, id_, date(2026, 11, 16))
+        assert digest is not None
+        async with world.tx(firm.test) as tx:
+            await commands.fan_out(tx)
+        known = {"BACKOFFICE_WEBHOOK": f"{endpoint['id']},{secret}"}
+        async with running(api, **known):
+            await until(lambda: "webhook_endpoint.digest" in [event["type"] for event in told()], 20)
+        came = told()
+        assert printed == ["", ""]
+        assert sorted(event["sequence"] for event in came) == list(range(1, len(came) + 1))
+        assert len({event["id"] for event in came}) == len(came) > digest.count >= 125
+        events.write_text(events.read_text().replace(came[3]["id"], came[3]["id"][:-1] + "x"))
+        async with running(api, **known):  # what it remembers is not what was sent
+            await asyncio.sleep(1.0)
+    assert printed[2] == "the digest of 2026-11-16 differs\n"
