@@ -7,6 +7,7 @@ import contextlib
 import resource
 import signal
 import sys
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import uvloop
@@ -52,6 +53,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, option
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     loopback.configure(settings.loopback_webhooks)
     options = options or Options(lease=settings.lease_seconds, drain=max(1.0, settings.drain_seconds - 1))
+    options = replace(options, proxy=settings.webhook_proxy)
     dsn = settings.dsn("bo_dispatch")
     dispatch = Database(pinned(dsn), size=_DISPATCH_CONNECTIONS)
     async with contextlib.AsyncExitStack() as stack:

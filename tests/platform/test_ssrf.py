@@ -265,17 +265,13 @@ def test_the_factory_makes_sockets_for_public_addresses_only() -> None:
             make(refused)
 
 
-def test_the_factory_opens_loopback_and_proxies_only_where_told() -> None:
+def test_the_factory_opens_loopback_only_where_told() -> None:
     make = ssrf.socket_factory(allow_loopback=True)
     make(info("127.0.0.1", 12345)).close()
     with pytest.raises(ssrf.AddressRefused):
         make(info("10.0.0.1", 443))
     with pytest.raises(ssrf.AddressRefused):
         make(info("::ffff:127.0.0.1", 443))
-    proxied = ssrf.socket_factory(egress=[ipaddress.ip_network("10.9.0.0/24")])
-    proxied(info("10.9.0.4", 4750)).close()
-    with pytest.raises(ssrf.AddressRefused):
-        proxied(info("10.9.1.4", 4750))
 
 
 class Lying(AbstractResolver):
@@ -342,5 +338,43 @@ def test_aiohttp_never_reaches_a_recording_listener_through_the_guard() -> None:
             assert calls == ["/allowed"]
         finally:
             await runner.cleanup()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("addresses", "goes"),
+    [
+        (["8.8.8.8"], True),
+        (["8.8.8.8", "1.1.1.1"], True),
+        (["8.8.8.8", "10.0.0.1"], False),
+        (["169.254.169.254", "8.8.8.8"], False),
+        (["8.8.8.8", "::ffff:8.8.8.8"], False),
+        (["127.0.0.1"], False),
+    ],
+)
+def test_one_private_address_refuses_the_whole_name(addresses: list[str], goes: bool) -> None:
+    resolver = ssrf.GuardedResolver(inner=Lying(addresses, addresses))
+
+    async def scenario() -> None:
+        if goes:
+            assert [each["host"] for each in await resolver.resolve("a.example.com", 443)] == addresses
+            await ssrf.check_target("https://a.example.com/", resolver)
+            return
+        with pytest.raises(ssrf.AddressRefused, match="among its addresses"):
+            await resolver.resolve("a.example.com", 443)
+        with pytest.raises(ssrf.AddressRefused):
+            await ssrf.check_target("https://a.example.com/", resolver)
+
+    asyncio.run(scenario())
+
+
+def test_loopback_among_public_addresses_is_for_those_who_may() -> None:
+    resolver = ssrf.GuardedResolver(allow_loopback=True, inner=Lying(["127.0.0.1"], ["127.0.0.1", "10.0.0.1"]))
+
+    async def scenario() -> None:
+        assert len(await resolver.resolve("a.example.com")) == 1
+        with pytest.raises(ssrf.AddressRefused):
+            await resolver.resolve("a.example.com")
 
     asyncio.run(scenario())

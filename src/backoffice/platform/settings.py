@@ -36,6 +36,7 @@ class Settings:
     drain_seconds: float = 30.0
     worker_threads: int = 4
     loopback_webhooks: bool = False  # test tenants may name loopback receivers (development, demo, benchmarks)
+    webhook_proxy: str | None = None  # http://host:port: webhooks leave through it, by CONNECT
     trace_share: float = 0.01
     key_cache_seconds: float = 5.0
     log_level: str = "info"
@@ -88,6 +89,17 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
             faults.append(f"{name} must be a number, not {env[name]!r}")
             return default
 
+    def proxy(name: str) -> str | None:
+        value = secret(name)
+        try:
+            parts = urlsplit(value or "http://none:1")
+            good = parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
+        except ValueError:
+            good = False
+        if not good:
+            faults.append(f"{name} must be an address such as http://proxy.example.com:3128")
+        return value or None
+
     database_url = required("BACKOFFICE_DATABASE_URL")
     passwords = {
         role: value for role in ROLES_WITH_PASSWORD if (value := secret(f"BACKOFFICE_PASSWORD_{role.upper()}"))
@@ -110,6 +122,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         drain_seconds=number("BACKOFFICE_DRAIN_SECONDS", Settings.drain_seconds),
         worker_threads=int(number("BACKOFFICE_WORKER_THREADS", Settings.worker_threads)),
         loopback_webhooks=env.get("BACKOFFICE_LOOPBACK_WEBHOOKS", "") == "1",
+        webhook_proxy=proxy("BACKOFFICE_WEBHOOK_PROXY"),
         trace_share=number("BACKOFFICE_TRACE_SHARE", Settings.trace_share),
         key_cache_seconds=number("BACKOFFICE_KEY_CACHE_SECONDS", Settings.key_cache_seconds),
         log_level=env.get("BACKOFFICE_LOG_LEVEL", Settings.log_level),
@@ -139,6 +152,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "BACKOFFICE_DRAIN_SECONDS": str(settings.drain_seconds),
         "BACKOFFICE_WORKER_THREADS": str(settings.worker_threads),
         "BACKOFFICE_LOOPBACK_WEBHOOKS": "1" if settings.loopback_webhooks else "0",
+        **({"BACKOFFICE_WEBHOOK_PROXY": settings.webhook_proxy} if settings.webhook_proxy else {}),
         "BACKOFFICE_TRACE_SHARE": str(settings.trace_share),
         "BACKOFFICE_KEY_CACHE_SECONDS": str(settings.key_cache_seconds),
         "BACKOFFICE_LOG_LEVEL": settings.log_level,

@@ -1,8 +1,9 @@
 """The guard of every outgoing connection that somebody else named: only public addresses, only https.
 
-Two gates, since a name can resolve to anything at any time. `check_url` tells a person what is wrong with a URL when
-it is entered. `socket_factory` is asked by aiohttp for each socket, sees the address that is about to be connected and
-refuses it: names that resolve to private addresses, rebinding, IP literals and odd spellings end there.
+Several gates, since a name can resolve to anything at any time. `check_url` tells a person what is wrong with a URL
+when it is entered. `GuardedResolver` refuses a name with any address that is not public. `socket_factory` is asked by
+aiohttp for each socket, sees the address that is about to be connected and refuses it: IP literals, rebinding and odd
+spellings end there. `check_target` stands before a proxy, which connects in our place.
 Sources: IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its successors), RFC 6598, 6052, 8215.
 """
 
@@ -15,12 +16,13 @@ import socket
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from backoffice.kernel.errors import Fault
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SocketFactory = Callable[[tuple[Any, ...]], socket.socket]
 
 PORTS: Final = frozenset({443, 8443})
@@ -141,28 +143,62 @@ def check_url(url: str, *, allow_loopback: bool = False, pointer: str = "#/url")
     return faults
 
 
-def socket_factory(
-    *, allow_loopback: bool = False, ports: Collection[int] = PORTS, egress: Collection[Network] = ()
-) -> SocketFactory:
+def socket_factory(*, allow_loopback: bool = False, ports: Collection[int] = PORTS) -> SocketFactory:
     """For `aiohttp.TCPConnector(socket_factory=…)`: makes the socket for an address or raises `AddressRefused`.
 
     `ports` are those allowed on public addresses. `allow_loopback` opens loopback on any port; give such a connector
-    to the tenants that may use it and to no other. `egress` are the networks of the operator's own proxies: behind one,
-    the proxy is the address connected, and the proxy guards what lies beyond."""
+    to the tenants that may use it and to no other."""
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, where = info
         host, port = str(where[0]), int(where[1])
         scoped = family == socket.AF_INET6 and len(where) > 3 and where[3] != 0
-        address = _address(host)
         public = not scoped and is_public(host) and port in ports
         loopback = allow_loopback and is_loopback(host)
-        proxy = address is not None and any(address in network for network in egress)
-        if family not in (socket.AF_INET, socket.AF_INET6) or not (public or loopback or proxy):
+        if family not in (socket.AF_INET, socket.AF_INET6) or not (public or loopback):
             raise AddressRefused(errno.EACCES, f"refused to connect to {host} port {port}")
         return socket.socket(family, kind, protocol)
 
     return make
+
+
+class GuardedResolver(AbstractResolver):
+    """For `aiohttp.TCPConnector(resolver=…)`: refuses a name as a whole when one of its addresses may not be called.
+    Whoever mixes a private address among public ones means the private one to be tried sooner or later."""
+
+    def __init__(self, *, allow_loopback: bool = False, inner: AbstractResolver | None = None) -> None:
+        self._allow_loopback = allow_loopback
+        self._inner = inner or ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        for each in found:
+            address = each["host"]
+            if not is_public(address) and not (self._allow_loopback and is_loopback(address)):
+                raise AddressRefused(errno.EACCES, f"refused to connect to {host}: {address} is among its addresses")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+async def check_target(url: str, resolver: AbstractResolver) -> None:
+    """AddressRefused for what a proxy may not be asked to connect: no https, an odd port, an address that is not public
+    or a name with such an address. A name that only the proxy can resolve is the proxy's to judge."""
+    parts = URL(url)
+    host, port = parts.raw_host or "", parts.port or 0
+    literal = _address(host)
+    if parts.scheme != "https" or port not in PORTS or (literal is not None and not is_public(literal)):
+        raise AddressRefused(errno.EACCES, f"refused to have {host} port {port} connected")
+    if literal is None:
+        try:
+            await resolver.resolve(host, port, socket.AF_UNSPEC)
+        except AddressRefused:
+            raise
+        except OSError:
+            return
 
 
 def _address(text: str | Address) -> Address | None:

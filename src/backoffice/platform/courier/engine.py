@@ -39,7 +39,8 @@ log = logs.get("courier")
 @dataclass(frozen=True, slots=True)
 class Options:
     """Seconds, and how much at once. `slots` are requests under way; `window` deliveries in memory, `round` of them
-    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads."""
+    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads; `proxy` see
+    `Sender`."""
 
     lease: float = 10.0
     drain: float = 30.0
@@ -54,6 +55,7 @@ class Options:
     window: int = 2048
     round: int = 400
     readers: int = 4
+    proxy: str | None = None
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ class Engine:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`, then finish: no new claims, what has not started goes back, what is under way gets the
         drain time; what is not done by then is repeated when its lease has run out."""
-        self._sender = Sender(total=self._options.total, connect=self._options.connect)
+        self._sender = Sender(total=self._options.total, connect=self._options.connect, proxy=self._options.proxy)
         rounds: dict[str, Callable[[], Awaitable[None]]] = {
             "fan_out": self._fan_out.round,
             "ledger": self._ledger_round,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 from backoffice.kernel import clock
 from backoffice.platform import signatures
 from backoffice.platform.courier.ports import Envelope
 from backoffice.platform.courier.verdict import Answer
-from backoffice.platform.ssrf import AddressRefused, socket_factory
+from backoffice.platform.ssrf import AddressRefused, GuardedResolver, check_target, is_loopback, socket_factory
 
 TOTAL_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 5.0
@@ -28,23 +30,42 @@ _HEADERS: Final = {
 }
 
 
+class ProxyUnreachable(Exception):
+    """The operator's own proxy cannot be reached: no fault of the receiver's."""
+
+
 class Sender:
     """Two sets of connections: one that reaches public addresses only, and one that may also reach loopback, for the
-    tenants that are allowed to (`loopback=True`). No redirects, no proxies from the environment, no cookies."""
+    tenants that are allowed to (`loopback=True`). With a `proxy` (`http://host:port`, the operator's word and connected
+    wherever it is) everything but loopback is tunneled through it by CONNECT, and checked before by what the name
+    resolves to here. No redirects, no proxies from the environment, no cookies. `resolver`: the system's if absent."""
 
-    def __init__(self, *, total: float = TOTAL_SECONDS, connect: float = CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        total: float = TOTAL_SECONDS,
+        connect: float = CONNECT_SECONDS,
+        proxy: str | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         self._total = total
         self._connect = connect
-        self._public = self._session(allow_loopback=False)
-        self._loopback = self._session(allow_loopback=True)
+        self._proxy = proxy
+        self._names = GuardedResolver(inner=resolver)
+        self._loopback = self._session(
+            resolver=GuardedResolver(allow_loopback=True, inner=resolver),
+            socket_factory=socket_factory(allow_loopback=True),
+        )
+        guarded = {"resolver": self._names, "socket_factory": socket_factory()}
+        self._public = self._session(**(guarded if proxy is None else {}))
 
-    def _session(self, *, allow_loopback: bool) -> aiohttp.ClientSession:
+    def _session(self, **guards: Any) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=0,  # lanes and window limit what is under way
             ttl_dns_cache=10,
             keepalive_timeout=4,  # receivers close idle connections from 5 s on; a POST that meets a closed one fails
             ssl=ssl.create_default_context(),
-            socket_factory=socket_factory(allow_loopback=allow_loopback),
+            **guards,
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -62,16 +83,24 @@ class Sender:
     async def send(self, envelope: Envelope, *, loopback: bool) -> Answer:
         """Sign for now and send once. `milliseconds` is up to the end of the answer, or to the failure."""
         started = perf_counter()
-        session = self._loopback if loopback else self._public
+        proxy = None if loopback and _names_loopback(envelope.url) else self._proxy
+        session = self._loopback if loopback and proxy is None else self._public
         timestamp = int(clock.wall().timestamp())
         headers = signatures.headers(envelope.secrets, envelope.message_id, timestamp, envelope.body)
         status: int | None = None
         retry_after: str | None = None
         body, code = b"", None
         try:
-            async with session.post(envelope.url, data=envelope.body, headers=headers, allow_redirects=False) as answer:
+            if proxy is not None:
+                async with asyncio.timeout(self._connect):
+                    await check_target(envelope.url, self._names)
+            async with session.post(
+                envelope.url, data=envelope.body, headers=headers, allow_redirects=False, proxy=proxy
+            ) as answer:
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
                 body = await self._read(answer)
+        except aiohttp.ClientProxyConnectionError as error:
+            raise ProxyUnreachable(str(error)) from error
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             # With a status the answer is known, and only its body broke off.
             code = None if status is not None else _code(error)
@@ -95,12 +124,19 @@ class Sender:
         return b"" if accepted else bytes(body)
 
 
+def _names_loopback(url: str) -> bool:
+    host = URL(url).raw_host or ""
+    return host == "localhost" or is_loopback(host)
+
+
 def _code(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, AddressRefused):
             return "address_refused"
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return "proxy_refused"
     if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.SocketTimeoutError):
         return "connect_timeout"
     if isinstance(error, TimeoutError):
