@@ -1,0 +1,5 @@
+"""The courier's tests stand on the bench of the webhooks'."""
+
+from tests.webhooks.conftest import bench, settings
+
+__all__ = ["bench", "settings"]
