@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -52,18 +51,20 @@ async def test_it_takes_each_event_once_fills_gaps_and_checks_digests(
 ) -> None:
     firm = await world.firm()
     key = firm.test.keys["dana-whitfield"]
-    events = tmp_path / "events.jsonl"
+    events, says = tmp_path / "events.jsonl", tmp_path / "says.txt"
 
     @asynccontextmanager
     async def running(api: str, **more: str) -> AsyncIterator[None]:
         environment = {"PATH": os.environ["PATH"], "BACKOFFICE_API_KEY": key, **more}
         argv = [str(NODE), str(program), api, str(events)]
-        child = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: ASYNC220
+        with says.open("wb") as output:
+            child = subprocess.Popen(argv, env=environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: ASYNC220
         try:
             yield
         finally:
             child.kill()
-            printed.append(child.communicate()[0].decode())
+            child.wait()
+            printed.append(says.read_text())
 
     def told() -> list[dict[str, Any]]:
         return [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
@@ -112,5 +113,5 @@ async def test_it_takes_each_event_once_fills_gaps_and_checks_digests(
         assert len({event["id"] for event in came}) == len(came) > digest.count >= 125
         events.write_text(events.read_text().replace(came[3]["id"], came[3]["id"][:-1] + "x"))
         async with running(api, **known):  # what it remembers is not what was sent
-            await asyncio.sleep(1.0)
+            await until(lambda: says.read_text() != "", 20)
     assert printed[2] == "the digest of 2026-11-16 differs\n"
