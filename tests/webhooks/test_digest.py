@@ -118,7 +118,7 @@ async def test_the_day_s_job_writes_one_for_each_endpoint_and_sends_it_signed_to
         await days.to(MONDAY + timedelta(days=1))
         for _ in range(2):  # started twice, it does it once
             async with world.tx(days.tenant) as tx:
-                await tx.start(StartDigests())
+                await tx.start(StartDigests(scheduled_for=MONDAY + timedelta(days=1)))
             await world.work(days.tenant)
         async with couriers(settings):
             await receiver.until(3)

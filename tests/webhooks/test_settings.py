@@ -14,7 +14,7 @@ from tests.webhooks.test_http import URL, Door, key_of
 
 from backoffice.kernel import clock, ids
 from backoffice.platform.effects import Effect
-from backoffice.platform.events import Emitted, EventType, body
+from backoffice.platform.events import Cause, Emitted, EventType, body
 from backoffice.webhooks.queries.bodies import as_asked, numbered
 
 
@@ -94,7 +94,8 @@ async def test_a_body_has_at_most_20_kb_with_its_number(world: Any, length: int)
     kind = EventType("job.told", Long, "/v1/jobs/{id}", "long")
     emitted = Emitted(kind, Long(id=ids.encode("job", id_), text="x" * length), id_)
     emitted.effects = [Effect(kind="k", subject="s", message="m" * 50)]
-    text = body(emitted, id_=id_, at=clock.wall(), object_sequence=1, principal=firm.test.system(), request_id="req_1")
+    cause = Cause(firm.test.system(), "req_1", None)
+    text = body(emitted, id_=id_, at=clock.wall(), object_sequence=1, cause=cause)
     sent = numbered(text, 2**53)
     assert len(sent) <= 20_000
     told = msgspec.json.decode(sent)

@@ -49,8 +49,10 @@ def resource(type_: str) -> str:
 
 
 def nearest(name: str, offered: Sequence[str]) -> str:
-    """A hint for a name that is not there: the closest of those that are, or all where there are few."""
-    close = get_close_matches(name, offered, n=3, cutoff=0.55)
+    """A hint for a name that is not there: the closest of those that are, the same resource's first, or all where
+    there are few."""
+    same = [each for each in offered if resource(each) == resource(name)]
+    close = get_close_matches(name, same, n=3, cutoff=0.3) or get_close_matches(name, offered, n=3, cutoff=0.55)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"there are {', '.join(sorted(offered))}" if len(offered) <= 20 else "see the catalogue of events"

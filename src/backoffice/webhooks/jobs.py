@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backoffice.kernel import ids
+from backoffice.platform.jobs.kinds import Recurring
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
 from backoffice.webhooks import commands
@@ -21,9 +22,9 @@ async def replay(run: JobRun, payload: Replay) -> dict[str, int]:
     return {"deliveries": moved}
 
 
-@handles(StartDigests)
+@handles(StartDigests, recurring=[Recurring(name="webhook-digests", rule="daily at 00:10")])
 async def digests(run: JobRun, payload: StartDigests) -> None:
-    """The one place for a tenant's daily schedule to start: the digests of the day that has just ended."""
+    """The digests of the day that has just ended."""
     await run.finish(commands.start_digests, payload)
 
 

@@ -97,10 +97,13 @@ class WriteDigest(JobPayload, frozen=True, kw_only=True):
 
 
 class StartDigests(JobPayload, frozen=True, kw_only=True):
-    """Starts a `webhooks.digest` for each endpoint and the day that has just ended; run once a day."""
+    """Starts a `webhooks.digest` for each endpoint and the UTC day that ended last before `scheduled_for`."""
 
     kind: ClassVar[str] = "webhooks.digests"
     band: ClassVar[Band] = "bulk"
+    quiet: ClassVar[bool] = True
+
+    scheduled_for: datetime
 
 
 class NewWebhookEndpoint(WebhookEndpointView, kw_only=True):

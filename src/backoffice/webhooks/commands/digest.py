@@ -69,10 +69,10 @@ _ENDPOINTS = (
 )
 
 
-async def start_digests(tx: Tx, _: StartDigests) -> dict[str, int]:
-    """A `webhooks.digest` for each endpoint and the day that ended last, by the tenant's clock. Asked again on the same
-    day it starts nothing."""
-    today = (await tx.now()).date()
+async def start_digests(tx: Tx, payload: StartDigests) -> dict[str, int]:
+    """A `webhooks.digest` for each endpoint and the day that ended last. Asked again for the same day it starts
+    nothing."""
+    today = payload.scheduled_for.astimezone(UTC).date()
     rows = await tx.fetch(_ENDPOINTS, end=_midnight(today))
     for row in rows:
         day = today - timedelta(days=1)
