@@ -1,0 +1,259 @@
+"""A platform in small whose every accident comes from one seed: a dispatcher, workers, a broker and the clock of the
+leases, in an order that the seed chooses, on the real SQL. A seed that breaks a promise is a bug report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from uuid import UUID, uuid4
+
+import asyncpg
+from tests.platform.jobs.job_kinds import Once, effect
+from tests.platform.jobs.job_world import Place, Tenant
+
+from backoffice.kernel.errors import Problem
+from backoffice.platform import models
+from backoffice.platform.db import Row
+from backoffice.platform.jobs import commands, ending, lease, routing
+from backoffice.platform.jobs.errors import LeaseLost
+
+CAP = 3
+FAULTS = 12  # accidents and moves before everything is left to end in peace
+PATIENCE = 60  # rounds in which everything must then have ended
+_LEASE = timedelta(seconds=60)  # leases run out when the simulator says so
+
+
+@dataclass(eq=False)
+class Work:
+    """A job in the hands of a worker."""
+
+    row: Row
+    done: set[str]
+
+    @property
+    def key(self) -> tuple[UUID, int]:
+        return self.row["id"], self.row["fence"]
+
+
+@dataclass
+class Simulator:
+    """One schedule. `story` is what happened, for the report."""
+
+    place: Place
+    tenant: Tenant
+    dispatcher: asyncpg.Connection
+    seed: int
+    marks: dict[UUID, UUID] = field(default_factory=dict)
+    story: list[str] = field(default_factory=list)
+    messages: list[list[tuple[UUID, int]]] = field(default_factory=list)
+    hands: list[Work] = field(default_factory=list)
+    fences: dict[UUID, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+
+    async def play(self) -> Counter[str]:
+        """Faults in the seed's order, then peace; the states in which the jobs ended. AssertionError for a promise
+        that was broken."""
+        await self.submit()
+        moves = (
+            *((self.submit, 1), (self.release, 6), (self.deliver, 6), (self.go_on, 8), (self.die, 1)),
+            *((self.run_out, 1), (self.sweep, 1), (self.cancel, 1), (self.lose_a_message, 1)),
+        )
+        for _ in range(FAULTS):
+            [move] = self.random.choices([each for each, _ in moves], [weight for _, weight in moves])
+            await move()
+            await self.look()
+        for _ in range(PATIENCE):
+            if await self.ended():
+                break
+            await self.run_out(everything=not self.hands and not self.messages)
+            for move in (self.sweep, self.hurry, self.release):
+                await move()
+            while self.messages:
+                await self.deliver()
+            while self.hands:
+                await self.go_on(faults=False)
+            await self.look()
+        return await self.judge()
+
+    # -- what may happen
+
+    async def submit(self) -> None:
+        payloads = [Once(mark=uuid4()) for _ in range(self.random.randint(1, 3))]
+        for job, payload in zip(await self.tenant.start(*payloads), payloads, strict=True):
+            self.marks[job] = payload.mark
+        self._say(f"submit {len(payloads)}")
+
+    async def release(self) -> None:
+        live = len(await self.dispatcher.fetch(f"{routing.LIVE} AND tenant_id = $1", self.tenant.facts.id))
+        free = CAP - live
+        if free <= 0:
+            return
+        rows = await self.dispatcher.fetch(
+            routing.RELEASE, self.tenant.facts.id, "normal", free, _LEASE.total_seconds()
+        )
+        keys = [(row["id"], row["fence"]) for row in rows]
+        for job, fence in keys:
+            assert fence > self.fences.get(job, 0), "a fence was given twice"
+            self.fences[job] = fence
+        if not keys:
+            return
+        fate = self.random.random()
+        if fate < 0.08:
+            self._say(f"release {len(keys)}, and die before publishing")
+        elif fate < 0.16:
+            tenants = [self.tenant.facts.id] * len(keys)
+            await self.dispatcher.execute(routing.TAKE_BACK, tenants, *map(list, zip(*keys, strict=True)))
+            self._say(f"release {len(keys)}, and take back")
+        else:
+            size = self.random.choice((1, 2, len(keys)))
+            self.messages += [keys[start : start + size] for start in range(0, len(keys), size)]
+            self._say(f"release {len(keys)}")
+
+    async def deliver(self) -> None:
+        """A message arrives: out of order, sometimes once more later."""
+        if not self.messages:
+            return
+        place = self.random.randrange(len(self.messages))
+        held = self.messages[place] if self.random.random() < 0.15 else self.messages.pop(place)
+        async with self.tenant.tx() as tx:
+            rows = await lease.claim(tx, held, worker=f"sim:{self.random.randint(1, 3)}", lease=_LEASE)
+            steps = await lease.finished_steps(tx, [row["id"] for row in rows]) if rows else {}
+        self.hands += [Work(row, set(steps[row["id"]])) for row in rows]
+        self._say(f"claim {len(rows)} of {len(held)}")
+
+    async def go_on(self, *, faults: bool = True) -> None:
+        """A worker takes its next step, whether it still holds the lease or not."""
+        if not self.hands:
+            return
+        work = self.random.choice(self.hands)
+        try:
+            await (self._fail(work) if faults and self.random.random() < 0.15 else self._step(work))
+        except LeaseLost:
+            self.hands.remove(work)
+            now = await self.tenant.job(work.row["id"])
+            assert (now["fence"], now["state"]) != (work.row["fence"], "running"), "a held lease was refused"
+            self._say("a late write was refused")
+
+    async def die(self) -> None:
+        """A worker is gone with all it held; perhaps the supervisor saw it."""
+        if self.hands:
+            self.hands.remove(self.random.choice(self.hands))
+            self._say("a worker died")
+
+    async def run_out(self, *, everything: bool = False) -> None:
+        """Time passes for some leases; who holds them may not know."""
+        share = 1.0 if everything else 0.5
+        rows = self.place.admin(
+            f"SELECT id FROM app.job WHERE tenant_id = '{self.tenant.facts.id}' AND lease_until IS NOT NULL ORDER BY id"
+        )
+        late = [row[0] for row in rows if self.random.random() < share]
+        for job in late:
+            self.place.admin(f"UPDATE app.job SET lease_until = clock_timestamp() - interval '1 s' WHERE id = '{job}'")
+        if late:
+            self._say(f"{len(late)} leases run out")
+
+    async def sweep(self) -> None:
+        if swept := await self.dispatcher.fetch(routing.SWEEP):
+            self._say(f"sweep {len(swept)}")
+
+    async def hurry(self) -> None:
+        """Pauses between tries pass."""
+        self.place.admin(
+            "UPDATE app.job SET run_at = clock_timestamp() - interval '1 s' "
+            f"WHERE tenant_id = '{self.tenant.facts.id}' AND state = 'retry_wait'"
+        )
+
+    async def cancel(self) -> None:
+        job = self.random.choice(list(self.marks))
+        try:
+            async with self.tenant.tx() as tx:
+                await commands.cancel(tx, job)
+            self._say("cancel")
+        except Problem:
+            return  # it has ended
+
+    async def lose_a_message(self) -> None:
+        if self.messages:
+            self.messages.pop(self.random.randrange(len(self.messages)))
+            self._say("a message is lost")
+
+    # -- a worker
+
+    async def _step(self, work: Work) -> None:
+        job, fence = work.key
+        async with self.tenant.tx() as tx:
+            row = await lease.write(tx, job, fence, {"crashes": 0})
+            if row["cancel_requested"]:
+                ended = await lease.leave(tx, job, fence, "canceled", lease.passed())
+                await ending.unfinished(tx, ended)
+            elif work.row["crashes"] >= lease.CRASH_LIMIT:
+                ended = await lease.leave(tx, job, fence, "dead", lease.passed(problem={"code": "job_crashed"}))
+                await ending.unfinished(tx, ended)
+            elif "first" not in work.done:
+                await effect(tx, self.marks[job], "step")
+                await tx.insert(models.job_step, job_id=job, name="first", result=None)
+                work.done.add("first")
+                self._say("a step")
+                return
+            else:
+                await effect(tx, self.marks[job])
+                done = await lease.succeed(tx, [(job, fence, "done", None)])
+                if not done:
+                    raise LeaseLost
+                await ending.announce(tx, done)
+        self.hands.remove(work)
+        self._say("an end")
+
+    async def _fail(self, work: Work) -> None:
+        job, fence = work.key
+        final = work.row["attempt"] >= work.row["max_attempts"]
+        async with self.tenant.tx() as tx:
+            await effect(tx, self.marks[job])  # undone with the transaction when the lease is lost
+            if final:
+                row = await lease.leave(tx, job, fence, "dead", lease.passed(problem={"code": "failed"}))
+                await ending.unfinished(tx, row)
+            else:
+                await lease.leave(tx, job, fence, "retry_wait", lease.again(problem={"code": "failed"}))
+            tx.audited.clear()  # what a failed try had said is not told
+        self.hands.remove(work)
+        self._say("a failure")
+
+    # -- what must hold
+
+    async def look(self) -> None:
+        """After every move: no effect twice, no more in flight than the cap allows."""
+        effects = await self.tenant.effects("effect", "step")
+        finished = await self.tenant.effects()
+        assert not finished or max(finished.values()) == 1, "an effect happened twice"
+        assert all(count <= 2 for count in effects.values()), "a step happened twice"
+        live = sum(count for state, count in (await self._states()).items() if state in ("released", "running"))
+        assert live <= CAP, "more in flight than the cap allows"
+
+    async def ended(self) -> bool:
+        return set(await self._states()) <= {"succeeded", "canceled", "dead"}
+
+    async def judge(self) -> Counter[str]:
+        """When peace has come: everything ended, every success had its effect and nothing else had, each end was told
+        once."""
+        states = await self._states()
+        assert set(states) <= {"succeeded", "canceled", "dead"}, f"not all has ended: {states}"
+        effects = await self.tenant.effects()
+        events = Counter((event["data"]["object"]["id"], event["type"]) for event in await self.tenant.events())
+        assert max(events.values()) == 1, "an end was told twice"
+        for job, mark in self.marks.items():
+            row = await self.tenant.job(job)
+            assert effects[mark] == (row["state"] == "succeeded"), row["state"]
+            assert row["lease_until"] is None
+            assert row["attempt"] <= row["max_attempts"]
+        assert len(events) == len(self.marks)
+        return states
+
+    async def _states(self) -> Counter[str]:
+        return await self.tenant.states()
+
+    def _say(self, what: str) -> None:
+        self.story.append(what)
