@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from tests.world import World
+
+from backoffice.api import build
+from backoffice.platform.web.authenticate import Authenticator
 
 
 async def test_the_tenant_of_a_key(world: World) -> None:
@@ -35,6 +40,34 @@ async def test_a_key_is_shown_once_and_does_at_most_what_its_maker_may(world: Wo
         assert ended.status_code == 200, ended.text
         async with world.client(secret) as narrow:
             assert (await narrow.get("/v1/tenant")).status_code == 401
+
+
+async def test_a_key_says_when_it_was_last_used(world: World) -> None:
+    """Also one that is answered from what is kept in the process."""
+    firm = await world.firm()
+    authenticator = Authenticator(world.runtime.db, world.runtime.peppers, keep=60)
+    async with world.client(firm.test.keys["dana-whitfield"], app=build(world.runtime, authenticator)) as http:
+        made = (await http.post("/v1/api_keys", json={"name": "for reports", "scopes": ["tenant:read"]})).json()
+        for _ in range(2):
+            key = f"Bearer {made['secret']}"
+            assert (await http.get("/v1/tenant", headers={"authorization": key})).status_code == 200
+            assert (await http.get(f"/v1/api_keys/{made['id']}")).json()["last_used_at"] is None
+            await authenticator.note_use()
+            shown = (await http.get(f"/v1/api_keys/{made['id']}")).json()["last_used_at"]
+            assert abs(datetime.fromisoformat(shown) - datetime.now(UTC)) < timedelta(minutes=1)
+            async with world.control.untenanted() as connection:
+                await connection.execute("UPDATE ctl.credential SET last_used_at = NULL")
+
+
+async def test_a_key_is_made_with_scopes_that_there_are_and_a_future(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        await http.post("/v1/test/clocks", json={"frozen_time": "2020-01-01T00:00:00Z"})
+        body = {"name": "x", "scopes": ["tenant:read", "tenants:read"], "expires_at": "2021-01-01T00:00:00Z"}
+        answer = await http.post("/v1/api_keys", json=body)
+        assert answer.status_code == 422, answer.text
+        told = {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]}
+        assert told == {"#/scopes/1": "unknown_scope", "#/expires_at": "in_the_past"}  # by the clock that closes it
 
 
 async def test_all_faults_of_a_body_are_told_at_once(world: World) -> None:

@@ -15,7 +15,7 @@ from backoffice.accounts.errors import (
     KeyRevoked,
     ScopeNotYours,
 )
-from backoffice.accounts.roles import scopes_of
+from backoffice.accounts.roles import SCOPES, scopes_of
 from backoffice.accounts.schemas import (
     AdvanceTestClock,
     ApiKey,
@@ -27,7 +27,7 @@ from backoffice.accounts.schemas import (
 )
 from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
-from backoffice.kernel.errors import Fault, NotFound, ValidationFailed
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, NotFound
 from backoffice.platform import apikeys
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Peppers
@@ -38,7 +38,7 @@ from backoffice.platform.jobs import commands as job_commands
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
-from backoffice.platform.web.bodies import find_id
+from backoffice.platform.web.bodies import check_instant, find_id
 
 
 async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey:
@@ -46,11 +46,18 @@ async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey
     person_id = tx.principal.person_id
     if person_id is None:
         raise NotFound
+    faults = FaultList()
+    for place, scope in enumerate(data.scopes or ()):
+        if scope not in SCOPES:
+            faults.add(f"#/scopes/{place}", "unknown_scope", f"must be one of: {', '.join(sorted(SCOPES))}")
+    if data.expires_at is not None:
+        check_instant(faults, "#/expires_at", data.expires_at)
+        if data.expires_at <= await tx.value(select(func.clock_timestamp())):
+            faults.add("#/expires_at", "in_the_past", "must be in the future")
+    faults.raise_if_any()
     scopes = frozenset(data.scopes) if data.scopes is not None else tx.principal.scopes
     if beyond := sorted(scope for scope in scopes if not tx.principal.allows(scope)):
         raise ScopeNotYours(f"The key that asks may not itself: {', '.join(beyond)}.")
-    if data.expires_at is not None and data.expires_at <= await tx.now():
-        raise ValidationFailed([Fault("in_the_past", "must be in the future", pointer="#/expires_at")])
     return await issue_key(
         tx,
         person_id,
@@ -59,6 +66,7 @@ async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey
         kind=data.kind,
         scopes=scopes,
         expires_at=data.expires_at,
+        external_id=data.external_id,
         metadata=data.metadata,
     )
 
@@ -72,11 +80,12 @@ async def issue_key(
     kind: str = "sk",
     scopes: frozenset[str] | None = None,
     expires_at: datetime | None = None,
+    external_id: str | None = None,
     metadata: dict[str, str] | None = None,
 ) -> ApiKey:
     """A key for a person of this tenant, by default with all scopes of their roles; the only place that sees its text.
 
-    NotFound when the person is not of this tenant or no longer active.
+    NotFound when the person is not of this tenant or no longer active; AlreadyExists (409) for the external_id.
     """
     people = models.person.c
     person = await tx.row(
@@ -89,7 +98,7 @@ async def issue_key(
     secret = apikeys.make("sk" if kind == "sk" else "rk", tx.principal.tenant.mode)
     parsed = apikeys.parse(secret)
     assert parsed is not None
-    row = await tx.insert(
+    row = await tx.insert_or_none(
         models.api_key,
         id=await tx.new_id(),
         person_id=person_id,
@@ -98,8 +107,11 @@ async def issue_key(
         hint=parsed.hint,
         scopes=granted,
         not_after=expires_at,
+        external_id=external_id,
         metadata=metadata or {},
     )
+    if row is None:
+        raise AlreadyExists(errors=[Fault("already_in_use", "is another key's", pointer="#/external_id")])
     await tx.function(
         "ctl.add_key", peppers.for_storage(secret), row["id"], person_id, kind, granted, API_VERSION, expires_at
     )
@@ -144,8 +156,15 @@ async def _revoked(tx: Tx, key_id: UUID) -> bool:
 async def freeze_clock(tx: Tx, data: CreateTestClock) -> TestClock:
     """Freeze the tenant's clock at an instant. ClockNotMovable for a tenant whose clock is the real one."""
     await _must_be_movable(tx)
+    faults = FaultList()
+    check_instant(faults, "#/frozen_time", data.frozen_time)
+    faults.raise_if_any()
     row = await tx.insert_or_none(
-        platform_models.test_clock, id=ids.new(data.frozen_time), frozen_time=data.frozen_time, metadata=data.metadata
+        platform_models.test_clock,
+        id=ids.new(data.frozen_time),
+        frozen_time=data.frozen_time,
+        external_id=data.external_id,
+        metadata=data.metadata,
     )
     if row is None:
         raise ClockExists
@@ -167,6 +186,9 @@ async def advance_clock(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
     if before is None:
         raise NotFound
     await _must_be_movable(tx)
+    faults = FaultList()
+    check_instant(faults, "#/to", data.to)
+    faults.raise_if_any()
     if data.to < before["frozen_time"]:
         raise ClockGoesForward(f"The clock stands at {rfc3339(before['frozen_time'])}.")
     row = await tx.change(clock, clock_id, {"frozen_time": data.to})

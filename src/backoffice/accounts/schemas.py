@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from backoffice.accounts.tenant_file.structs import IdentityRules
-from backoffice.platform.web.bodies import Metadata, Noun, Text
+from backoffice.platform.web.bodies import ExternalId, Instant, Metadata, Noun, Text
 
 Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60)]
 
@@ -22,7 +22,8 @@ class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: Text
     kind: Annotated[str, Meta(pattern="^(sk|rk)$")] = "rk"
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=100)] | None = None
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
+    external_id: ExternalId | None = None
     metadata: Metadata = {}
 
 
@@ -69,12 +70,13 @@ class Tenant(msgspec.Struct, kw_only=True):
 
 
 class CreateTestClock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    frozen_time: datetime
+    frozen_time: Instant
+    external_id: ExternalId | None = None
     metadata: Metadata = {}
 
 
 class AdvanceTestClock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    to: datetime
+    to: Instant
 
 
 class RetryJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

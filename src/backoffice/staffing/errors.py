@@ -22,7 +22,7 @@ class AssignmentEnded(StateConflict):
 
 class TimesheetExists(AlreadyExists):
     code = "timesheet_exists"
-    title = "The assignment has a timesheet for this week"
+    title = "A timesheet of this week, or with this external_id, exists"
 
 
 class TimesheetState(StateConflict):

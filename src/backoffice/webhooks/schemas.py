@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backoffice.platform.effects import Effect
-from backoffice.platform.web.bodies import ExternalId, Metadata
+from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch
 from backoffice.webhooks.events import WebhookEndpointView
 
 Url = Annotated[str, Meta(min_length=1, max_length=2048, examples=["https://hooks.example.com/backoffice"])]
@@ -19,7 +19,6 @@ EventTypes = Annotated[
     Meta(max_length=100),
 ]
 Concurrency = Annotated[int, Meta(ge=1, le=64)]
-MetadataPatch = dict[str, Annotated[str, Meta(max_length=500)] | None]
 
 
 class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

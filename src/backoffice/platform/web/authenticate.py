@@ -34,7 +34,7 @@ class Authenticator:
         self._keep = keep
         self._clock = clock
         self._known: dict[bytes, tuple[float, Principal]] = {}
-        self._used: set[object] = set()
+        self._used: set[bytes] = set()  # HMACs; those under another pepper are nobody's
 
     async def principal(self, header: str | None) -> Principal:
         """The principal of an `Authorization` header. Unauthorized when there is no valid key in it."""
@@ -47,7 +47,7 @@ class Authenticator:
         known = self._known.get(digest)
         now = self._clock()
         if known is not None and known[0] > now:
-            self._used.add(known[1].key_id)
+            self._used.update(candidates)
             return known[1]
         async with self._db.autocommit() as connection:  # one statement, so one round trip
             for candidate in candidates:
@@ -74,7 +74,7 @@ class Authenticator:
             if len(self._known) >= _KEPT_AT_MOST:
                 self._known.clear()
             self._known[digest] = (now + self._keep, principal)
-        self._used.add(principal.key_id)
+        self._used.update(candidates)
         return principal
 
     def forget(self) -> None:
@@ -86,7 +86,7 @@ class Authenticator:
         used, self._used = self._used, set()
         if used:
             async with self._db.untenanted() as connection:
-                await connection.execute("SELECT ctl.key_used($1)", list(used))
+                await connection.execute("SELECT ctl.key_used($1)", sorted(used))
 
     async def stay_current(self, dsn: str) -> None:
         """Run beside the server: drop what is kept when a revocation is announced, and whenever the line was down;

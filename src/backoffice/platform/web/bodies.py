@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ _MetadataValue = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Metadata = Annotated[dict[_MetadataKey, _MetadataValue], Meta(max_length=50)]
 MetadataPatch = Annotated[dict[_MetadataKey, _MetadataValue | None], Meta(max_length=100)]
 """A merge patch of metadata; null removes a key."""
+Instant = Annotated[datetime, Meta(tz=True, examples=["2026-11-21T12:00:00Z"])]
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class MoneyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,6 +84,12 @@ async def find_id(tx: Tx, table: Table, kind: str, text: str) -> UUID:
     return found
 
 
+def check_instant(faults: FaultList, pointer: str, at: datetime) -> None:
+    """Adds a fault for an instant that is too far away to count with (ids, leases and periods lie around it)."""
+    if not _EARLIEST <= at < _LATEST:
+        faults.add(pointer, "out_of_range", "must lie in the years 2000 to 2199")
+
+
 def merged_metadata(current: dict[str, str], patch: Any) -> dict[str, str]:
     """A merge patch of metadata (RFC 7396): null removes a key. ValidationFailed above 50 keys."""
     merged = {**current, **patch}
@@ -96,12 +104,14 @@ def merged_metadata(current: dict[str, str], patch: Any) -> dict[str, str]:
 __all__ = [
     "UNSET",
     "ExternalId",
+    "Instant",
     "Metadata",
     "MetadataPatch",
     "MoneyBody",
     "Noun",
     "Text",
     "UnsetType",
+    "check_instant",
     "find_id",
     "merged_metadata",
     "noun_fields",

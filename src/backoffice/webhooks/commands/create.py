@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from backoffice.kernel.errors import AlreadyExists, FaultList
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.platform import signatures
 from backoffice.platform.crypto import Cell
 from backoffice.platform.db import Tx
@@ -50,7 +50,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
         metadata=data.metadata,
     )
     if row is None:
-        raise AlreadyExists("Another endpoint has this external_id.")
+        raise AlreadyExists(errors=[Fault("already_in_use", "is another endpoint's", pointer="#/external_id")])
     view = endpoint_view(tx, row)
     effect = Effect(
         kind="webhook_endpoint_created",

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy import bindparam, select
 
-from backoffice.kernel.errors import AlreadyExists, FaultList
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT, Id
@@ -71,7 +71,7 @@ async def _values(tx: Tx, current: Row, data: UpdateWebhookEndpoint) -> dict[str
     if data.metadata is not UNSET:
         values["metadata"] = merged_metadata(current["metadata"], data.metadata)
     if values.get("external_id") is not None and await _is_taken(tx, values["external_id"], current["id"]):
-        raise AlreadyExists("Another endpoint has this external_id.")
+        raise AlreadyExists(errors=[Fault("already_in_use", "is another endpoint's", pointer="#/external_id")])
     return values
 
 
