@@ -25,6 +25,7 @@ from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import queries as job_queries
+from backoffice.platform.jobs.states import STATUSES, states_of
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
@@ -49,7 +50,7 @@ JOBS = Listing(
     _jobs,
     filters={
         "kind": Filter(_jobs.c.kind),
-        "state": Filter(_jobs.c.state, operators=("in",), values=platform_models.JOB_STATES),
+        "status": Filter(_jobs.c.state, operators=("in", "ne"), values=STATUSES, stands_for=states_of),
         "parent": Filter(_jobs.c.parent_id, kind="job"),
         "created_at": Filter(_jobs.c.created_at, operators=("gt", "gte", "lt", "lte")),
     },

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from backoffice.kernel import clock, ids
-from backoffice.kernel.errors import BadRequest, NotFound, Problem
+from backoffice.kernel.errors import BadRequest, Fault, NotFound, Problem
 from backoffice.platform import logs, metrics, traces
 from backoffice.platform.db import Database, Tx
 from backoffice.platform.events import API_VERSION
@@ -288,9 +288,10 @@ class Edge:
         return asked or principal.api_version or API_VERSION
 
     def _check_dry_run(self, request: Request) -> None:
-        for name, value in request.query:
-            if name == "dry_run" and request.method not in _SAFE and value not in ("true", "false"):
-                raise BadRequest("dry_run must be true or false.")
+        given = [value for name, value in request.query if name == "dry_run"] if request.query else []
+        if request.method not in _SAFE and (len(given) > 1 or any(value not in ("true", "false") for value in given)):
+            fault = Fault("not_allowed", "must be true or false, and may be given once", parameter="dry_run")
+            raise BadRequest("The query has invalid parameters.", errors=[fault])
 
     async def _body(self, receive: Receive, request: Request) -> bytes:
         limit = UPLOAD_LIMIT if request.media_type in UPLOAD_TYPES else BODY_LIMIT
