@@ -80,7 +80,7 @@ async def test_all_faults_of_a_body_are_told_at_once(world: World) -> None:
     assert told == {
         "#/colour": "unknown_field",
         "#/name": "required",
-        "#/kind": "malformed",
+        "#/kind": "not_allowed",
         "#/scopes/0": "wrong_type",
     }
 

@@ -77,7 +77,8 @@ async def test_a_worker_who_cannot_be_paid_blocks_the_run(world: World, what: st
         assert list(await at.paychecks(run)) == [made.workers["B"]]
         assert [each for each in await at.blockers(run) if each["severity"] == "blocking"] == before
         refused = await at.ask(run, "approve", by=at.checker)
-        assert (refused.status_code, refused.json()["run_status"]) == (409, "blocked")
+        assert (refused.status_code, refused.json()["code"]) == (409, "blocked")
+        assert refused.json()["blockers"] == before
 
 
 async def test_what_blocks_an_approval_stands_in_the_refusal(world: World) -> None:

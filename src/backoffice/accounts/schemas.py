@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -13,14 +13,14 @@ from msgspec import Meta
 from backoffice.accounts.tenant_file.structs import IdentityRules
 from backoffice.platform.web.bodies import ExternalId, Instant, Metadata, Noun, Text
 
-Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60)]
+Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60, examples=["workers:read"])]
 
 
 class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new key for the person who asks. Without `scopes` it may do what the asking key may."""
 
     name: Text
-    kind: Annotated[str, Meta(pattern="^(sk|rk)$")] = "rk"
+    kind: Literal["rk", "sk"] = "rk"
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=100)] | None = None
     expires_at: Instant | None = None
     external_id: ExternalId | None = None

@@ -41,6 +41,7 @@ class Problem(Exception):
     code: ClassVar[str] = "conflict"
     title: ClassVar[str] = "The request conflicts with the current state"
     retryable: ClassVar[bool] = False
+    remedy: ClassVar[Fix | None] = None  # the fix of every instance that brings none of its own
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Problem(Exception):
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.errors = tuple(errors)
-        self.fix = fix
+        self.fix = fix or self.remedy
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
@@ -65,6 +66,11 @@ class NotFound(Problem):
     status = 404
     code = "not_found"
     title = "There is no such object"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            detail or "Nothing here has this id. Keys of a test tenant see no live objects, and the reverse."
+        )
 
 
 class ValidationFailed(Problem):
@@ -105,6 +111,7 @@ class VersionConflict(Problem):
     status = 412
     code = "version_conflict"
     title = "The object has changed since you read it"
+    remedy = Fix("caller", "Read the object again, see what changed, and repeat the request with its ETag in If-Match.")
 
     def __init__(self, current: int) -> None:
         super().__init__(
@@ -119,6 +126,9 @@ class SecondPersonRequired(Problem):
     status = 403
     code = "second_person_required"
     title = "A second person is required"
+    remedy = Fix(
+        "another person of the firm", "Look at what was made, and call the same action with a key of your own."
+    )
 
 
 @dataclass(slots=True)

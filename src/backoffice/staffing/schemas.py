@@ -17,7 +17,9 @@ Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\
 City = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
 State = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["NY"])]
 PostalCode = Annotated[str, Meta(pattern=r"^[0-9]{5}(-[0-9]{4})?$", examples=["14203"])]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+$")]
+Email = Annotated[
+    str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+$", examples=["ada@example.com"])
+]
 Reference = Annotated[str, Meta(min_length=1, max_length=132, pattern=r"^[^\x00-\x1f]*$", examples=["ext:NW-0001"])]
 Hours = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]?)(\.[0-9]{1,2})?$", examples=["7.50"])]
 Reason = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -27,7 +29,7 @@ class RateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A rate an hour: `{"amount": "19.25", "currency": "USD"}`, up to six decimals."""
 
     amount: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$", examples=["19.25"])]
-    currency: Annotated[str, Meta(pattern=r"^USD$")] = "USD"
+    currency: Annotated[str, Meta(pattern=r"^USD$", examples=["USD"])] = "USD"
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

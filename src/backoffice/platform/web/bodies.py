@@ -31,7 +31,7 @@ class MoneyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`{"amount": "1234.56", "currency": "USD"}`: a decimal string, never a float."""
 
     amount: Annotated[str, Meta(pattern=r"^-?(0|[1-9][0-9]{0,11})\.[0-9]{2}$", examples=["1234.56"])]
-    currency: Annotated[str, Meta(pattern=r"^USD$")] = "USD"
+    currency: Annotated[str, Meta(pattern=r"^USD$", examples=["USD"])] = "USD"
 
     @classmethod
     def of(cls, minor: int, currency: str = "USD") -> MoneyBody:

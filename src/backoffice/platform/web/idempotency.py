@@ -74,9 +74,7 @@ async def begin(tx: Tx, scope: str, key: str, print_: bytes) -> None:
     if stored is None:
         return
     if bytes(stored["fingerprint"]) != print_:
-        raise IdempotencyKeyReused(
-            "Use a new Idempotency-Key for a new request; this one answered a request with another body or query."
-        )
+        raise IdempotencyKeyReused
     body = (await tx.cipher()).open(_cell(scope, key), Sealed(bytes(stored["body"])), purpose="idempotent_replay")
     raise Replay(stored["status"], stored["headers"], body.encode())
 

@@ -148,7 +148,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     if key is None:
         if opt["keyed"] == "required":
-            raise IdempotencyKeyRequired("Send a new Idempotency-Key with each new request, and the same with a retry.")
+            raise IdempotencyKeyRequired
         return
     request.key = key
     request.fingerprint = idempotency.fingerprint(request.body, request.raw_query, request.api_version)
@@ -161,9 +161,10 @@ def _refuse_unknown(
     known = set(named) | (listing.parameters() if listing else set()) | ({"dry_run"} if mutates else set())
     unknown = [name for name, _ in query if name not in known]
     if unknown:
+        detail = f"is not a parameter here; there are: {', '.join(sorted(known)) or 'none'}"
         raise BadRequest(
             "The query has parameters that are not known here.",
-            errors=[Fault("unknown_parameter", "is not a parameter of this operation", parameter=n) for n in unknown],
+            errors=[Fault("unknown_parameter", detail, parameter=name) for name in unknown],
         )
 
 
