@@ -6,15 +6,14 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import Any, cast
 
 import msgspec
 from litestar import Response, get
-from sqlalchemy import bindparam, select
 
 from backoffice.accounts import http as accounts
 from backoffice.accounts.bulk import http as bulk
+from backoffice.accounts.bulk import queries as bulk_queries
 from backoffice.documents import http as documents
 from backoffice.documents.links import DownloadLinks
 from backoffice.kernel import ids
@@ -25,12 +24,11 @@ from backoffice.people import http as people
 from backoffice.platform import logs, metrics, traces
 from backoffice.platform.courier import loopback
 from backoffice.platform.jobs import registry
+from backoffice.platform.jobs.queries import wait_until_ended
 from backoffice.platform.jobs.view import view as job_view
-from backoffice.platform.models import job
 from backoffice.platform.principal import Principal
 from backoffice.platform.runtime import Runtime, derived_key, new_request_id, open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused, from_environment
-from backoffice.platform.tables import TENANT
 from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
@@ -48,8 +46,13 @@ HANDLERS: list[Any] = [
     *webhooks.handlers,
 ]
 PUBLIC = frozenset({"/healthz", "/readyz", "/metrics"})
-_LOOK_SECONDS = 0.05
-_JOB = select(*job.c).where(job.c.tenant_id == TENANT, job.c.id == bindparam("job_id"))
+
+
+class _Started(msgspec.Struct):
+    """What is read of an answer with 202."""
+
+    id: str
+    job_id: str | None = None
 
 
 def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
@@ -104,19 +107,20 @@ def _link_opener(runtime: Runtime, links: DownloadLinks) -> Callable[[str], Awai
     return open_link
 
 
-def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[bytes | None]]:
-    async def wait(principal: Principal, body: bytes, seconds: float) -> bytes | None:
-        """The body of the job answered with 202, once it has ended; None when it has not in time."""
-        told = msgspec.json.decode(body)
-        job_id = ids.decode("job", str(told.get("id"))) if isinstance(told, dict) else None
-        until = monotonic() + seconds
-        while job_id is not None and monotonic() < until:
-            async with runtime.db.tx(principal, request_id=new_request_id(), read_only=True) as tx:
-                row = await tx.row(_JOB, job_id=job_id)
-            if row is None or row["finished_at"] is not None:
-                return None if row is None else msgspec.json.encode(job_view(principal, row))
-            await asyncio.sleep(_LOOK_SECONDS)
-        return None
+def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[msgspec.Struct | None]]:
+    async def wait(principal: Principal, body: bytes, seconds: float) -> msgspec.Struct | None:
+        """What was answered with 202 (a job, or a bulk job with its job), as it is once the job has ended; None when
+        it has not in time."""
+        told = msgspec.json.decode(body, type=_Started)
+        job_id = ids.decode("job", told.job_id or told.id)
+        assert job_id is not None, "what is answered with 202 is a job, or names one"
+        row = await wait_until_ended(runtime.db, principal, job_id, seconds)
+        if row is None:
+            return None
+        if told.job_id is None:
+            return job_view(principal, row)
+        async with runtime.db.tx(principal, request_id=new_request_id(), read_only=True) as tx:
+            return await bulk_queries.bulk_job(tx, told.id)
 
     return wait
 

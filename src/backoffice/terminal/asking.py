@@ -58,11 +58,12 @@ def refused(answer: Answer) -> int:
 
 
 def wait(client: ApiClient, answer: Answer, as_json: bool) -> int:
-    """Follow a job until it has ended, with a progress bar where somebody watches; 0 only when it succeeded."""
+    """Follow a job until it has ended, with a progress bar where somebody watches, and show what it was for; 0 only
+    when it succeeded."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    where = answer.headers.get("location")
+    where, begun = answer.headers.get("location"), answer.json()
     if where is None:
         raise Refused("The answer does not say where the job can be seen.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -79,7 +80,11 @@ def wait(client: ApiClient, answer: Answer, as_json: bool) -> int:
             answer = client.request("GET", where)
             if not answer.ok:
                 return refused(answer)
-    show(job, as_json=as_json)
+    if begun["object"] == "bulk_job":
+        answer = client.request("GET", f"/v1/bulk_jobs/{begun['id']}")
+        if not answer.ok:
+            return refused(answer)
+    show(answer.json(), as_json=as_json)
     return 0 if job["status"] == "succeeded" else 1
 
 

@@ -41,7 +41,7 @@ async def started(http: httpx.AsyncClient, operation: str, content: str | bytes,
         headers={"content-type": "text/csv", **key()},
     )
     assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == path
+    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
     assert answer.json()["status"] == "queued"
     return path
 

@@ -74,7 +74,8 @@ async def find_id(tx: Tx, table: Table, kind: str, text: str) -> UUID:
         raise NotFound
     if text.startswith("ext:"):
         found = await tx.value(
-            select(table.c.id).where(table.c.tenant_id == TENANT, table.c.external_id == bindparam("ext")), ext=text[4:]
+            select(table.c.id).where(table.c.tenant_id == TENANT, table.c.external_id == bindparam("ext")),
+            ext=text[4:].replace("\x1f", "/"),  # as the edge writes a slash within a name
         )
     else:
         found = ids.decode(kind, text)

@@ -68,6 +68,12 @@ class UnknownApiVersion(Problem):
     remedy = Fix("caller", "Send one of `versions` as Api-Version, or leave the header out.")
 
 
+class NotAcceptable(Problem):
+    status = 406
+    code = "media_type_not_offered"
+    title = "The media type that is asked for is not offered"
+
+
 class IfMatchRequired(Problem):
     status = 428
     code = "if_match_required"

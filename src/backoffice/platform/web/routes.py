@@ -18,12 +18,14 @@ from litestar.params import SkipValidation
 from backoffice.kernel.errors import BadRequest, Fault
 from backoffice.platform.db import Tx
 from backoffice.platform.web import idempotency
+from backoffice.platform.web.encodings import is_accepted
 from backoffice.platform.web.lists import Listing, Query, parse
 from backoffice.platform.web.operation import Operation
 from backoffice.platform.web.problems import (
     IdempotencyKeyRequired,
     IfMatchRequired,
     MediaTypeRefused,
+    NotAcceptable,
     ScopeMissing,
 )
 
@@ -47,6 +49,7 @@ Upload = NamedDependency[SkipValidation[bytes]]
 
 Keyed = Literal["required", "optional", "none"]
 _ETAG = re.compile(r'^(?:W/)?"v([0-9]{1,18})"$')
+ANY = "application/octet-stream"  # whatever the stored file is
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -132,8 +135,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     mutates = request.method not in ("GET", "HEAD")
     if request.query:
         _refuse_unknown(request.query, opt["query"], listing, mutates=mutates)
-    if mutates and request.body and request.media_type not in opt["media"]:
-        raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
+    _check_media(request, opt, mutates=mutates)
     if listing is not None:
         request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant)
     if opt["if_match"]:
@@ -153,6 +155,19 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     request.key = key
     request.fingerprint = idempotency.fingerprint(request.body, request.raw_query, request.api_version)
     await idempotency.begin(tx, request.idempotency_scope, request.key, request.fingerprint)
+
+
+def _check_media(request: Any, opt: Mapping[str, Any], *, mutates: bool) -> None:
+    if not is_accepted(request.header("accept"), opt["produces"]) and opt["produces"] != ANY:
+        raise NotAcceptable(f"This operation answers {opt['produces']}; Accept leaves no room for it.")
+    if not mutates or not request.body:
+        return
+    if request.header("content-encoding") not in (None, "", "identity"):
+        raise MediaTypeRefused(
+            "Send the body as it is, without Content-Encoding.", headers={"Accept-Encoding": "identity"}
+        )
+    if request.media_type not in opt["media"]:
+        raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
 
 
 def _refuse_unknown(
