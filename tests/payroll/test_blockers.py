@@ -16,7 +16,7 @@ from backoffice.people import commands as people
 from backoffice.people.schemas import W4, CreateEmployment, SetOpeningBalance, StateCertificate
 from backoffice.platform.web.bodies import MoneyBody
 from backoffice.staffing import commands as staffing
-from backoffice.staffing.schemas import Entry, RateBody, RejectTimesheet, UpdateAssignment, UpdateTimesheet
+from backoffice.staffing.schemas import Entry, RatePatch, RejectTimesheet, UpdateAssignment, UpdateTimesheet
 
 OLDER_HEAD = W4(version="2019_or_earlier", filing_status="head_of_household")
 
@@ -163,7 +163,7 @@ async def _new_form(made: Crew, tx: Any) -> None:
 
 
 async def _new_rate(made: Crew, tx: Any) -> None:
-    await staffing.update_assignment(tx, made.assignments["A"][0], UpdateAssignment(pay_rate=RateBody(amount="21")), 1)
+    await staffing.update_assignment(tx, made.assignments["A"][0], UpdateAssignment(pay_rate=RatePatch(amount="21")), 1)
 
 
 async def _new_account(made: Crew, tx: Any) -> None:

@@ -33,7 +33,7 @@ _ZERO = MoneyBody(amount="0.00")
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the worker lives."""
+    """A postal address in the United States."""
 
     line1: Line
     line2: Line | None = None

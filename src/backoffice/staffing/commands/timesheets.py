@@ -66,7 +66,8 @@ async def create_timesheet(tx: Tx, data: CreateTimesheet) -> Timesheet:
 
 
 async def update_timesheet(tx: Tx, id_: str, data: UpdateTimesheet, if_version: int) -> Timesheet:
-    """Replace the hours; the timesheet is a draft again and the version before is kept. VersionConflict (412);
+    """Replace the hours; the timesheet is a draft again and the version before is kept. Nothing is told when nothing
+    differs. VersionConflict (412);
     TimesheetState or TimesheetInPayrollRun (409); ValidationFailed (422)."""
     before = await hours.locked(tx, await find_id(tx, _sheets, "timesheet", id_))
     if before["version"] != if_version:
@@ -84,7 +85,10 @@ async def update_timesheet(tx: Tx, id_: str, data: UpdateTimesheet, if_version: 
     faults.raise_if_any()
     values: dict[str, Any] = {}
     if data.metadata is not UNSET:
-        values["metadata"] = merged_metadata(before["metadata"], data.metadata)
+        merged = merged_metadata(before["metadata"], data.metadata)
+        values |= {"metadata": merged} if merged != before["metadata"] else {}
+    if dict(wanted) == current and not values:
+        return (await queries.timesheet_views(tx, [before]))[0]
     if dict(wanted) != current:
         await hours.keep_versions(tx, [before], entries)
         await _put(tx, before, wanted)
