@@ -15,6 +15,7 @@ CREATE TABLE app.audit_event (
 	reason TEXT, 
 	CONSTRAINT audit_event_pkey PRIMARY KEY (tenant_id, id)
 );
+CREATE INDEX audit_event_revealed_idx ON app.audit_event (tenant_id, actor, at) WHERE action = 'worker.revealed';
 CREATE INDEX audit_event_tenant_id_object_id_id_idx ON app.audit_event (tenant_id, object_id, id);
 CREATE INDEX audit_event_tenant_id_request_id_idx ON app.audit_event (tenant_id, request_id);
 ALTER TABLE app.audit_event ENABLE ROW LEVEL SECURITY;

@@ -223,7 +223,7 @@ class Edge:
             request.tx = tx
             await self._run(scope, request, held)
             await self._finish(request, held)
-        if held.status == 403:
+        if held.status in (403, 429):  # a scope, a second person, a limit that a command keeps
             await self._note_refusal(principal, request, held, scope.get("path_template") or "unknown")
         if held.status == 202 and not request.replayed:
             await self._maybe_wait(principal, request, held)
@@ -271,9 +271,10 @@ class Edge:
         await self.db.commit(tx)
 
     async def _note_refusal(self, principal: Principal, request: Request, held: _Held, route: str) -> None:
-        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback. It
-        names the route and not the path, which may hold a caller's own text."""
+        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback, and a
+        warning in the log. It names the route and not the path, which may hold a caller's own text."""
         code = msgspec.json.decode(held.body).get("code")
+        log.warning("refused", code=code, method=request.method, route=route)
         async with self.db.tx(principal, request_id=request.id) as tx:
             tx.audit("request.refused", reason=f"{code}: {request.method} {route}")
             await self.db.commit(tx)
