@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
+import uvicorn
 from litestar import Response, get
 
 from backoffice.accounts import http as accounts
@@ -125,30 +126,34 @@ def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[m
     return wait
 
 
+def server_config(settings: Settings, app: Any) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=int(min(settings.drain_seconds, 8)),
+    )
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    import uvicorn
-
     from backoffice.platform.doorbell import open_doorbell
 
     logs.configure("api", settings.log_level)
     traces.configure("api", settings.trace_share)
     async with open_doorbell(settings.dsn("bo_app")) as doorbell, open_runtime(settings, ring=doorbell.ring) as runtime:
         authenticator = Authenticator(runtime.db, runtime.peppers, keep=settings.key_cache_seconds)
-        config = uvicorn.Config(
-            build(runtime, authenticator),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            server_header=False,
-            date_header=True,
-            timeout_graceful_shutdown=int(min(settings.drain_seconds, 8)),
-        )
+        config = server_config(settings, build(runtime, authenticator))
         current = asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app")))
         try:
             await uvicorn.Server(config).serve()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
+from tests.contract.said import logged
 from tests.world import World
 
-from backoffice.api import build
+from backoffice.api import build, server_config
 from backoffice.platform.web.authenticate import Authenticator
 
 
@@ -57,6 +61,45 @@ async def test_a_key_says_when_it_was_last_used(world: World) -> None:
             assert abs(datetime.fromisoformat(shown) - datetime.now(UTC)) < timedelta(minutes=1)
             async with world.control.untenanted() as connection:
                 await connection.execute("UPDATE ctl.credential SET last_used_at = NULL")
+
+
+async def test_a_key_opens_from_where_it_may_and_from_nowhere_else(world: World) -> None:
+    firm = await world.firm()
+    app = build(world.runtime, Authenticator(world.runtime.db, world.runtime.peppers, keep=60))
+
+    async def read(app_: Any, key: str, address: str, **headers: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=app_, client=(address, 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+            return await http.get("/v1/tenant", headers={"authorization": f"Bearer {key}", **headers})
+
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        body = {"name": "for the office", "allowed_ips": ["203.0.113.0/24", "2001:db8::1"]}
+        made = (await http.post("/v1/api_keys", json=body)).json()
+        assert made["allowed_ips"] == ["203.0.113.0/24", "2001:db8::1/128"]
+        assert (await http.get(f"/v1/api_keys/{made['id']}")).json()["allowed_ips"] == made["allowed_ips"]
+        wrong = await http.post("/v1/api_keys", json={"name": "x", "allowed_ips": ["203.0.113.7/24", "::/200"]})
+        assert [each["pointer"] for each in wrong.json()["errors"]] == ["#/allowed_ips/0", "#/allowed_ips/1"]
+    for address in ("203.0.113.7", "::ffff:203.0.113.7", "2001:db8::1"):
+        assert (await read(app, made["secret"], address)).status_code == 200
+    unknown = await read(app, "bo_sk_test_EXAMPLEonlyEXAMPLEonlyEXAMPLE01YEiuC", "203.0.113.7")
+    with logged() as lines:
+        for address in ("203.0.114.7", "2001:db8::2", "127.0.0.1", "", "unix"):
+            refused = await read(app, made["secret"], address)
+            assert refused.status_code == 401
+            same = {"title", "detail", "code", "fix"}
+            assert {n: refused.json()[n] for n in same} == {n: unknown.json()[n] for n in same}
+    warned = [line for line in lines.getvalue().splitlines() if "key_from_elsewhere" in line]
+    assert len(warned) == 5
+    assert made["secret"] not in lines.getvalue()
+    # Behind a proxy that is named, the address is the one it was told; from anybody else the header is only a claim.
+    config = server_config(replace(world.runtime.settings, trusted_proxies="10.0.0.1"), app)
+    config.load()
+    told = {"x-forwarded-for": "203.0.113.7"}
+    assert (await read(config.loaded_app, made["secret"], "10.0.0.1", **told)).status_code == 200
+    assert (await read(config.loaded_app, made["secret"], "10.0.0.2", **told)).status_code == 401
+    unnamed = server_config(world.runtime.settings, app)
+    unnamed.load()
+    assert (await read(unnamed.loaded_app, made["secret"], "127.0.0.1", **told)).status_code == 401
 
 
 async def test_a_key_is_made_with_scopes_that_there_are_and_a_future(world: World) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -50,6 +52,7 @@ async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey
     for place, scope in enumerate(data.scopes or ()):
         if scope not in SCOPES:
             faults.add(f"#/scopes/{place}", "unknown_scope", f"must be one of: {', '.join(sorted(SCOPES))}")
+    allowed_ips = [_network(faults, place, text) for place, text in enumerate(data.allowed_ips or ())]
     if data.expires_at is not None:
         check_instant(faults, "#/expires_at", data.expires_at)
         if data.expires_at <= await tx.value(select(func.clock_timestamp())):
@@ -65,6 +68,7 @@ async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey
         name=data.name,
         kind=data.kind,
         scopes=scopes,
+        allowed_ips=allowed_ips,
         expires_at=data.expires_at,
         external_id=data.external_id,
         metadata=data.metadata,
@@ -79,6 +83,7 @@ async def issue_key(
     name: str,
     kind: str = "sk",
     scopes: frozenset[str] | None = None,
+    allowed_ips: Sequence[str] = (),
     expires_at: datetime | None = None,
     external_id: str | None = None,
     metadata: dict[str, str] | None = None,
@@ -106,15 +111,16 @@ async def issue_key(
         kind=kind,
         hint=parsed.hint,
         scopes=granted,
+        allowed_ips=list(allowed_ips),
         not_after=expires_at,
         external_id=external_id,
         metadata=metadata or {},
     )
     if row is None:
         raise AlreadyExists(errors=[Fault("already_in_use", "is another key's", pointer="#/external_id")])
-    await tx.function(
-        "ctl.add_key", peppers.for_storage(secret), row["id"], person_id, kind, granted, API_VERSION, expires_at
-    )
+    hmac = peppers.for_storage(secret)
+    opens = (API_VERSION, expires_at, list(allowed_ips))
+    await tx.function("ctl.add_key", hmac, row["id"], person_id, kind, granted, *opens)
     view = queries.key_view(tx, row)
     message = f"The key {parsed.hint} was made."
     effect = Effect(kind="api_key_created", subject=view.id, after={"scopes": granted}, message=message)
@@ -123,6 +129,15 @@ async def issue_key(
     shown = queries.key_view(tx, row)
     shown.secret = secret
     return shown
+
+
+def _network(faults: FaultList, place: int, text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        detail = "must be an address, or a network whose host bits are zero, such as 203.0.113.0/24"
+        faults.add(f"#/allowed_ips/{place}", "not_a_network", detail)
+        return ""
 
 
 async def revoke_api_key(tx: Tx, id_: str, data: RevokeApiKey, if_version: int) -> ApiKey:

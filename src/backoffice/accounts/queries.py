@@ -145,6 +145,7 @@ def key_view(tx: Tx, row: Row, last_used: dict[UUID, Any] | None = None) -> ApiK
         person_id=ids.encode("person", row["person_id"]),
         hint=row["hint"],
         scopes=row["scopes"],
+        allowed_ips=row["allowed_ips"],
         expires_at=row["not_after"],
         revoked_at=row["revoked_at"],
         last_used_at=(last_used or {}).get(row["id"]),

@@ -16,12 +16,17 @@ from backoffice.platform.web.bodies import ExternalId, Instant, Metadata, Noun, 
 Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60, examples=["workers:read"])]
 
 
+Network = Annotated[str, Meta(max_length=49, pattern=r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", examples=["203.0.113.0/24"])]
+
+
 class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new key for the person who asks. Without `scopes` it may do what the asking key may."""
+    """A new key for the person who asks. Without `scopes` it may do what the asking key may. With `allowed_ips`
+    (addresses, or networks in CIDR notation) it opens from there and from nowhere else."""
 
     name: Text
     kind: Literal["rk", "sk"] = "rk"
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=100)] | None = None
+    allowed_ips: Annotated[list[Network], Meta(min_length=1, max_length=50)] | None = None
     expires_at: Instant | None = None
     external_id: ExternalId | None = None
     metadata: Metadata = {}
@@ -41,6 +46,7 @@ class ApiKey(Noun, kw_only=True):
     person_id: str
     hint: str
     scopes: list[str]
+    allowed_ips: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None = None

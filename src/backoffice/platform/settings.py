@@ -34,6 +34,7 @@ class Settings:
     trace_share: float = 0.01
     key_cache_seconds: float = 5.0
     log_level: str = "info"
+    trusted_proxies: str = ""  # addresses, with commas, whose X-Forwarded-For says where a request came from
     metrics_port: int = (
         0  # where dispatcher, courier and workers show their metrics (`platform/observed.py`); 0: nowhere
     )
@@ -102,6 +103,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         trace_share=number("BACKOFFICE_TRACE_SHARE", Settings.trace_share),
         key_cache_seconds=number("BACKOFFICE_KEY_CACHE_SECONDS", Settings.key_cache_seconds),
         log_level=env.get("BACKOFFICE_LOG_LEVEL", Settings.log_level),
+        trusted_proxies=env.get("BACKOFFICE_TRUSTED_PROXIES", Settings.trusted_proxies),
         metrics_port=int(number("BACKOFFICE_METRICS_PORT", Settings.metrics_port)),
     )
     if faults:
@@ -131,5 +133,6 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "BACKOFFICE_TRACE_SHARE": str(settings.trace_share),
         "BACKOFFICE_KEY_CACHE_SECONDS": str(settings.key_cache_seconds),
         "BACKOFFICE_LOG_LEVEL": settings.log_level,
+        "BACKOFFICE_TRUSTED_PROXIES": settings.trusted_proxies,
         "BACKOFFICE_METRICS_PORT": str(settings.metrics_port),
     }

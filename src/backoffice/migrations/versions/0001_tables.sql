@@ -549,6 +549,7 @@ CREATE TABLE app.api_key (
 	kind TEXT NOT NULL CONSTRAINT api_key_kind_check CHECK (kind IN ('sk', 'rk', 'pk')), 
 	hint TEXT NOT NULL, 
 	scopes JSONB NOT NULL, 
+	allowed_ips JSONB DEFAULT '[]'::jsonb NOT NULL, 
 	not_after TIMESTAMP WITH TIME ZONE, 
 	revoked_at TIMESTAMP WITH TIME ZONE, 
 	external_id TEXT CONSTRAINT api_key_external_id_check CHECK (length(external_id) <= 128), 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_network
 from time import monotonic
 
 import asyncpg
@@ -36,8 +37,16 @@ class Authenticator:
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._used: set[bytes] = set()  # HMACs; those under another pepper are nobody's
 
-    async def principal(self, header: str | None) -> Principal:
-        """The principal of an `Authorization` header. Unauthorized when there is no valid key in it."""
+    async def principal(self, header: str | None, address: str | None = None) -> Principal:
+        """The principal of an `Authorization` header. Unauthorized when there is no valid key in it, or when it may
+        not be used from that address: whoever stole a key learns nothing of it."""
+        found = await self._opened(header)
+        if not found.may_come_from(address):
+            log.warning("key_from_elsewhere", tenant=str(found.tenant.id), actor=found.actor, key_id=str(found.key_id))
+            raise Unauthorized
+        return found
+
+    async def _opened(self, header: str | None) -> Principal:
         scheme, _, key = (header or "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or apikeys.parse(key) is None:
@@ -69,6 +78,7 @@ class Authenticator:
             person_id=row["person_id"],
             key_id=row["key_id"],
             api_version=row["api_version"],
+            allowed_from=tuple(map(ip_network, row["allowed_ips"])),
         )
         if self._keep > 0:
             if len(self._known) >= _KEPT_AT_MOST:

@@ -56,6 +56,7 @@ class Request:
     headers: dict[str, str]
     raw_query: str
     query: list[tuple[str, str]]
+    address: str | None = None  # of the caller, or of the last proxy that is not ours
     dry_run: bool = False
     api_version: str = API_VERSION
     body: bytes = b""
@@ -195,6 +196,7 @@ class Edge:
             headers=_headers(scope["headers"]),
             raw_query=raw_query,
             query=query,
+            address=(scope.get("client") or (None,))[0],
             dry_run=("dry_run", "true") in query and scope["method"] not in _SAFE,
         )
 
@@ -300,7 +302,7 @@ class Edge:
             if principal is None:
                 raise NotFound
             return principal
-        return await self.authenticator.principal(request.header("authorization"))
+        return await self.authenticator.principal(request.header("authorization"), request.address)
 
     # -- what may be refused before a handler runs
 

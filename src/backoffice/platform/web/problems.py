@@ -23,7 +23,8 @@ class Unauthorized(Problem):
     title = "There is no valid credential"
     remedy = Fix(
         "caller",
-        "Check the key for typing errors, that it has not ended, and ask an administrator for another if it has.",
+        "Check the key for typing errors, that it has not ended, and that it may be used from this address; "
+        "ask an administrator for another if it may not.",
         "POST /v1/api_keys",
     )
 
