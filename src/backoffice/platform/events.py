@@ -89,7 +89,8 @@ def body(
             "object_url": emitted.kind.path.format(id=outward["id"]),
         }
         encoded = msgspec.json.encode({**head, "data": data})
-    if len(encoded) > BODY_LIMIT:  # many effects: the reader finds them in the object
-        data["effects"] = data["effects"][:20]
-        encoded = msgspec.json.encode({**head, "data": data})
+    for most in (20, 5, 0):  # many effects: the reader finds them in the object
+        if len(encoded) > BODY_LIMIT:
+            data["effects"] = data["effects"][:most]
+            encoded = msgspec.json.encode({**head, "data": data})
     return encoded.decode()
