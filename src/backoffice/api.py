@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 import uvicorn
 from litestar import Response, get
+from litestar.params import FromPath
 
 from backoffice.accounts import http as accounts
 from backoffice.accounts.bulk import http as bulk
@@ -30,6 +31,7 @@ from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.principal import Principal
 from backoffice.platform.runtime import Runtime, derived_key, new_request_id, open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused, from_environment
+from backoffice.platform.web import problem_pages
 from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
@@ -77,9 +79,17 @@ def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
     def metrics_text() -> Response[bytes]:
         return Response(metrics.text(), media_type=metrics.CONTENT_TYPE)
 
+    @get([problem_pages.PATH, problem_pages.PATH + "/{code:str}"], include_in_schema=False, sync_to_thread=False)
+    def problem_page(code: FromPath[str | None] = None) -> Response[str]:
+        """What a problem's `type` names."""
+        found = problem_pages.page(code)
+        if found is None:
+            return Response("There is no problem of this code.", media_type="text/plain", status_code=404)
+        return Response(found, media_type="text/html", headers=problem_pages.HEADERS)
+
     links = DownloadLinks(derived_key(runtime.settings, "downloads"), runtime.settings.public_url)
     app = create_app(
-        [*HANDLERS, healthz, readyz, metrics_text],
+        [*HANDLERS, healthz, readyz, metrics_text, problem_page],
         docs_url=runtime.settings.docs_url,
         given={"peppers": runtime.peppers, "storage": runtime.storage, "links": links},
     )

@@ -106,7 +106,7 @@ class AlreadyExists(Problem):
 
 
 class VersionConflict(Problem):
-    """`If-Match` does not match; `extra["version"]` is the current one."""
+    """`If-Match` does not match; `version` is the current one."""
 
     status = 412
     code = "version_conflict"

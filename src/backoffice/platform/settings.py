@@ -23,7 +23,7 @@ class Settings:
     pepper: str  # "1:secret" or "2:new secret,1:old secret": the versions that open keys, the highest makes new ones
     storage_url: str  # a folder or s3://bucket/prefix
     public_url: str = "http://127.0.0.1:8000"
-    docs_url: str = "https://docs.backoffice.example"
+    docs_url: str = public_url  # where the pages lie that problems name; the API has them itself
     host: str = "127.0.0.1"
     port: int = 8000
     pool_size: int = 12
@@ -82,6 +82,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     passwords = {
         role: value for role in ROLES_WITH_PASSWORD if (value := secret(f"BACKOFFICE_PASSWORD_{role.upper()}"))
     }
+    host, port = env.get("BACKOFFICE_HOST", Settings.host), int(number("BACKOFFICE_PORT", Settings.port))
+    reached = Settings.host if host in ("0.0.0.0", "::") else host  # noqa: S104 - every address is none to be reached at
+    public_url = env.get("BACKOFFICE_PUBLIC_URL", f"http://{reached}:{port}")
     settings = Settings(
         database_url=database_url,
         queue_url=env.get("BACKOFFICE_QUEUE_DATABASE_URL")
@@ -91,10 +94,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         state=Path(required("BACKOFFICE_STATE")),
         pepper=required("BACKOFFICE_PEPPER"),
         storage_url=required("BACKOFFICE_STORAGE_URL"),
-        public_url=env.get("BACKOFFICE_PUBLIC_URL", Settings.public_url),
-        docs_url=env.get("BACKOFFICE_DOCS_URL", Settings.docs_url),
-        host=env.get("BACKOFFICE_HOST", Settings.host),
-        port=int(number("BACKOFFICE_PORT", Settings.port)),
+        public_url=public_url,
+        docs_url=env.get("BACKOFFICE_DOCS_URL", public_url),
+        host=host,
+        port=port,
         pool_size=int(number("BACKOFFICE_POOL_SIZE", Settings.pool_size)),
         lease_seconds=number("BACKOFFICE_LEASE_SECONDS", Settings.lease_seconds),
         drain_seconds=number("BACKOFFICE_DRAIN_SECONDS", Settings.drain_seconds),

@@ -81,7 +81,7 @@ async def test_good_rows_go_in_and_bad_rows_come_back(world: World) -> None:
         assert [(row["number"], row["outcome"]) for row in good] == [(2, "created"), (5, "created")]
         assert (await http.get(f"/v1/workers/{good[0]['object_id']}")).json()["external_id"] == "NW-0001"
         errors = await http.get(path + "/errors.csv")
-        assert errors.headers["content-type"].startswith("text/csv")
+        assert errors.headers["content-type"] == "text/csv; charset=utf-8"
         text = errors.text.splitlines()
         assert text[0] == HEADER + ",error"
         assert text[1].startswith(BAD_SSN + ",")

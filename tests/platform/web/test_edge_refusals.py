@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from html import escape
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from tests.contract.recipes import operations
 
 from backoffice import api
 from backoffice.kernel import ids
+from backoffice.kernel.errors import Problem
+from backoffice.platform.web.problem_pages import catalogue
 
 OPERATIONS = operations(api.HANDLERS)
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
@@ -28,7 +31,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert told["status"] == status
     assert told["request_id"] == answer.headers["request-id"]
     assert re.fullmatch(r"[a-z][a-z0-9_]+", told["code"])
-    assert told["type"].startswith("https://")
+    assert told["type"] == f"http://127.0.0.1:8000/problems/{told['code']}"
     return told
 
 
@@ -341,3 +344,42 @@ async def test_json_that_breaks_off_says_where(maker: Maker) -> None:
     told = problem(await maker.http.post("/v1/workers", content=b'{"ssn": 900-55-1234}', headers=headers), 400)
     assert "byte 11" in told["detail"]
     assert "900-55" not in json.dumps(told)
+
+
+# ---------------------------------------------------------------------------------------------------------- pages
+
+
+async def test_the_type_of_a_problem_is_a_page_for_everybody(maker: Maker) -> None:
+    async with maker.world.client(None, app=maker.app) as http:
+        refused = await http.get("/v1/workers")
+        page = await http.get(refused.json()["type"].removeprefix("http://127.0.0.1:8000"))
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert page.headers["content-security-policy"] == "default-src 'none'"
+        assert refused.json()["title"] in page.text
+        assert refused.json()["fix"]["api"] in page.text
+        listed = await http.get("/problems")
+        for code, each in catalogue().items():
+            told = await http.get(f"/problems/{code}")
+            assert told.status_code == 200
+            assert escape(each.title) in told.text
+            assert f'href="/problems/{code}"' in listed.text
+        for nothing in ("/problems/nothing", "/problems/<b>", "/problems/a/b"):
+            missing = await http.get(nothing)
+            assert (missing.status_code, "<b>" in missing.text) == (404, False)
+
+
+def test_every_refusal_has_a_code_of_its_own_a_title_and_a_status() -> None:
+    known = catalogue()
+    assert len(known) > 50
+    for code, each in known.items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]+", code)
+        assert each.title[0].isupper()
+        assert not each.title.endswith(".")
+        assert each.status in (400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503), code
+    given = [each for each in below(Problem) if "code" in vars(each) and each.__module__.startswith("backoffice.")]
+    assert len({each.code for each in given}) == len(given)
+    assert {each.title for each in given if "title" not in vars(each)} == set()
+
+
+def below(kind: type[Problem]) -> list[type[Problem]]:
+    return [each for sub in kind.__subclasses__() for each in (sub, *below(sub))]

@@ -23,7 +23,7 @@ from backoffice.platform import logs, metrics, traces
 from backoffice.platform.db import Database, Tx
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.principal import Principal
-from backoffice.platform.web import encodings, idempotency, problems
+from backoffice.platform.web import encodings, idempotency, problem_pages, problems
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.limits import Quotas, Slots
 from backoffice.platform.web.lists import Query
@@ -159,7 +159,7 @@ class Edge:
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._public:
+        if scope["type"] != "http" or scope["path"] in self._public or scope["path"].startswith(problem_pages.PATH):
             await self.app(scope, receive, send)
             return
         started = perf_counter()
