@@ -11,6 +11,7 @@ from tests.contract.said import logged
 from tests.world import World
 
 from backoffice.api import build, server_config
+from backoffice.kernel import ids
 from backoffice.platform.web.authenticate import Authenticator
 
 
@@ -61,6 +62,39 @@ async def test_a_key_says_when_it_was_last_used(world: World) -> None:
             assert abs(datetime.fromisoformat(shown) - datetime.now(UTC)) < timedelta(minutes=1)
             async with world.control.untenanted() as connection:
                 await connection.execute("UPDATE ctl.credential SET last_used_at = NULL")
+
+
+async def test_a_key_that_is_replaced_opens_for_some_days_and_can_be_ended_sooner(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        made = (await http.post("/v1/api_keys", json={"name": "old", "scopes": ["tenant:read"]})).json()
+        path, version = f"/v1/api_keys/{made['id']}/revoke", 1
+        async with world.client(made["secret"]) as old:
+            for keep, opens in ((7, 200), (1, 200), (0, 401)):
+                ended = await http.post(path, json={"keep_days": keep}, headers={"if-match": f'"v{version}"'})
+                assert ended.status_code == 200, ended.text
+                version = ended.json()["version"]
+                left = datetime.fromisoformat(ended.json()["revoked_at"]) - datetime.now(UTC)
+                assert abs(left - timedelta(days=keep)) < timedelta(minutes=1)
+                assert (await old.get("/v1/tenant")).status_code == opens
+                longer = await http.post(path, json={"keep_days": keep}, headers={"if-match": f'"v{version}"'})
+                assert (longer.status_code, longer.json()["code"]) == (409, "key_revoked")
+
+
+async def test_a_key_that_was_kept_for_some_days_ends_by_itself(world: World) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["dana-whitfield"]) as http:
+        made = (await http.post("/v1/api_keys", json={"name": "old", "scopes": ["tenant:read"]})).json()
+        match = {"if-match": '"v1"'}
+        await http.post(f"/v1/api_keys/{made['id']}/revoke", json={"keep_days": 7}, headers=match)
+        async with world.client(made["secret"]) as old:
+            assert (await old.get("/v1/tenant")).status_code == 200
+            async with world.control.untenanted() as connection:
+                await connection.execute(
+                    "UPDATE ctl.credential SET not_after = not_after - interval '7 days' WHERE key_id = $1",
+                    ids.decode("api_key", made["id"]),
+                )
+            assert (await old.get("/v1/tenant")).status_code == 401
 
 
 async def test_a_key_opens_from_where_it_may_and_from_nowhere_else(world: World) -> None:

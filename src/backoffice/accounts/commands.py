@@ -141,12 +141,14 @@ def _network(faults: FaultList, place: int, text: str) -> str:
 
 
 async def revoke_api_key(tx: Tx, id_: str, data: RevokeApiKey, if_version: int) -> ApiKey:
-    """End a key now or in at most seven days. KeyRevoked (409) when it has ended."""
+    """End a key now or in at most seven days; one that ends later can be ended sooner. KeyRevoked (409) when it has
+    ended, or ends sooner anyhow."""
     key_id = await find_id(tx, models.api_key, "api_key", id_)
     database_now = await tx.value(select(func.clock_timestamp()))
     until = database_now + timedelta(days=data.keep_days)
-    if await _revoked(tx, key_id):
-        raise KeyRevoked
+    ends = await _ends(tx, key_id)
+    if ends is not None and ends <= until:
+        raise KeyRevoked(f"It ends at {rfc3339(ends)}.")
     row = await tx.change(models.api_key, key_id, {"revoked_at": until}, if_version=if_version)
     if row is None or not (await tx.function("ctl.revoke_key", key_id, until))[0]["revoke_key"]:
         raise KeyRevoked
@@ -163,9 +165,11 @@ async def revoke_api_key(tx: Tx, id_: str, data: RevokeApiKey, if_version: int) 
     return view
 
 
-async def _revoked(tx: Tx, key_id: UUID) -> bool:
+async def _ends(tx: Tx, key_id: UUID) -> datetime | None:
+    """When a key that was revoked opens no more."""
     keys = models.api_key.c
-    return await tx.value(select(keys.revoked_at).where(keys.tenant_id == TENANT, keys.id == key_id)) is not None
+    found: datetime | None = await tx.value(select(keys.revoked_at).where(keys.tenant_id == TENANT, keys.id == key_id))
+    return found
 
 
 async def freeze_clock(tx: Tx, data: CreateTestClock) -> TestClock:
