@@ -100,6 +100,12 @@ async def test_opening_is_refused_with_all_faults(world: World) -> None:
 
         told = await refused(pay_schedule="monthly", period_begin="2026-11-09")
         assert faults(told) == {("#/pay_schedule", "unknown_schedule")}
+        told = await refused(pay_schedule="monthly", period_begin="1999-11-09", pay_date="2026-11-26")
+        assert faults(told) == {
+            ("#/pay_schedule", "unknown_schedule"),
+            ("#/period_begin", "out_of_range"),
+            ("#/pay_date", "not_a_banking_day"),
+        }
         told = await refused(pay_schedule="weekly", period_begin="2026-11-10", pay_date="2026-11-14")
         assert faults(told) == {
             ("#/period_begin", "not_the_start_of_a_period"),

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+_SAID_BY_ALL = frozenset(
+    {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable", "errors", "fix"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -58,6 +62,7 @@ class Problem(Exception):
         self.fix = fix or self.remedy
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+        assert not self.extra.keys() & _SAID_BY_ALL, "what every problem says cannot be said otherwise"
 
 
 class NotFound(Problem):

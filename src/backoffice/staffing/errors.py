@@ -26,7 +26,7 @@ class TimesheetExists(AlreadyExists):
 
 
 class TimesheetState(StateConflict):
-    """`status` is where it stands."""
+    """`timesheet_status` is where it stands."""
 
     code = "timesheet_state"
     title = "The timesheet is not in a state that allows this"

@@ -68,9 +68,8 @@ async def must_go_on(tx: Tx, run: Row, verb: str, if_version: int) -> None:
         must_allow(run, verb, if_version)
     blocking = [each for each in await run_blockers(tx, run) if each.severity == BLOCKING]
     if blocking:
-        raise RunBlocked(
-            f"{len(blocking)} things stand against it; the first: {blocking[0].detail}", extra={"blockers": blocking}
-        )
+        more = f" and {len(blocking) - 1} more" if len(blocking) > 1 else ""
+        raise RunBlocked(f"{blocking[0].detail.removesuffix('.')}{more}; see blockers.", extra={"blockers": blocking})
     must_allow(run, verb, if_version)
 
 

@@ -119,10 +119,12 @@ async def submit(tx: Tx, id_: str) -> Timesheet:
     """Ask for approval. TimesheetState (409) when it has no hours, or is submitted or approved already."""
     before = await hours.locked(tx, await find_id(tx, _sheets, "timesheet", id_))
     if before["status"] == "submitted":
-        raise TimesheetState("It is submitted already.", extra={"status": "submitted"})
+        raise TimesheetState("It is submitted already.", extra={"timesheet_status": "submitted"})
     hours.must_allow(before, "submitted")
     if before["total_hundredths"] == 0:
-        raise TimesheetState("It has no hours; add them before you submit it.", extra={"status": before["status"]})
+        raise TimesheetState(
+            "It has no hours; add them before you submit it.", extra={"timesheet_status": before["status"]}
+        )
     entries = await queries.entries_of(tx, [before["id"]])
     if before["status"] == "rejected":  # its hours count again
         await _check_days(tx, before, entries[before["id"]])
