@@ -127,7 +127,8 @@ async def issue_key(
     tx.emit(events.API_KEY_CREATED, view, effects=[effect])
     tx.audit("api_key.created", object_type="api_key", object_id=row["id"], changed={"scopes": granted, "kind": kind})
     shown = queries.key_view(tx, row)
-    shown.secret = secret
+    if not tx.dry_run:
+        shown.secret = secret
     return shown
 
 

@@ -39,7 +39,8 @@ class RevokeApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ApiKey(Noun, kw_only=True):
-    """`secret` is there in the answer to its creation only; it is shown once and cannot be read again."""
+    """`secret` is there in the answer to its creation only; it is shown once and cannot be read again. A preview shows
+    none, since it would open nothing."""
 
     name: str
     kind: str

@@ -50,9 +50,10 @@ class RotateSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class NewWebhookEndpoint(WebhookEndpointView, kw_only=True):
-    """A created endpoint, or one with a new secret: the only two times the secret is shown."""
+    """A created endpoint, or one with a new secret: the only two times the secret is shown. A preview makes none that
+    would hold, and shows none."""
 
-    secret: Annotated[str, Meta(examples=["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"])]
+    secret: Annotated[str, Meta(examples=["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"])] | UnsetType = UNSET
 
 
 class EventData(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -159,3 +160,22 @@ async def test_whatever_is_created_takes_the_caller_s_own_id(maker: Maker, name:
     twice = await send(maker.http, Ask(again.method, again.path, {**again.body, "external_id": external}))
     assert (twice.status_code, [each["pointer"] for each in twice.json()["errors"]]) == (409, ["#/external_id"])
     assert made["external_id"] == external
+
+
+BARE = sorted(
+    name for name, each in OPERATIONS.items() if each["method"] in ("POST", "DELETE") and "requestBody" not in each
+)
+
+
+@pytest.mark.parametrize("name", BARE)
+async def test_an_operation_that_takes_no_body_refuses_members(maker: Maker, name: str) -> None:
+    """Whoever writes `{"note": "…"}` believes that it counts."""
+    ask = await RECIPES[name](maker)
+    unknown = {"#/note": "unknown_field", "#/dry_run": "unknown_field"}
+    for body, faults in (({"note": "x", "dry_run": True}, unknown), (["x"], {"#": "not_an_object"})):
+        answer = await asked(maker, replace(ask, body=body))
+        assert answer.status_code == 422, answer.text
+        assert {each["pointer"]: each["code"] for each in answer.json()["errors"]} == faults
+    broken = await asked(maker, replace(ask, content=b"{"))
+    assert broken.status_code == 400
+    assert (await asked(maker, replace(ask, body={}))).status_code == 200

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
+import msgspec
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -17,7 +18,7 @@ from litestar.params import SkipValidation
 
 from backoffice.kernel.errors import BadRequest, Fault
 from backoffice.platform.db import Tx
-from backoffice.platform.web import idempotency
+from backoffice.platform.web import idempotency, validation
 from backoffice.platform.web.encodings import is_accepted
 from backoffice.platform.web.lists import Listing, Query, parse
 from backoffice.platform.web.operation import Operation
@@ -135,7 +136,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     mutates = request.method not in ("GET", "HEAD")
     if request.query:
         _refuse_unknown(request.query, opt["query"], listing, mutates=mutates)
-    _check_media(request, opt, mutates=mutates)
+    _check_media(request, handler, mutates=mutates)
     if listing is not None:
         request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant)
     if opt["if_match"]:
@@ -157,7 +158,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     await idempotency.begin(tx, request.idempotency_scope, request.key, request.fingerprint)
 
 
-def _check_media(request: Any, opt: Mapping[str, Any], *, mutates: bool) -> None:
+def _check_media(request: Any, handler: BaseRouteHandler, *, mutates: bool) -> None:
+    opt = handler.opt
     if not is_accepted(request.header("accept"), opt["produces"]) and opt["produces"] != ANY:
         raise NotAcceptable(f"This operation answers {opt['produces']}; Accept leaves no room for it.")
     if not mutates or not request.body:
@@ -168,6 +170,19 @@ def _check_media(request: Any, opt: Mapping[str, Any], *, mutates: bool) -> None
         )
     if request.media_type not in opt["media"]:
         raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
+    if handler.parsed_data_field is None and opt["media"] is JSON_TYPES:
+        _refuse_members(request.body)
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of an operation that takes none."""
+
+
+def _refuse_members(body: bytes) -> None:
+    try:
+        msgspec.json.decode(body, type=_Nothing)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise validation.refuse(body, _Nothing) from None
 
 
 def _refuse_unknown(

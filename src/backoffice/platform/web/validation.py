@@ -60,7 +60,7 @@ def _struct_faults(value: Any, struct: type[msgspec.Struct], pointer: str) -> li
     tag = struct.__struct_config__.tag_field
     for name in value:
         if name not in fields and name != tag:
-            listed = ", ".join(sorted(fields))
+            listed = ", ".join(sorted(fields)) or "none"
             found.append(
                 Fault(
                     "unknown_field", f"is not a field here; fields are: {listed}", pointer=f"{pointer}/{_escaped(name)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import UNSET
 from sqlalchemy import func, select
 
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
@@ -60,7 +61,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
     )
     tx.emit(events.CREATED, view, effects=[effect])
     tx.audit("webhook_endpoint.created", object_type="webhook_endpoint", object_id=id_, object_version=1)
-    return NewWebhookEndpoint(**shown(tx, row), secret=secret)
+    return NewWebhookEndpoint(**shown(tx, row), secret=UNSET if tx.dry_run else secret)
 
 
 def _unique(event_types: list[str] | None) -> list[str] | None:
