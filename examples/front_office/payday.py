@@ -106,7 +106,7 @@ class Payday:
         refused = [
             {"row": row["number"], **fault}
             for row in self.integrator.pages(f"/v1/bulk_jobs/{hours['id']}/rows", status="failed", sort="number")
-            for fault in row["errors"]
+            for fault in row["errors"] or [{"column": "the row", **row["row_error"]}]
         ]
         for fault in refused:
             tell.say(f"row {fault['row']}, {fault['column']}: {fault['detail']} [{fault['code']}]")

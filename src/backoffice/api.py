@@ -6,15 +6,16 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import Any, cast
 
 import msgspec
+import uvicorn
 from litestar import Response, get
-from sqlalchemy import bindparam, select
+from litestar.params import FromPath
 
 from backoffice.accounts import http as accounts
 from backoffice.accounts.bulk import http as bulk
+from backoffice.accounts.bulk import queries as bulk_queries
 from backoffice.documents import http as documents
 from backoffice.documents.links import DownloadLinks
 from backoffice.kernel import ids
@@ -25,12 +26,12 @@ from backoffice.people import http as people
 from backoffice.platform import logs, metrics, traces
 from backoffice.platform.courier import loopback
 from backoffice.platform.jobs import registry
+from backoffice.platform.jobs.queries import wait_until_ended
 from backoffice.platform.jobs.view import view as job_view
-from backoffice.platform.models import job
 from backoffice.platform.principal import Principal
 from backoffice.platform.runtime import Runtime, derived_key, new_request_id, open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused, from_environment
-from backoffice.platform.tables import TENANT
+from backoffice.platform.web import problem_pages
 from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
@@ -48,8 +49,13 @@ HANDLERS: list[Any] = [
     *webhooks.handlers,
 ]
 PUBLIC = frozenset({"/healthz", "/readyz", "/metrics"})
-_LOOK_SECONDS = 0.05
-_JOB = select(*job.c).where(job.c.tenant_id == TENANT, job.c.id == bindparam("job_id"))
+
+
+class _Started(msgspec.Struct):
+    """What is read of an answer with 202."""
+
+    id: str
+    job_id: str | None = None
 
 
 def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
@@ -73,9 +79,17 @@ def build(runtime: Runtime, authenticator: Authenticator) -> Edge:
     def metrics_text() -> Response[bytes]:
         return Response(metrics.text(), media_type=metrics.CONTENT_TYPE)
 
+    @get([problem_pages.PATH, problem_pages.PATH + "/{code:str}"], include_in_schema=False, sync_to_thread=False)
+    def problem_page(code: FromPath[str | None] = None) -> Response[str]:
+        """What a problem's `type` names."""
+        found = problem_pages.page(code)
+        if found is None:
+            return Response("There is no problem of this code.", media_type="text/plain", status_code=404)
+        return Response(found, media_type="text/html", headers=problem_pages.HEADERS)
+
     links = DownloadLinks(derived_key(runtime.settings, "downloads"), runtime.settings.public_url)
     app = create_app(
-        [*HANDLERS, healthz, readyz, metrics_text],
+        [*HANDLERS, healthz, readyz, metrics_text, problem_page],
         docs_url=runtime.settings.docs_url,
         given={"peppers": runtime.peppers, "storage": runtime.storage, "links": links},
     )
@@ -104,47 +118,52 @@ def _link_opener(runtime: Runtime, links: DownloadLinks) -> Callable[[str], Awai
     return open_link
 
 
-def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[bytes | None]]:
-    async def wait(principal: Principal, body: bytes, seconds: float) -> bytes | None:
-        """The body of the job answered with 202, once it has ended; None when it has not in time."""
-        told = msgspec.json.decode(body)
-        job_id = ids.decode("job", str(told.get("id"))) if isinstance(told, dict) else None
-        until = monotonic() + seconds
-        while job_id is not None and monotonic() < until:
-            async with runtime.db.tx(principal, request_id=new_request_id(), read_only=True) as tx:
-                row = await tx.row(_JOB, job_id=job_id)
-            if row is None or row["finished_at"] is not None:
-                return None if row is None else msgspec.json.encode(job_view(principal, row))
-            await asyncio.sleep(_LOOK_SECONDS)
-        return None
+def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[msgspec.Struct | None]]:
+    async def wait(principal: Principal, body: bytes, seconds: float) -> msgspec.Struct | None:
+        """What was answered with 202 (a job, or a bulk job with its job), as it is once the job has ended; None when
+        it has not in time."""
+        told = msgspec.json.decode(body, type=_Started)
+        job_id = ids.decode("job", told.job_id or told.id)
+        assert job_id is not None, "what is answered with 202 is a job, or names one"
+        row = await wait_until_ended(runtime.db, principal, job_id, seconds)
+        if row is None:
+            return None
+        if told.job_id is None:
+            return job_view(principal, row)
+        async with runtime.db.tx(principal, request_id=new_request_id(), read_only=True) as tx:
+            return await bulk_queries.bulk_job(tx, told.id)
 
     return wait
 
 
+def server_config(settings: Settings, app: Any) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=int(min(settings.drain_seconds, 8)),
+    )
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    import uvicorn
-
     from backoffice.platform.doorbell import open_doorbell
 
     logs.configure("api", settings.log_level)
     traces.configure("api", settings.trace_share)
     async with open_doorbell(settings.dsn("bo_app")) as doorbell, open_runtime(settings, ring=doorbell.ring) as runtime:
         authenticator = Authenticator(runtime.db, runtime.peppers, keep=settings.key_cache_seconds)
-        config = uvicorn.Config(
-            build(runtime, authenticator),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            server_header=False,
-            date_header=True,
-            timeout_graceful_shutdown=int(min(settings.drain_seconds, 8)),
-        )
+        config = server_config(settings, build(runtime, authenticator))
         current = asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app")))
         try:
             await uvicorn.Server(config).serve()

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from msgspec import structs
-from tests.world import ROOT, World
+from sqlalchemy import select
+from tests.world import ROOT, Tenant, World
 
 from backoffice.accounts import provision, queries
 from backoffice.accounts.tenant_file import load
+from backoffice.platform.models import event
+from backoffice.platform.tables import TENANT
+
+
+async def told(world: World, name: str) -> list[str]:
+    """The events of a tenant of the firm, oldest first."""
+    facts = (await provision.tenants_of(world.control, "twice-applied"))[name]
+    async with world.tx(Tenant(facts)) as tx:
+        rows = await tx.fetch(select(event.c.type).where(event.c.tenant_id == TENANT).order_by(event.c.id))
+    return [row["type"] for row in rows]
 
 
 async def test_apply_twice_changes_nothing_the_second_time(world: World) -> None:
@@ -17,7 +28,9 @@ async def test_apply_twice_changes_nothing_the_second_time(world: World) -> None
     assert not first.empty
     assert (await provision.plan_firm(world.control, world.runtime, file)).lines() == ["nothing to change"]
     renamed = structs.replace(file, firm=structs.replace(file.firm, display_name="Northwind"))
+    assert [await told(world, name) for name in ("live", "test")] == [["tenant.created"]] * 2
     changed = await provision.apply_firm(world.control, world.runtime, renamed)
+    assert [await told(world, name) for name in ("live", "test")] == [["tenant.created", "tenant.updated"]] * 2
     assert changed.lines() == ["~ firm twice-applied", "    display_name: Northwind Staffing → Northwind"]
 
 

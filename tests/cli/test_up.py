@@ -112,6 +112,16 @@ def test_health_of_every_process(serving: Serving) -> None:
         assert told.exit_code == 0, (process, told.output)
 
 
+def test_what_it_links_to_is_there(serving: Serving) -> None:
+    """On whatever port it serves: the page of a problem, packed for whoever takes it so."""
+    with ApiClient(serving.url, None, timeout=5) as client:
+        refused = client.request("GET", "/v1/tenant").json()
+        assert refused["type"] == f"{serving.url}/problems/unauthorized"
+        page = client.request("GET", refused["type"].removeprefix(serving.url))
+        assert page.ok
+        assert refused["title"].encode() in page.body
+
+
 def test_tenants_are_planned_and_applied_once(serving: Serving) -> None:
     planned = serving.run("tenants", "plan", "--folder", str(ROOT / "tenants"))
     assert planned.returncode == 1, planned.stderr

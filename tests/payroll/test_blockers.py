@@ -16,7 +16,7 @@ from backoffice.people import commands as people
 from backoffice.people.schemas import W4, CreateEmployment, SetOpeningBalance, StateCertificate
 from backoffice.platform.web.bodies import MoneyBody
 from backoffice.staffing import commands as staffing
-from backoffice.staffing.schemas import Entry, RateBody, RejectTimesheet, UpdateAssignment, UpdateTimesheet
+from backoffice.staffing.schemas import Entry, RatePatch, RejectTimesheet, UpdateAssignment, UpdateTimesheet
 
 OLDER_HEAD = W4(version="2019_or_earlier", filing_status="head_of_household")
 
@@ -79,7 +79,8 @@ async def test_a_worker_who_cannot_be_paid_blocks_the_run(world: World, what: st
         assert list(await at.paychecks(run)) == [made.workers["B"]]
         assert [each for each in await at.blockers(run) if each["severity"] == "blocking"] == before
         refused = await at.ask(run, "approve", by=at.checker)
-        assert (refused.status_code, refused.json()["run_status"]) == (409, "blocked")
+        assert (refused.status_code, refused.json()["code"]) == (409, "blocked")
+        assert refused.json()["blockers"] == before
 
 
 async def test_what_blocks_an_approval_stands_in_the_refusal(world: World) -> None:
@@ -164,7 +165,7 @@ async def _new_form(made: Crew, tx: Any) -> None:
 
 
 async def _new_rate(made: Crew, tx: Any) -> None:
-    await staffing.update_assignment(tx, made.assignments["A"][0], UpdateAssignment(pay_rate=RateBody(amount="21")), 1)
+    await staffing.update_assignment(tx, made.assignments["A"][0], UpdateAssignment(pay_rate=RatePatch(amount="21")), 1)
 
 
 async def _new_account(made: Crew, tx: Any) -> None:

@@ -51,7 +51,10 @@ async def test_every_verb_in_every_state(world: World, status: str) -> None:
         for verb in VERBS:
             allowed = status in MOVES[verb][0]
             answer = await at.ask(run, verb, query="?dry_run=true", by=at.checker if verb == "approve" else None)
-            if allowed:
+            if status == "blocked" and verb in ("approve", "pay"):  # what keeps it there is what there is to say
+                assert (answer.status_code, answer.json()["code"]) == (409, "blocked"), (verb, answer.text)
+                assert [each["code"] for each in answer.json()["blockers"]] == ["no_bank_account"]
+            elif allowed:
                 assert answer.status_code == 200, (verb, answer.text)
             else:
                 assert (answer.status_code, answer.json()["code"]) == (409, "payroll_run_state"), (verb, answer.text)
@@ -97,6 +100,12 @@ async def test_opening_is_refused_with_all_faults(world: World) -> None:
 
         told = await refused(pay_schedule="monthly", period_begin="2026-11-09")
         assert faults(told) == {("#/pay_schedule", "unknown_schedule")}
+        told = await refused(pay_schedule="monthly", period_begin="1999-11-09", pay_date="2026-11-26")
+        assert faults(told) == {
+            ("#/pay_schedule", "unknown_schedule"),
+            ("#/period_begin", "out_of_range"),
+            ("#/pay_date", "not_a_banking_day"),
+        }
         told = await refused(pay_schedule="weekly", period_begin="2026-11-10", pay_date="2026-11-14")
         assert faults(told) == {
             ("#/period_begin", "not_the_start_of_a_period"),

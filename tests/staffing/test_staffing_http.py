@@ -72,6 +72,8 @@ async def test_the_way_of_a_timesheet(world: World) -> None:
     assert (approved.status_code, approved.json()["code"]) == (409, "timesheet_state")
     submitted = await here.http.post(path + "/submit")
     assert submitted.json()["status"] == "submitted"
+    twice = await here.http.post(f"/v1/timesheets/{submitted.json()['id']}/submit", headers=key())
+    assert (twice.status_code, twice.json()["status"], twice.json()["timesheet_status"]) == (409, 409, "submitted")
     rejected = await here.http.post(path + "/reject", json={"reason": "Tuesday was a holiday"})
     assert (rejected.json()["status"], rejected.json()["rejected_reason"]) == ("rejected", "Tuesday was a holiday")
     corrected = await here.http.patch(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -15,7 +17,7 @@ from backoffice.accounts.errors import (
     KeyRevoked,
     ScopeNotYours,
 )
-from backoffice.accounts.roles import scopes_of
+from backoffice.accounts.roles import SCOPES, scopes_of
 from backoffice.accounts.schemas import (
     AdvanceTestClock,
     ApiKey,
@@ -27,7 +29,7 @@ from backoffice.accounts.schemas import (
 )
 from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
-from backoffice.kernel.errors import Fault, NotFound, ValidationFailed
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, NotFound
 from backoffice.platform import apikeys
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Peppers
@@ -41,7 +43,7 @@ from backoffice.platform.jobs.schedule_view import ScheduleView
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
-from backoffice.platform.web.bodies import find_id
+from backoffice.platform.web.bodies import check_instant, find_id
 
 
 async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey:
@@ -49,11 +51,19 @@ async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey
     person_id = tx.principal.person_id
     if person_id is None:
         raise NotFound
+    faults = FaultList()
+    for place, scope in enumerate(data.scopes or ()):
+        if scope not in SCOPES:
+            faults.add(f"#/scopes/{place}", "unknown_scope", f"must be one of: {', '.join(sorted(SCOPES))}")
+    allowed_ips = [_network(faults, place, text) for place, text in enumerate(data.allowed_ips or ())]
+    if data.expires_at is not None:
+        check_instant(faults, "#/expires_at", data.expires_at)
+        if data.expires_at <= await tx.value(select(func.clock_timestamp())):
+            faults.add("#/expires_at", "in_the_past", "must be in the future")
+    faults.raise_if_any()
     scopes = frozenset(data.scopes) if data.scopes is not None else tx.principal.scopes
     if beyond := sorted(scope for scope in scopes if not tx.principal.allows(scope)):
         raise ScopeNotYours(f"The key that asks may not itself: {', '.join(beyond)}.")
-    if data.expires_at is not None and data.expires_at <= await tx.now():
-        raise ValidationFailed([Fault("in_the_past", "must be in the future", pointer="#/expires_at")])
     return await issue_key(
         tx,
         person_id,
@@ -61,7 +71,9 @@ async def create_api_key(tx: Tx, data: CreateApiKey, peppers: Peppers) -> ApiKey
         name=data.name,
         kind=data.kind,
         scopes=scopes,
+        allowed_ips=allowed_ips,
         expires_at=data.expires_at,
+        external_id=data.external_id,
         metadata=data.metadata,
     )
 
@@ -74,12 +86,14 @@ async def issue_key(
     name: str,
     kind: str = "sk",
     scopes: frozenset[str] | None = None,
+    allowed_ips: Sequence[str] = (),
     expires_at: datetime | None = None,
+    external_id: str | None = None,
     metadata: dict[str, str] | None = None,
 ) -> ApiKey:
     """A key for a person of this tenant, by default with all scopes of their roles; the only place that sees its text.
 
-    NotFound when the person is not of this tenant or no longer active.
+    NotFound when the person is not of this tenant or no longer active; AlreadyExists (409) for the external_id.
     """
     people = models.person.c
     person = await tx.row(
@@ -92,7 +106,7 @@ async def issue_key(
     secret = apikeys.make("sk" if kind == "sk" else "rk", tx.principal.tenant.mode)
     parsed = apikeys.parse(secret)
     assert parsed is not None
-    row = await tx.insert(
+    row = await tx.insert_or_none(
         models.api_key,
         id=await tx.new_id(),
         person_id=person_id,
@@ -100,29 +114,45 @@ async def issue_key(
         kind=kind,
         hint=parsed.hint,
         scopes=granted,
+        allowed_ips=list(allowed_ips),
         not_after=expires_at,
+        external_id=external_id,
         metadata=metadata or {},
     )
-    await tx.function(
-        "ctl.add_key", peppers.for_storage(secret), row["id"], person_id, kind, granted, API_VERSION, expires_at
-    )
+    if row is None:
+        raise AlreadyExists(errors=[Fault("already_in_use", "is another key's", pointer="#/external_id")])
+    hmac = peppers.for_storage(secret)
+    opens = (API_VERSION, expires_at, list(allowed_ips))
+    await tx.function("ctl.add_key", hmac, row["id"], person_id, kind, granted, *opens)
     view = queries.key_view(tx, row)
     message = f"The key {parsed.hint} was made."
     effect = Effect(kind="api_key_created", subject=view.id, after={"scopes": granted}, message=message)
     tx.emit(events.API_KEY_CREATED, view, effects=[effect])
     tx.audit("api_key.created", object_type="api_key", object_id=row["id"], changed={"scopes": granted, "kind": kind})
     shown = queries.key_view(tx, row)
-    shown.secret = secret
+    if not tx.dry_run:
+        shown.secret = secret
     return shown
 
 
+def _network(faults: FaultList, place: int, text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        detail = "must be an address, or a network whose host bits are zero, such as 203.0.113.0/24"
+        faults.add(f"#/allowed_ips/{place}", "not_a_network", detail)
+        return ""
+
+
 async def revoke_api_key(tx: Tx, id_: str, data: RevokeApiKey, if_version: int) -> ApiKey:
-    """End a key now or in at most seven days. KeyRevoked (409) when it has ended."""
+    """End a key now or in at most seven days; one that ends later can be ended sooner. KeyRevoked (409) when it has
+    ended, or ends sooner anyhow."""
     key_id = await find_id(tx, models.api_key, "api_key", id_)
     database_now = await tx.value(select(func.clock_timestamp()))
     until = database_now + timedelta(days=data.keep_days)
-    if await _revoked(tx, key_id):
-        raise KeyRevoked
+    ends = await _ends(tx, key_id)
+    if ends is not None and ends <= until:
+        raise KeyRevoked(f"It ends at {rfc3339(ends)}.")
     row = await tx.change(models.api_key, key_id, {"revoked_at": until}, if_version=if_version)
     if row is None or not (await tx.function("ctl.revoke_key", key_id, until))[0]["revoke_key"]:
         raise KeyRevoked
@@ -139,16 +169,25 @@ async def revoke_api_key(tx: Tx, id_: str, data: RevokeApiKey, if_version: int) 
     return view
 
 
-async def _revoked(tx: Tx, key_id: UUID) -> bool:
+async def _ends(tx: Tx, key_id: UUID) -> datetime | None:
+    """When a key that was revoked opens no more."""
     keys = models.api_key.c
-    return await tx.value(select(keys.revoked_at).where(keys.tenant_id == TENANT, keys.id == key_id)) is not None
+    found: datetime | None = await tx.value(select(keys.revoked_at).where(keys.tenant_id == TENANT, keys.id == key_id))
+    return found
 
 
 async def freeze_clock(tx: Tx, data: CreateTestClock) -> TestClock:
     """Freeze the tenant's clock at an instant. ClockNotMovable for a tenant whose clock is the real one."""
     await _must_be_movable(tx)
+    faults = FaultList()
+    check_instant(faults, "#/frozen_time", data.frozen_time)
+    faults.raise_if_any()
     row = await tx.insert_or_none(
-        platform_models.test_clock, id=ids.new(data.frozen_time), frozen_time=data.frozen_time, metadata=data.metadata
+        platform_models.test_clock,
+        id=ids.new(data.frozen_time),
+        frozen_time=data.frozen_time,
+        external_id=data.external_id,
+        metadata=data.metadata,
     )
     if row is None:
         raise ClockExists
@@ -172,6 +211,9 @@ async def advance_clock(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
     if before is None:
         raise NotFound
     await _must_be_movable(tx)
+    faults = FaultList()
+    check_instant(faults, "#/to", data.to)
+    faults.raise_if_any()
     if data.to < before["frozen_time"]:
         raise ClockGoesForward(f"The clock stands at {rfc3339(before['frozen_time'])}.")
     row = await tx.change(clock, clock_id, {"frozen_time": data.to})

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from backoffice.accounts.schemas import ApiKey, TestClock
+from backoffice.accounts.schemas import ApiKey, Tenant, TestClock
 from backoffice.platform.events import event_type
 
+TENANT_CREATED = event_type("tenant.created", Tenant, "/v1/tenant", "The provider has set this tenant up.")
+TENANT_UPDATED = event_type(
+    "tenant.updated",
+    Tenant,
+    "/v1/tenant",
+    "The provider changed facts of this tenant: people, limits, employer, settings.",
+)
 API_KEY_CREATED = event_type("api_key.created", ApiKey, "/v1/api_keys/{id}", "A key was made for a person.")
 API_KEY_REVOKED = event_type("api_key.revoked", ApiKey, "/v1/api_keys/{id}", "A key no longer opens, or soon will not.")
 TEST_CLOCK_CREATED = event_type(

@@ -26,6 +26,7 @@ api_key = tenant_table(
     one_of("kind", ("sk", "rk", "pk")),
     Column("hint", Text, nullable=False),
     Column("scopes", JSONB, nullable=False),
+    Column("allowed_ips", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("not_after", Instant),
     Column("revoked_at", Instant),
     refs=[("person_id", "person")],

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from backoffice.accounts import models
+from backoffice.accounts import events, models, queries
 from backoffice.accounts.errors import EinTaken
 from backoffice.accounts.tenant_file import TenantFile
 from backoffice.accounts.tenant_file.differences import (
@@ -33,6 +33,7 @@ from backoffice.accounts.tenant_file.values import json_text
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Database, Row, Tx
+from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import registry, schedules
 from backoffice.platform.jobs.kinds import Recurring
 from backoffice.platform.principal import Principal, TenantFacts
@@ -100,8 +101,9 @@ async def apply_firm(control: Database, runtime: Runtime, file: TenantFile) -> P
             await connection.fetchval("SELECT ctl.apply_tenant($1, $2)", firm, tenant)
     tenants = await tenants_of(control, file.firm.slug)
     for name in file.environments:
+        outside = [change for change in done.firm if change.kind == "firm" or change.name == name]
         async with runtime.tx(Principal.system(tenants[name], _ACTOR)) as tx:
-            await _apply_inside(tx, file, name, done.tenants[name])
+            await _apply_inside(tx, file, name, outside, done.tenants[name])
     return done
 
 
@@ -178,9 +180,13 @@ async def _tenant_now(tx: Tx) -> dict[Key, dict[str, Value]]:
     return told
 
 
-async def _apply_inside(tx: Tx, file: TenantFile, environment: str, changes: list[Change]) -> None:
-    todo = {(change.kind, change.name): change for change in changes if change.action != "none"}
-    if not todo:
+async def _apply_inside(
+    tx: Tx, file: TenantFile, environment: str, outside: list[Change], inside: list[Change]
+) -> None:
+    """`outside` is what changed in `ctl`: of the firm, and of this environment."""
+    todo = {(change.kind, change.name): change for change in inside if change.action != "none"}
+    changes = [change for change in outside if change.action != "none"] + list(todo.values())
+    if not changes:
         return
     if any(kind in ("employer", "state_account", "bank") for kind, _ in todo):
         await _apply_employer(tx, file)
@@ -202,9 +208,24 @@ async def _apply_inside(tx: Tx, file: TenantFile, environment: str, changes: lis
             await _apply_settings(tx, file)
         elif kind == "schedule":
             await _apply_schedule(tx, file, environment, name)
-    for (kind, name), change in todo.items():
-        changed = {"fields": [field.name for field in change.fields], "name": name}
-        tx.audit(f"{kind}.{'created' if change.action == 'create' else 'updated'}", object_type=kind, changed=changed)
+    for change in changes:
+        changed = {"fields": [field.name for field in change.fields], "name": change.name}
+        verb = "created" if change.action == "create" else "updated"
+        tx.audit(f"{change.kind}.{verb}", object_type=change.kind, changed=changed)
+    await _tell(tx, changes)
+
+
+async def _tell(tx: Tx, changes: list[Change]) -> None:
+    kinds = sorted({change.kind for change in changes})
+    new = any((change.kind, change.action) == ("environment", "create") for change in changes)
+    view = await queries.tenant(tx)
+    effect = Effect(
+        kind="tenant_created" if new else "tenant_changed",
+        subject=view.id,
+        after={"changed": kinds},
+        message="The provider has set this tenant up." if new else f"The provider changed: {', '.join(kinds)}.",
+    )
+    tx.emit(events.TENANT_CREATED if new else events.TENANT_UPDATED, view, changed=kinds, effects=[effect])
 
 
 async def _apply_employer(tx: Tx, file: TenantFile) -> None:

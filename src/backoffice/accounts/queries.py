@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import case, select
+from sqlalchemy import select
 
 from backoffice.accounts import models
 from backoffice.accounts.schemas import (
@@ -26,7 +26,7 @@ from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
-from backoffice.platform.jobs.states import STATUS, STATUSES
+from backoffice.platform.jobs.states import STATUSES, states_of
 from backoffice.platform.jobs.view import JobLogs, JobView, logs_view
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.jobs.why import JobWhy, why
@@ -52,7 +52,7 @@ JOBS = Listing(
     _jobs,
     filters={
         "kind": Filter(_jobs.c.kind),
-        "status": Filter(case(STATUS, value=_jobs.c.state), operators=("in",), values=STATUSES),
+        "status": Filter(_jobs.c.state, operators=("in", "ne"), values=STATUSES, stands_for=states_of),
         "parent": Filter(_jobs.c.parent_id, kind="job"),
         "created_at": Filter(_jobs.c.created_at, operators=("gt", "gte", "lt", "lte")),
     },
@@ -185,6 +185,7 @@ def key_view(tx: Tx, row: Row, last_used: dict[UUID, Any] | None = None) -> ApiK
         person_id=ids.encode("person", row["person_id"]),
         hint=row["hint"],
         scopes=row["scopes"],
+        allowed_ips=row["allowed_ips"],
         expires_at=row["not_after"],
         revoked_at=row["revoked_at"],
         last_used_at=(last_used or {}).get(row["id"]),

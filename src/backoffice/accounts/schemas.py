@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -12,18 +12,24 @@ from msgspec import Meta
 
 from backoffice.accounts.tenant_file.structs import IdentityRules
 from backoffice.platform.jobs.kinds import Band, JobPayload
-from backoffice.platform.web.bodies import Metadata, Noun, Text
+from backoffice.platform.web.bodies import ExternalId, Instant, Metadata, Noun, Text
 
-Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60)]
+Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60, examples=["workers:read"])]
+
+
+Network = Annotated[str, Meta(max_length=49, pattern=r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", examples=["203.0.113.0/24"])]
 
 
 class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new key for the person who asks. Without `scopes` it may do what the asking key may."""
+    """A new key for the person who asks. Without `scopes` it may do what the asking key may. With `allowed_ips`
+    (addresses, or networks in CIDR notation) it opens from there and from nowhere else."""
 
     name: Text
-    kind: Annotated[str, Meta(pattern="^(sk|rk)$")] = "rk"
+    kind: Literal["rk", "sk"] = "rk"
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=100)] | None = None
-    expires_at: datetime | None = None
+    allowed_ips: Annotated[list[Network], Meta(min_length=1, max_length=50)] | None = None
+    expires_at: Instant | None = None
+    external_id: ExternalId | None = None
     metadata: Metadata = {}
 
 
@@ -34,13 +40,15 @@ class RevokeApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ApiKey(Noun, kw_only=True):
-    """`secret` is there in the answer to its creation only; it is shown once and cannot be read again."""
+    """`secret` is there in the answer to its creation only; it is shown once and cannot be read again. A preview shows
+    none, since it would open nothing."""
 
     name: str
     kind: str
     person_id: str
     hint: str
     scopes: list[str]
+    allowed_ips: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None = None
@@ -70,12 +78,13 @@ class Tenant(msgspec.Struct, kw_only=True):
 
 
 class CreateTestClock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    frozen_time: datetime
+    frozen_time: Instant
+    external_id: ExternalId | None = None
     metadata: Metadata = {}
 
 
 class AdvanceTestClock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    to: datetime
+    to: Instant
 
 
 class RetryJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+_SAID_BY_ALL = frozenset(
+    {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable", "errors", "fix"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -41,6 +45,7 @@ class Problem(Exception):
     code: ClassVar[str] = "conflict"
     title: ClassVar[str] = "The request conflicts with the current state"
     retryable: ClassVar[bool] = False
+    remedy: ClassVar[Fix | None] = None  # the fix of every instance that brings none of its own
 
     def __init__(
         self,
@@ -54,9 +59,10 @@ class Problem(Exception):
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.errors = tuple(errors)
-        self.fix = fix
+        self.fix = fix or self.remedy
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+        assert not self.extra.keys() & _SAID_BY_ALL, "what every problem says cannot be said otherwise"
 
 
 class NotFound(Problem):
@@ -65,6 +71,11 @@ class NotFound(Problem):
     status = 404
     code = "not_found"
     title = "There is no such object"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            detail or "Nothing here has this id. Keys of a test tenant see no live objects, and the reverse."
+        )
 
 
 class ValidationFailed(Problem):
@@ -100,11 +111,12 @@ class AlreadyExists(Problem):
 
 
 class VersionConflict(Problem):
-    """`If-Match` does not match; `extra["version"]` is the current one."""
+    """`If-Match` does not match; `version` is the current one."""
 
     status = 412
     code = "version_conflict"
     title = "The object has changed since you read it"
+    remedy = Fix("caller", "Read the object again, see what changed, and repeat the request with its ETag in If-Match.")
 
     def __init__(self, current: int) -> None:
         super().__init__(
@@ -119,6 +131,9 @@ class SecondPersonRequired(Problem):
     status = 403
     code = "second_person_required"
     title = "A second person is required"
+    remedy = Fix(
+        "another person of the firm", "Look at what was made, and call the same action with a key of your own."
+    )
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 from litestar.params import FromPath, FromQuery
 
 from backoffice.kernel.errors import BadRequest, Fault
@@ -57,8 +58,8 @@ async def get_trial_balance(tx: InTx, as_of: FromQuery[str | None] = None) -> Tr
 
 def _day(text: str | None) -> date | None:
     try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
+        return None if text is None else msgspec.convert(text, date)
+    except msgspec.ValidationError:
         fault = Fault("not_a_date", "must be a date such as 2026-11-21", parameter="as_of")
         raise BadRequest("The query has invalid parameters.", errors=[fault]) from None
 

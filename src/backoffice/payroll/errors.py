@@ -18,7 +18,7 @@ class WorkNotWanted(StateConflict):
 
 
 class RunBlocked(Problem):
-    """`extra["blockers"]` is the list that `GET …/blockers` answers."""
+    """`blockers` is the list that `GET …/blockers` answers; each says who can mend it and how."""
 
     status = 409
     code = "blocked"

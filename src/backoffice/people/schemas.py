@@ -18,18 +18,22 @@ Line = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x
 City = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
 State = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["NY"])]
 PostalCode = Annotated[str, Meta(pattern=r"^[0-9]{5}(-[0-9]{4})?$", examples=["14203"])]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+$")]
+Email = Annotated[
+    str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+$", examples=["ada@example.com"])
+]
 Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+12025550123"])]
-Ssn = Annotated[str, Meta(pattern=r"^[0-9]{3}-?[0-9]{2}-?[0-9]{4}$", description="write-only")]
-RoutingNumber = Annotated[str, Meta(pattern=r"^[0-9]{9}$")]
-AccountNumber = Annotated[str, Meta(pattern=r"^[0-9]{4,17}$", description="write-only")]
+Ssn = Annotated[
+    str, Meta(pattern=r"^[0-9]{3}-?[0-9]{2}-?[0-9]{4}$", description="write-only", examples=["900-12-3456"])
+]
+RoutingNumber = Annotated[str, Meta(pattern=r"^[0-9]{9}$", examples=["990100023"])]
+AccountNumber = Annotated[str, Meta(pattern=r"^[0-9]{4,17}$", description="write-only", examples=["9000123456"])]
 Count = Annotated[int, Meta(ge=0, le=99)]
 Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{2,63}$", examples=["w2_correction"])]
 _ZERO = MoneyBody(amount="0.00")
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the worker lives."""
+    """A postal address in the United States."""
 
     line1: Line
     line2: Line | None = None

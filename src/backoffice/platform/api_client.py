@@ -68,7 +68,7 @@ class ApiClient:
 
         `path` is percent-encoded here where it has to be. A kept connection that the server has closed meanwhile is
         opened again for a request that may be repeated: a read, or one with an Idempotency-Key."""
-        sent = {"Accept": "application/json", **(headers or {})}
+        sent = {"Accept": "application/json, */*;q=0.5", **(headers or {})}
         if self._key is not None:
             sent["Authorization"] = f"Bearer {self._key}"
         if body is not None:

@@ -236,9 +236,11 @@ class Tx:
     # -- time and ids
 
     async def now(self) -> datetime:
-        """The tenant's clock: frozen for a test tenant that froze it, else the transaction's start."""
+        """The tenant's clock: frozen for a test tenant that froze it, else the transaction's start. In whole
+        milliseconds, as events tell it, so that what is shown of an instant finds it again."""
         if self._now is None:
-            self._now = (await self.value(_NOW)).astimezone(UTC)
+            at = (await self.value(_NOW)).astimezone(UTC)
+            self._now = at.replace(microsecond=at.microsecond // 1000 * 1000)
         return self._now
 
     async def cipher(self) -> TenantCipher:

@@ -115,7 +115,8 @@ def body(emitted: Emitted, *, id_: UUID, at: datetime, object_sequence: int, cau
     if len(encoded) > BODY_LIMIT:
         data["object"] = cut(msgspec.to_builtins(emitted.object), emitted.kind.path)
         encoded = msgspec.json.encode({**head, "data": data})
-    if len(encoded) > BODY_LIMIT:  # many effects: the reader finds them in the object
-        data["effects"] = data["effects"][:20]
-        encoded = msgspec.json.encode({**head, "data": data})
+    for most in (20, 5, 0):  # many effects: the reader finds them in the object
+        if len(encoded) > BODY_LIMIT:
+            data["effects"] = data["effects"][:most]
+            encoded = msgspec.json.encode({**head, "data": data})
     return encoded.decode()

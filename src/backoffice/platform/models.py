@@ -204,6 +204,9 @@ audit_event = tenant_table(
     sealer=("SELECT",),
 )
 
+Index("audit_event_revealed_idx", audit_event.c.tenant_id, audit_event.c.actor, audit_event.c.at,
+      postgresql_where=text("action = 'worker.revealed'"))  # fmt: skip
+
 data_key = tenant_table(
     "data_key",
     Column("key_version", SmallInteger, nullable=False),

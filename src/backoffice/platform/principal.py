@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 from uuid import UUID
 
@@ -37,6 +38,7 @@ class Principal:
     person_id: UUID | None = None
     key_id: UUID | None = None
     api_version: str | None = None
+    allowed_from: tuple[IPv4Network | IPv6Network, ...] = ()  # none: from anywhere
 
     @classmethod
     def system(cls, tenant: TenantFacts, what: str) -> Principal:
@@ -49,6 +51,17 @@ class Principal:
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or "*" in self.scopes
+
+    def may_come_from(self, address: str | None) -> bool:
+        """Whether the credential opens from the address that the request came from."""
+        if not self.allowed_from:
+            return True
+        try:
+            at = ip_address(address or "")
+        except ValueError:  # a socket without an address
+            return False
+        at = getattr(at, "ipv4_mapped", None) or at
+        return any(at in network for network in self.allowed_from)
 
     def actor_body(self) -> dict[str, str]:
         """The actor as events and audit show it: a person by id and key, the platform by what it was doing."""

@@ -28,7 +28,7 @@ class Settings:
     pepper: str  # "1:secret" or "2:new secret,1:old secret": the versions that open keys, the highest makes new ones
     storage_url: str  # a folder or s3://bucket/prefix
     public_url: str = "http://127.0.0.1:8000"
-    docs_url: str = "https://docs.backoffice.example"
+    docs_url: str = public_url  # where the pages lie that problems name; the API has them itself
     host: str = "127.0.0.1"
     port: int = 8000
     pool_size: int = 12
@@ -40,6 +40,7 @@ class Settings:
     trace_share: float = 0.01
     key_cache_seconds: float = 5.0
     log_level: str = "info"
+    trusted_proxies: str = ""  # addresses, with commas, whose X-Forwarded-For says where a request came from
     metrics_port: int = (
         0  # where dispatcher, courier and workers show their metrics (`platform/observed.py`); 0: nowhere
     )
@@ -104,6 +105,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     passwords = {
         role: value for role in ROLES_WITH_PASSWORD if (value := secret(f"BACKOFFICE_PASSWORD_{role.upper()}"))
     }
+    host, port = env.get("BACKOFFICE_HOST", Settings.host), int(number("BACKOFFICE_PORT", Settings.port))
+    reached = Settings.host if host in ("0.0.0.0", "::") else host  # noqa: S104 - every address is none to be reached at
+    public_url = env.get("BACKOFFICE_PUBLIC_URL", f"http://{reached}:{port}")
     settings = Settings(
         database_url=database_url,
         queue_url=env.get("BACKOFFICE_QUEUE_DATABASE_URL")
@@ -113,10 +117,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         state=Path(required("BACKOFFICE_STATE")),
         pepper=required("BACKOFFICE_PEPPER"),
         storage_url=required("BACKOFFICE_STORAGE_URL"),
-        public_url=env.get("BACKOFFICE_PUBLIC_URL", Settings.public_url),
-        docs_url=env.get("BACKOFFICE_DOCS_URL", Settings.docs_url),
-        host=env.get("BACKOFFICE_HOST", Settings.host),
-        port=int(number("BACKOFFICE_PORT", Settings.port)),
+        public_url=public_url,
+        docs_url=env.get("BACKOFFICE_DOCS_URL", public_url),
+        host=host,
+        port=port,
         pool_size=int(number("BACKOFFICE_POOL_SIZE", Settings.pool_size)),
         lease_seconds=number("BACKOFFICE_LEASE_SECONDS", Settings.lease_seconds),
         drain_seconds=number("BACKOFFICE_DRAIN_SECONDS", Settings.drain_seconds),
@@ -126,6 +130,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         trace_share=number("BACKOFFICE_TRACE_SHARE", Settings.trace_share),
         key_cache_seconds=number("BACKOFFICE_KEY_CACHE_SECONDS", Settings.key_cache_seconds),
         log_level=env.get("BACKOFFICE_LOG_LEVEL", Settings.log_level),
+        trusted_proxies=env.get("BACKOFFICE_TRUSTED_PROXIES", Settings.trusted_proxies),
         metrics_port=int(number("BACKOFFICE_METRICS_PORT", Settings.metrics_port)),
     )
     if faults:
@@ -156,5 +161,6 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "BACKOFFICE_TRACE_SHARE": str(settings.trace_share),
         "BACKOFFICE_KEY_CACHE_SECONDS": str(settings.key_cache_seconds),
         "BACKOFFICE_LOG_LEVEL": settings.log_level,
+        "BACKOFFICE_TRUSTED_PROXIES": settings.trusted_proxies,
         "BACKOFFICE_METRICS_PORT": str(settings.metrics_port),
     }

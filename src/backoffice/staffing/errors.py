@@ -22,11 +22,11 @@ class AssignmentEnded(StateConflict):
 
 class TimesheetExists(AlreadyExists):
     code = "timesheet_exists"
-    title = "The assignment has a timesheet for this week"
+    title = "A timesheet of this week, or with this external_id, exists"
 
 
 class TimesheetState(StateConflict):
-    """`extra["status"]` is where it stands."""
+    """`timesheet_status` is where it stands."""
 
     code = "timesheet_state"
     title = "The timesheet is not in a state that allows this"

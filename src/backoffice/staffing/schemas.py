@@ -10,32 +10,27 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from backoffice.people.schemas import Address, AddressPatch, City, Email, Line, PostalCode, State
 from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, Noun
 
-Line = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
-City = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
-State = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["NY"])]
-PostalCode = Annotated[str, Meta(pattern=r"^[0-9]{5}(-[0-9]{4})?$", examples=["14203"])]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+$")]
 Reference = Annotated[str, Meta(min_length=1, max_length=132, pattern=r"^[^\x00-\x1f]*$", examples=["ext:NW-0001"])]
 Hours = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]?)(\.[0-9]{1,2})?$", examples=["7.50"])]
+RateAmount = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$", examples=["19.25"])]
+Currency = Annotated[str, Meta(pattern=r"^USD$", examples=["USD"])]
 Reason = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class RateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rate an hour: `{"amount": "19.25", "currency": "USD"}`, up to six decimals."""
 
-    amount: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$", examples=["19.25"])]
-    currency: Annotated[str, Meta(pattern=r"^USD$")] = "USD"
+    amount: RateAmount
+    currency: Currency = "USD"
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    line1: Line
-    line2: Line | None = None
-    city: City
-    state: State
-    postal_code: PostalCode
+class RatePatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    amount: RateAmount | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
 
 
 class CreateClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,11 +45,11 @@ class CreateClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class UpdateClient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A merge patch of a client. An address is one thing and comes whole."""
+    """A merge patch of a client."""
 
     name: Name | UnsetType = UNSET
     billing_email: Email | UnsetType | None = UNSET
-    address: Address | UnsetType = UNSET
+    address: AddressPatch | UnsetType = UNSET
     payment_terms_days: Annotated[int, Meta(ge=0, le=365)] | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
     metadata: MetadataPatch | UnsetType = UNSET
@@ -76,6 +71,12 @@ class WorkPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     postal_code: PostalCode
 
 
+class WorkPlacePatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    city: City | UnsetType = UNSET
+    state: State | UnsetType = UNSET
+    postal_code: PostalCode | UnsetType = UNSET
+
+
 class CreateAssignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A worker at a client, at a pay rate and a bill rate. `worker_id` and `client_id` take `ext:` names too."""
 
@@ -95,9 +96,9 @@ class UpdateAssignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """A merge patch of an assignment. A new rate holds for all hours that are not in a payroll run yet."""
 
     job_title: Line | UnsetType = UNSET
-    pay_rate: RateBody | UnsetType = UNSET
-    bill_rate: RateBody | UnsetType = UNSET
-    work_place: WorkPlace | UnsetType = UNSET
+    pay_rate: RatePatch | UnsetType = UNSET
+    bill_rate: RatePatch | UnsetType = UNSET
+    work_place: WorkPlacePatch | UnsetType = UNSET
     metadata: MetadataPatch | UnsetType = UNSET
 
 

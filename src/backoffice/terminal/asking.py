@@ -58,12 +58,12 @@ def refused(answer: Answer) -> int:
 
 
 def wait(http: ApiClient, answer: Answer, as_json: bool, *, where: str | None = None) -> int:
-    """Follow a job until it has ended, with a progress bar where somebody watches; 0 only when it succeeded. `where` it
-    is seen, unless the answer says so."""
+    """Follow a job until it has ended, with a progress bar where somebody watches, and show what it was for; 0 only
+    when it succeeded. `where` it is seen, unless the answer says so."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    where = where or answer.headers.get("location")
+    where, begun = where or answer.headers.get("location"), answer.json()
     if where is None:
         raise Refused("The answer does not say where the job can be seen.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -80,7 +80,11 @@ def wait(http: ApiClient, answer: Answer, as_json: bool, *, where: str | None = 
             answer = http.request("GET", where)
             if not answer.ok:
                 return refused(answer)
-    show(job, as_json=as_json)
+    if begun["object"] == "bulk_job":
+        answer = http.request("GET", f"/v1/bulk_jobs/{begun['id']}")
+        if not answer.ok:
+            return refused(answer)
+    show(answer.json(), as_json=as_json)
     return 0 if job["status"] == "succeeded" else 1
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs.kinds import Band, JobPayload
-from backoffice.platform.web.bodies import ExternalId, Metadata
+from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch
 from backoffice.webhooks.events import WebhookEndpointView
 
 Url = Annotated[str, Meta(min_length=1, max_length=2048, examples=["https://hooks.example.com/backoffice"])]
@@ -21,7 +21,6 @@ EventTypes = Annotated[
 ]
 Payload = Annotated[Literal["full", "ids"], Meta(examples=["full"])]
 Concurrency = Annotated[int, Meta(ge=1, le=64)]
-MetadataPatch = dict[str, Annotated[str, Meta(max_length=500)] | None]
 
 
 class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,9 +106,10 @@ class StartDigests(JobPayload, frozen=True, kw_only=True):
 
 
 class NewWebhookEndpoint(WebhookEndpointView, kw_only=True):
-    """A created endpoint, or one with a new secret: the only two times the secret is shown."""
+    """A created endpoint, or one with a new secret: the only two times the secret is shown. A preview makes none that
+    would hold, and shows none."""
 
-    secret: Annotated[str, Meta(examples=["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"])]
+    secret: Annotated[str, Meta(examples=["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"])] | UnsetType = UNSET
 
 
 class EventData(msgspec.Struct, frozen=True, kw_only=True):

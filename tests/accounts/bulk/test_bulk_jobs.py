@@ -42,7 +42,7 @@ async def started(http: httpx.AsyncClient, operation: str, content: str | bytes,
         headers={"content-type": "text/csv", **key()},
     )
     assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == path
+    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
     assert answer.json()["status"] == "queued"
     return path
 
@@ -61,25 +61,34 @@ async def test_good_rows_go_in_and_bad_rows_come_back(world: World) -> None:
     firm = await world.firm()
     async with world.client(firm.test.keys["ines-conceicao"]) as http:
         broken = LINES[2].replace("1981-11-16", "16.11.1981")
-        path = await started(http, "workers.upsert", lines(LINES[0], BAD_SSN, broken, LINES[3]))
+        short = LINES[4].rsplit(",", 1)[0]
+        path = await started(http, "workers.upsert", lines(LINES[0], BAD_SSN, broken, LINES[3], short))
         job = await done(world, firm, http, path)
         assert (job["status"], job["dry_run"]) == ("succeeded", False)
-        assert job["rows"] == {"total": 4, "created": 2, "updated": 0, "unchanged": 0, "failed": 2}
+        assert job["rows"] == {"total": 5, "created": 2, "updated": 0, "unchanged": 0, "failed": 3}
         failed = (await http.get(path + "/rows?status=failed&sort=number")).json()["data"]
         assert [(row["number"], [(e["column"], e["code"]) for e in row["errors"]]) for row in failed] == [
             (3, [("ssn", "ssn_area_not_accepted")]),
             (4, [("birth_date", "not_a_date")]),
+            (6, []),
         ]
+        assert [row["row_error"] and row["row_error"]["code"] for row in failed] == [
+            None,
+            None,
+            "wrong_number_of_cells",
+        ]
+        assert failed[2]["row_error"]["detail"]
         good = (await http.get(path + "/rows?status=succeeded&sort=number")).json()["data"]
         assert [(row["number"], row["outcome"]) for row in good] == [(2, "created"), (5, "created")]
         assert (await http.get(f"/v1/workers/{good[0]['object_id']}")).json()["external_id"] == "NW-0001"
         errors = await http.get(path + "/errors.csv")
-        assert errors.headers["content-type"].startswith("text/csv")
+        assert errors.headers["content-type"] == "text/csv; charset=utf-8"
         text = errors.text.splitlines()
         assert text[0] == HEADER + ",error"
         assert text[1].startswith(BAD_SSN + ",")
         # Corrected, the very same file goes in: its error column is ignored.
-        corrected = errors.text.replace("123-45-6789", "902-24-3746").replace("16.11.1981", "1981-11-16")
+        mended = errors.text.replace("123-45-6789", "902-24-3746").replace("16.11.1981", "1981-11-16")
+        corrected = "\n".join(mended.splitlines()[:3])
         again = await done(world, firm, http, await started(http, "workers.upsert", corrected))
         assert again["rows"] == {"total": 2, "created": 2, "updated": 0, "unchanged": 0, "failed": 0}
         whole = await done(world, firm, http, await started(http, "workers.upsert", lines(*LINES[:4])))

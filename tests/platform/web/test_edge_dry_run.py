@@ -56,6 +56,7 @@ async def compare(maker: Maker, ask: Ask) -> None:
     assert preview.headers["bo-dry-run"] == "true"
     told = preview.json()
     assert told["object"] == "dry_run"
+    assert "secret" not in (told["result"] or {}), "what is shown would not hold"
     assert changed(before, snapshot(maker.admin_dsn, maker.tenant.facts.id)) == []
     real = await maker.ask(ask)
     assert real.status_code < 300, real.text

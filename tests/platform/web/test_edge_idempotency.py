@@ -10,10 +10,13 @@ import httpx
 import psycopg
 import pytest
 from tests.contract.maker import ADDRESS, Maker
+from tests.contract.recipes import RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
 
+from backoffice import api
 from backoffice.platform.web import idempotency
 
+OPERATIONS = operations(api.HANDLERS)
 PATH = "/v1/workers"
 PERSON = {"first_name": "Ada", "last_name": "Once", "address": ADDRESS}
 
@@ -73,6 +76,31 @@ async def test_the_same_json_written_otherwise_is_the_same_request(maker: Maker)
     assert (await create(maker, key, one)).status_code == 201
     again = await create(maker, key, two)
     assert (again.status_code, again.headers.get("idempotent-replayed")) == (201, "true")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        (b'{"a":1,"b":[true,null]}', b'{ "b" : [true, null], "a" : 1.0 }', True),
+        (b'{"a":100}', b'{"a":1e2}', True),
+        (b'{"a":0.1}', b'{"a":1.0e-1}', True),
+        (b'{"a":"\xc3\xa9"}', b'{"a":"\\u00e9"}', True),
+        (b'{"a":1}', b'{"a":"1"}', False),
+        (b'{"a":[1,2]}', b'{"a":[2,1]}', False),
+        (b'{"a":9007199254740993}', b'{"a":9007199254740992}', False),
+        (b'{"a":null}', b"{}", False),
+        (b"", b"{}", False),
+        (b"not json ", b"not json", False),
+    ],
+)
+def test_two_ways_to_write_a_body_are_one_request(one: bytes, two: bytes, same: bool) -> None:
+    """RFC 8785, as far as two writings of one value go."""
+    assert (idempotency.fingerprint(one, "", "v") == idempotency.fingerprint(two, "", "v")) is same
+
+
+def test_query_and_version_belong_to_the_request() -> None:
+    prints = {idempotency.fingerprint(b"{}", query, version) for query in ("", "a=1") for version in ("v1", "v2")}
+    assert len(prints) == 4
 
 
 @pytest.mark.parametrize("other", [{**PERSON, "last_name": "Twice"}, {**PERSON, "metadata": {"a": "b"}}])
@@ -140,6 +168,72 @@ async def test_after_thirty_days_a_key_is_new(maker: Maker) -> None:
     assert (again.status_code, again.headers.get("idempotent-replayed")) == (201, None)
     assert again.json()["id"] != first.json()["id"]
     assert stored(maker, key) == 1
+
+
+async def test_what_is_past_its_thirty_days_is_taken_away(maker: Maker) -> None:
+    """By whoever keeps an answer next, in the same tenant."""
+    old = [secrets.token_hex(8) for _ in range(3)]
+    for key in old:
+        assert (await create(maker, key)).status_code == 201
+    with psycopg.connect(maker.admin_dsn) as admin:
+        admin.execute("UPDATE app.idempotency SET expires_at = clock_timestamp() WHERE key = ANY(%s)", (old,))
+    fresh = secrets.token_hex(8)
+    assert (await create(maker, fresh)).status_code == 201
+    assert [stored(maker, key) for key in (*old, fresh)] == [0, 0, 0, 1]
+
+
+# Whatever moves money, files, hires, bills or starts a job; a name that is not here may leave the key out.
+REQUIRED = {
+    *("createWorker", "createEmployment", "createBankAccount", "createAssignment", "approveTimesheets"),
+    *("createPayrollRun", "calculatePayrollRun", "approvePayrollRun", "payPayrollRun", "reopenPayrollRun"),
+    *("cancelPayrollRun", "startBulkJob", "retryJob"),
+}
+
+
+@pytest.mark.parametrize("operation", sorted(name for name, each in OPERATIONS.items() if each["method"] == "POST"))
+async def test_what_must_not_be_done_twice_asks_for_a_key(maker: Maker, operation: str) -> None:
+    declared = {each["name"]: each["required"] for each in OPERATIONS[operation]["parameters"]}
+    assert declared.get("Idempotency-Key", False) is (operation in REQUIRED)
+    if "202" in OPERATIONS[operation]["responses"]:
+        assert operation in REQUIRED
+    ask = await RECIPES[operation](maker)
+    headers = {name: value for name, value in ask.headers().items() if name != "idempotency-key"}
+    before = snapshot(maker.admin_dsn, maker.tenant.facts.id)
+    answer = await maker.people[ask.by].request(ask.method, ask.path, content=ask.sent(), headers=headers)
+    if operation not in REQUIRED:
+        assert answer.status_code != 400, answer.text
+        return
+    assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_required")
+    assert changed(before, snapshot(maker.admin_dsn, maker.tenant.facts.id)) == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    sorted(
+        name
+        for name, each in OPERATIONS.items()
+        if any(parameter["name"] == "Idempotency-Key" for parameter in each["parameters"])
+    ),
+)
+async def test_every_operation_that_takes_a_key_answers_a_retry_alike(maker: Maker, operation: str) -> None:
+    """Status, body and the headers that belong to the answer, byte for byte, and nothing is done again."""
+    if operation == "createTestClock":  # this tenant has its clock; another operation of the same kind stands for it
+        return
+    ask = await RECIPES[operation](maker)
+    headers = {**ask.headers(), "idempotency-key": secrets.token_hex(12)}
+    http = maker.people[ask.by]
+    first = await http.request(ask.method, ask.path, content=ask.sent(), headers=headers)
+    assert 200 <= first.status_code < 300, first.text
+    between = snapshot(maker.admin_dsn, maker.tenant.facts.id)
+    again = await http.request(ask.method, ask.path, content=ask.sent(), headers=headers)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    differ = {"request-id", "ratelimit", "idempotent-replayed"}
+    assert {n: v for n, v in again.headers.items() if n not in differ} == {
+        n: v for n, v in first.headers.items() if n not in differ
+    }
+    assert again.headers["idempotent-replayed"] == "true"
+    assert changed(between, snapshot(maker.admin_dsn, maker.tenant.facts.id)) == []
+    await maker.work()
 
 
 async def test_a_required_key_that_is_missing_is_asked_for(maker: Maker) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from html import escape
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from tests.contract.recipes import operations
 
 from backoffice import api
 from backoffice.kernel import ids
+from backoffice.kernel.errors import Problem
+from backoffice.platform.web.problem_pages import catalogue
 
 OPERATIONS = operations(api.HANDLERS)
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
@@ -28,7 +31,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert told["status"] == status
     assert told["request_id"] == answer.headers["request-id"]
     assert re.fullmatch(r"[a-z][a-z0-9_]+", told["code"])
-    assert told["type"].startswith("https://")
+    assert told["type"] == f"http://127.0.0.1:8000/problems/{told['code']}"
     return told
 
 
@@ -233,3 +236,150 @@ async def test_a_refused_scope_is_written_down_and_says_nothing_of_the_path_s_te
         )
     assert len(rows) >= 3
     assert "900-55-1234" not in json.dumps([row["reason"] for row in rows])
+
+
+# ------------------------------------------------------------------------------------------------------ sentences
+
+
+async def test_a_refusal_that_somebody_can_mend_says_who_and_how(maker: Maker) -> None:
+    worker = await maker.worker()
+    path, key = f"/v1/workers/{worker['id']}", {"idempotency-key": "mended"}
+    new = {"first_name": "A", "last_name": "B", "address": ADDRESS}
+    assert (await maker.http.post("/v1/workers", json=new, headers=key)).status_code == 201
+    refusals = [
+        await maker.http.get(path, headers={"authorization": "Bearer nothing"}),
+        await maker.http.get(path, headers={"api-version": "2020-01-01"}),
+        await maker.http.patch(path, json={}),
+        await maker.http.patch(path, json={}, headers={"if-match": '"v9"'}),
+        await maker.http.post("/v1/workers", json=new),
+        await maker.http.post("/v1/workers", json={**new, "last_name": "C"}, headers=key),
+    ]
+    narrow = await maker.world.key(maker.tenant, "marisol-vega", scopes=frozenset({"tenant:read"}))
+    async with maker.world.client(narrow, app=maker.app) as http:
+        refusals.append(await http.get(path))
+    run = await maker.ready_run()
+    approve = {"if-match": f'"v{run["version"]}"', "idempotency-key": "maker"}
+    refusals.append(await maker.http.post(f"/v1/payroll_runs/{run['id']}/approve", headers=approve))
+    codes = ["unauthorized", "unknown_api_version", "if_match_required", "version_conflict"]
+    codes += ["idempotency_key_required", "idempotency_key_reused", "scope_missing", "second_person_required"]
+    assert [each.json()["code"] for each in refusals] == codes
+    for each in refusals:
+        told = problem(each, each.status_code)
+        assert told["fix"]["who"]
+        assert told["fix"]["what"].endswith(".")
+        assert told["detail"] != told["title"]
+
+
+async def test_a_path_or_method_that_is_not_there_says_what_is(maker: Maker) -> None:
+    nowhere = problem(await maker.http.get("/v1/wrkers"), 404)
+    unknown = problem(await maker.http.get("/v1/workers/wrk_01jd7k3m9v2q4x8a0c5e6g7h1n"), 404)
+    assert nowhere["code"] == unknown["code"] == "not_found"
+    assert "path" in nowhere["detail"]
+    assert "id" in unknown["detail"]
+    method = problem(await maker.http.delete("/v1/workers"), 405)
+    assert {"GET", "POST"} <= set(re.findall(r"[A-Z]+", method["detail"]))
+    query = problem(await maker.http.get("/v1/webhook_endpoints/we_x/events?after_sequence=a&limit=0&x=1"), 400)
+    assert query["errors"] == [
+        {
+            "parameter": "x",
+            "code": "unknown_parameter",
+            "detail": "is not a parameter here; there are: after_sequence, limit",
+        }
+    ]
+    query = problem(await maker.http.get("/v1/webhook_endpoints/we_x/events?after_sequence=a&limit=0"), 400)
+    assert [(each["parameter"], each["code"]) for each in query["errors"]] == [
+        ("after_sequence", "out_of_range"),
+        ("limit", "out_of_range"),
+    ]
+    assert query["errors"][1]["detail"] == "must be a whole number from 1 to 1000"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code", "sentence"),
+    [
+        ({"first_name": 7}, "#/first_name", "wrong_type", "must be a string"),
+        ({"first_name": "a\nb"}, "#/first_name", "malformed", "must not hold control characters"),
+        ({"first_name": ""}, "#/first_name", "too_short", "must have at least 1 character"),
+        ({"first_name": "x" * 61}, "#/first_name", "too_long", "must have at most 60 characters"),
+        ({"first_name": None}, "#/first_name", "null_not_allowed", "must not be null; leave the field out instead"),
+        ({"email": "nobody"}, "#/email", "malformed", 'must be a text such as "ada@example.com"'),
+        ({"email": 7}, "#/email", "wrong_type", 'must be a string such as "ada@example.com"'),
+        ({"birth_date": "01/02/1990"}, "#/birth_date", "not_a_date", 'must be a date such as "2026-11-21"'),
+        ({"birth_date": 19900102}, "#/birth_date", "not_a_date", 'must be a date such as "2026-11-21"'),
+        ({"address": "here"}, "#/address", "not_an_object", "must be a JSON object"),
+        ({"metadata": []}, "#/metadata", "wrong_type", "must be an object"),
+        ({"metadata": {"k" * 41: "v"}}, "#/metadata", "too_long", "each name in it must have at most 40 characters"),
+        ({"metadata": {"k/~": 1}}, "#/metadata/k~1~0", "wrong_type", "must be a string"),
+        (
+            {"metadata": dict.fromkeys(map(str, range(51)), "")},
+            "#/metadata",
+            "too_long",
+            "must have at most 50 members",
+        ),
+        ({"ssn": 900123456}, "#/ssn", "wrong_type", 'must be a string such as "900-12-3456"'),
+    ],
+)
+async def test_a_fault_is_a_sentence_that_says_what_would_be_right(
+    maker: Maker, body: dict[str, Any], pointer: str, code: str, sentence: str
+) -> None:
+    whole = {"first_name": "Ada", "last_name": "B", "address": ADDRESS, **body}
+    told = problem(await maker.http.post("/v1/workers", json=whole, headers={"idempotency-key": "said"}), 422)
+    assert told["errors"] == [{"pointer": pointer, "code": code, "detail": sentence}]
+
+
+async def test_words_and_numbers_that_may_stand_are_named(maker: Maker) -> None:
+    key = await maker.api_key()
+    path, headers = f"/v1/api_keys/{key['id']}/revoke", {"if-match": '"v1"'}
+    told = problem(await maker.http.post(path, json={"keep_days": 8}, headers=headers), 422)
+    assert told["errors"] == [{"pointer": "#/keep_days", "code": "out_of_range", "detail": "must be at most 7"}]
+    told = problem(await maker.http.post("/v1/api_keys", json={"name": "x", "kind": "pk"}), 422)
+    assert told["errors"] == [{"pointer": "#/kind", "code": "not_allowed", "detail": "must be one of: rk, sk"}]
+    told = problem(await maker.http.post("/v1/test/clocks", json={"frozen_time": "2026-11-16T09:00:00"}), 422)
+    assert told["errors"][0]["code"] == "not_an_instant"
+    assert told["errors"][0]["detail"].endswith("with its time zone")
+
+
+async def test_json_that_breaks_off_says_where(maker: Maker) -> None:
+    headers = {"content-type": "application/json", "idempotency-key": "broken"}
+    told = problem(await maker.http.post("/v1/workers", content=b'{"ssn": 900-55-1234}', headers=headers), 400)
+    assert "byte 11" in told["detail"]
+    assert "900-55" not in json.dumps(told)
+
+
+# ---------------------------------------------------------------------------------------------------------- pages
+
+
+async def test_the_type_of_a_problem_is_a_page_for_everybody(maker: Maker) -> None:
+    async with maker.world.client(None, app=maker.app) as http:
+        refused = await http.get("/v1/workers")
+        page = await http.get(refused.json()["type"].removeprefix("http://127.0.0.1:8000"))
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert page.headers["content-security-policy"] == "default-src 'none'"
+        assert refused.json()["title"] in page.text
+        assert refused.json()["fix"]["api"] in page.text
+        listed = await http.get("/problems")
+        for code, each in catalogue().items():
+            told = await http.get(f"/problems/{code}")
+            assert told.status_code == 200
+            assert escape(each.title) in told.text
+            assert f'href="/problems/{code}"' in listed.text
+        for nothing in ("/problems/nothing", "/problems/<b>", "/problems/a/b"):
+            missing = await http.get(nothing)
+            assert (missing.status_code, "<b>" in missing.text) == (404, False)
+
+
+def test_every_refusal_has_a_code_of_its_own_a_title_and_a_status() -> None:
+    known = catalogue()
+    assert len(known) > 50
+    for code, each in known.items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]+", code)
+        assert each.title[0].isupper()
+        assert not each.title.endswith(".")
+        assert each.status in (400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 500, 503), code
+    given = [each for each in below(Problem) if "code" in vars(each) and each.__module__.startswith("backoffice.")]
+    assert len({each.code for each in given}) == len(given)
+    assert {each.title for each in given if "title" not in vars(each)} == set()
+
+
+def below(kind: type[Problem]) -> list[type[Problem]]:
+    return [each for sub in kind.__subclasses__() for each in (sub, *below(sub))]

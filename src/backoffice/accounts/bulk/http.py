@@ -54,7 +54,7 @@ async def list_bulk_rows(tx: InTx, bulk_job_id: FromPath[str], listed: Listed) -
 @get("/v1/bulk_jobs/{bulk_job_id:str}/errors.csv", scope="bulk_jobs:read", produces="text/csv", problems=(409,))
 async def get_bulk_errors(tx: InTx, bulk_job_id: FromPath[str]) -> Response[str]:
     """The bad rows as they came, with an `error` column, to correct and send again."""
-    return Response(await queries.errors_csv(tx, bulk_job_id), media_type="text/csv; charset=utf-8")
+    return Response(await queries.errors_csv(tx, bulk_job_id), media_type="text/csv")
 
 
 handlers: list[object] = [

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from backoffice.accounts.bulk import models
 from backoffice.accounts.bulk.errors import UploadGone
-from backoffice.accounts.bulk.schemas import BulkJob, BulkRow, RowCounts, RowFault
+from backoffice.accounts.bulk.schemas import BulkJob, BulkRow, RowCounts, RowError, RowFault
 from backoffice.accounts.bulk.states import STATUSES
 from backoffice.kernel import ids
 from backoffice.kernel.csv_rows import CsvFault, ParsedCsv, with_errors
@@ -73,12 +73,14 @@ async def rows(tx: Tx, id_: str, query: Query) -> Page[BulkRow]:
     job = await record(tx, id_)
 
     def view(row: Row) -> BulkRow:
+        whole = [each for each in row["errors"] if not each["column"]]
         return BulkRow(
             number=row["number"],
             status=row["status"],
             outcome=row["outcome"],
             object_id=row["object_id"],
-            errors=msgspec.convert(row["errors"], list[RowFault]),
+            errors=msgspec.convert([each for each in row["errors"] if each["column"]], list[RowFault]),
+            row_error=msgspec.convert(whole[0], RowError) if whole else None,
         )
 
     return await page(tx, ROWS, query, view, narrow=[_rows.c.bulk_job_id == job["id"]])

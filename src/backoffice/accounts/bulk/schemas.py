@@ -46,15 +46,23 @@ class BulkJob(Noun, kw_only=True):
 
 
 class RowFault(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault of one cell, or of the whole row (`column` "")."""
+    """One fault of one cell."""
 
     column: str
     code: str
     detail: str
 
 
+class RowError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a row as a whole was refused."""
+
+    code: str
+    detail: str
+
+
 class BulkRow(msgspec.Struct, kw_only=True):
-    """One row of the file; `number` as a spreadsheet shows it, the header being row 1."""
+    """One row of the file; `number` as a spreadsheet shows it, the header being row 1. A failed row has `errors` of its
+    cells, or a `row_error` where no cell is to blame."""
 
     object: str = "bulk_row"
     number: int
@@ -62,6 +70,7 @@ class BulkRow(msgspec.Struct, kw_only=True):
     outcome: str | None
     object_id: str | None
     errors: list[RowFault]
+    row_error: RowError | None
 
 
 class RunBulkJob(JobPayload, frozen=True, kw_only=True):

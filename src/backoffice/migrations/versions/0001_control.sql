@@ -48,6 +48,7 @@ CREATE TABLE ctl.credential (
   kind text NOT NULL CHECK (kind IN ('sk', 'rk', 'pk', 'st')),
   scopes text[] NOT NULL,
   api_version text NOT NULL,
+  allowed_ips text[] NOT NULL DEFAULT '{}',   -- networks in CIDR notation; none: from anywhere
   not_after timestamptz,
   revoked_at timestamptz,
   last_used_at timestamptz
@@ -67,20 +68,20 @@ GRANT CREATE ON SCHEMA ctl TO bo_auth;      -- for the ALTER … OWNER below onl
 -- At most one row, for an exact match of a key that is neither revoked nor expired.
 CREATE FUNCTION ctl.open_key(p_hmac bytea)
   RETURNS TABLE (tenant_id uuid, key_id uuid, person_id uuid, kind text, scopes text[], api_version text, mode text,
-                 firm text, plan text, requests_per_minute int, writes_per_minute int)
+                 firm text, plan text, requests_per_minute int, writes_per_minute int, allowed_ips text[])
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
   SELECT c.tenant_id, c.key_id, c.person_id, c.kind, c.scopes, c.api_version, t.mode, f.slug, t.plan,
-         t.requests_per_minute, t.writes_per_minute
+         t.requests_per_minute, t.writes_per_minute, c.allowed_ips
     FROM ctl.credential c JOIN ctl.tenant t ON t.id = c.tenant_id JOIN ctl.firm f ON f.id = t.firm_id
    WHERE c.hmac = p_hmac AND c.revoked_at IS NULL AND (c.not_after IS NULL OR c.not_after > clock_timestamp())
 $$;
 
 -- A key of the tenant of this transaction, and of no other.
 CREATE FUNCTION ctl.add_key(p_hmac bytea, p_key uuid, p_person uuid, p_kind text, p_scopes text[], p_api_version text,
-                            p_not_after timestamptz)
+                            p_not_after timestamptz, p_allowed_ips text[] DEFAULT '{}')
   RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
-  INSERT INTO ctl.credential (hmac, tenant_id, key_id, person_id, kind, scopes, api_version, not_after)
-  VALUES (p_hmac, app.current_tenant(), p_key, p_person, p_kind, p_scopes, p_api_version, p_not_after)
+  INSERT INTO ctl.credential (hmac, tenant_id, key_id, person_id, kind, scopes, api_version, not_after, allowed_ips)
+  VALUES (p_hmac, app.current_tenant(), p_key, p_person, p_kind, p_scopes, p_api_version, p_not_after, p_allowed_ips)
 $$;
 
 CREATE FUNCTION ctl.revoke_key(p_key uuid, p_at timestamptz)

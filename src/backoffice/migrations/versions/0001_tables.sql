@@ -15,6 +15,7 @@ CREATE TABLE app.audit_event (
 	reason TEXT, 
 	CONSTRAINT audit_event_pkey PRIMARY KEY (tenant_id, id)
 );
+CREATE INDEX audit_event_revealed_idx ON app.audit_event (tenant_id, actor, at) WHERE action = 'worker.revealed';
 CREATE INDEX audit_event_tenant_id_object_id_id_idx ON app.audit_event (tenant_id, object_id, id);
 CREATE INDEX audit_event_tenant_id_request_id_idx ON app.audit_event (tenant_id, request_id);
 ALTER TABLE app.audit_event ENABLE ROW LEVEL SECURITY;
@@ -565,6 +566,7 @@ CREATE TABLE app.api_key (
 	kind TEXT NOT NULL CONSTRAINT api_key_kind_check CHECK (kind IN ('sk', 'rk', 'pk')), 
 	hint TEXT NOT NULL, 
 	scopes JSONB NOT NULL, 
+	allowed_ips JSONB DEFAULT '[]'::jsonb NOT NULL, 
 	not_after TIMESTAMP WITH TIME ZONE, 
 	revoked_at TIMESTAMP WITH TIME ZONE, 
 	external_id TEXT CONSTRAINT api_key_external_id_check CHECK (length(external_id) <= 128), 

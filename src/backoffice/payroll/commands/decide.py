@@ -26,8 +26,7 @@ async def approve_run(tx: Tx, id_: str, if_version: int) -> PayrollRun:
     run = await find_run(tx, id_, lock=True)
     if APPROVE in (await accounts.tenant_settings(tx)).second_person_for and run["created_by"] == tx.principal.actor:
         raise SecondPersonRequired("Whoever opened the run cannot approve it, with any key. Ask another person.")
-    must_allow(run, "approve", if_version)
-    await must_be_free(tx, run)
+    await must_go_on(tx, run, "approve", if_version)
     values = {"approved_by": tx.principal.actor, "approved_at": await tx.now()}
     row = await move(tx, run, "approve", "approved", values)
     effect = Effect(
@@ -62,11 +61,16 @@ async def cancel_run(tx: Tx, id_: str, if_version: int) -> PayrollRun:
     return tell(tx, events.RUN_CANCELED, row, run["status"], [effect], ("status", "totals", "paycheck_count"))
 
 
-async def must_be_free(tx: Tx, run: Row) -> None:
-    """RunBlocked (409) with everything that stands against the run's next step."""
+async def must_go_on(tx: Tx, run: Row, verb: str, if_version: int) -> None:
+    """VersionConflict (412), RunNotInState (409), or RunBlocked (409) with everything that stands against the run's
+    next step: also when it stands in `blocked`, and nothing else is what keeps it there."""
+    if run["status"] != "blocked" or run["version"] != if_version:
+        must_allow(run, verb, if_version)
     blocking = [each for each in await run_blockers(tx, run) if each.severity == BLOCKING]
     if blocking:
-        raise RunBlocked(extra={"blockers": blocking})
+        more = f" and {len(blocking) - 1} more" if len(blocking) > 1 else ""
+        raise RunBlocked(f"{blocking[0].detail.removesuffix('.')}{more}; see blockers.", extra={"blockers": blocking})
+    must_allow(run, verb, if_version)
 
 
 async def _take_back(tx: Tx, id_: str, if_version: int, verb: str, to: str) -> tuple[Row, Row]:

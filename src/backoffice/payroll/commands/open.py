@@ -27,20 +27,20 @@ async def open_run(tx: Tx, data: CreatePayrollRun) -> PayrollRun:
     if schedule is None:
         names = ", ".join(each.name for each in await accounts.pay_schedules(tx))
         faults.add("#/pay_schedule", "unknown_schedule", f"is no pay schedule of this tenant; there are: {names}")
-        faults.raise_if_any()
-    assert schedule is not None
     for name, day in (("period_begin", data.period_begin), ("pay_date", data.pay_date)):
         if day is not None and not _YEARS[0] <= day.year <= _YEARS[1]:
             faults.add(f"#/{name}", "out_of_range", f"must lie in the years {_YEARS[0]} to {_YEARS[1]}")
-    faults.raise_if_any()
+        elif name == "pay_date" and day is not None and not is_business_day(day, FEDERAL_RESERVE):
+            earlier = on_or_before(day, FEDERAL_RESERVE)
+            faults.add("#/pay_date", "not_a_banking_day", f"{day} is no banking day; nearest earlier: {earlier}")
+    if schedule is None or any(fault.code == "out_of_range" for fault in faults.faults):
+        faults.raise_if_any()
+    assert schedule is not None
     period = PaySchedule(schedule.frequency, schedule.first_period_begins).period(data.period_begin)  # type: ignore[arg-type]
     if period.begin != data.period_begin:
         detail = f"no period begins on this day; the one that holds it begins on {period.begin}"
         faults.add("#/period_begin", "not_the_start_of_a_period", detail)
     pay_date = data.pay_date or on_or_before(period.end + timedelta(schedule.payday_after_days), FEDERAL_RESERVE)
-    if not is_business_day(pay_date, FEDERAL_RESERVE):
-        earlier = on_or_before(pay_date, FEDERAL_RESERVE)
-        faults.add("#/pay_date", "not_a_banking_day", f"{pay_date} is no banking day; nearest earlier: {earlier}")
     if pay_date < period.end:
         faults.add("#/pay_date", "before_the_period_ends", f"must not be before {period.end}, the period's last day")
     faults.raise_if_any()

@@ -16,8 +16,8 @@ from backoffice.ledger import commands as ledger
 from backoffice.payroll import chart, events, models
 from backoffice.payroll.bank_file import BankFile
 from backoffice.payroll.commands.calculate import must_be_few
-from backoffice.payroll.commands.decide import must_be_free
-from backoffice.payroll.commands.moves import ended, move, must_allow, tell, totals, wanted
+from backoffice.payroll.commands.decide import must_go_on
+from backoffice.payroll.commands.moves import ended, move, tell, totals, wanted
 from backoffice.payroll.errors import RunBlocked, WorkNotWanted
 from backoffice.payroll.queries.blockers import missing_accounts
 from backoffice.payroll.queries.pay_file import pay_file
@@ -41,8 +41,7 @@ async def start_payment(tx: Tx, id_: str, if_version: int) -> JobView:
     list. One run of an employer is paid at a time: each counts on the year-to-date that the one before has left."""
     await _hold_payments(tx, await find_run(tx, id_))
     run = await find_run(tx, id_, lock=True)
-    must_allow(run, "pay", if_version)
-    await must_be_free(tx, run)
+    await must_go_on(tx, run, "pay", if_version)
     row = await move(tx, run, "pay", "paying")
     job_id = await tx.start(PayRun(run_id=ids.encode("payroll_run", run["id"]), run_version=row["version"]))
     await tx.flush()

@@ -6,8 +6,9 @@ from backoffice.people.commands.bank_accounts import close_bank_account, create_
 from backoffice.people.commands.elections import create_tax_election
 from backoffice.people.commands.employments import end_employment, hire
 from backoffice.people.commands.opening import set_opening_balance
+from backoffice.people.commands.reveal import reveal
 from backoffice.people.commands.upsert import upsert_workers
-from backoffice.people.commands.workers import create_worker, reveal, update_worker
+from backoffice.people.commands.workers import create_worker, update_worker
 
 __all__ = [
     "close_bank_account",

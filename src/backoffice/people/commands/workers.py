@@ -1,4 +1,4 @@
-"""Workers: added, changed, and the audited look at a number."""
+"""Workers: added and changed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from backoffice.kernel.errors import Fault, FaultList, NotFound, VersionConflict
 from backoffice.kernel.places import STATES
 from backoffice.people import events, models, queries, ssn
 from backoffice.people.commands.facts import Facts, clean, facts_of, label
+from backoffice.people.commands.reveal import opened
 from backoffice.people.errors import WorkerExists
-from backoffice.people.schemas import CreateWorker, Reveal, Revealed, UpdateWorker, Worker
+from backoffice.people.schemas import CreateWorker, UpdateWorker, Worker
 from backoffice.platform import models as platform_models
-from backoffice.platform.crypto import Cell, Sealed
+from backoffice.platform.crypto import Cell
 from backoffice.platform.db import Row, Taken, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
@@ -147,25 +148,6 @@ async def change_worker(tx: Tx, row: Row, data: UpdateWorker, facts: Facts) -> R
     return after
 
 
-async def reveal(tx: Tx, id_: str, data: Reveal) -> Revealed:
-    """Show numbers of a worker for a named purpose, with one audit event per field. In a dry run nothing is shown,
-    since nothing would be recorded."""
-    row = await queries.record(tx, _workers, "worker", id_)
-    view = queries.worker_view(tx, row)
-    shown = Revealed(worker_id=view.id)
-    for name in dict.fromkeys(data.fields):
-        tx.audit(
-            "worker.revealed",
-            object_type="worker",
-            object_id=row["id"],
-            object_version=row["version"],
-            changed={"field": name},
-            reason=data.purpose,
-        )
-        setattr(shown, name, None if tx.dry_run else await _opened(tx, row, name, data.purpose))
-    return shown
-
-
 # --------------------------------------------------------------------------------------------------------- inside
 
 
@@ -178,7 +160,7 @@ async def _changed_numbers(tx: Tx, row: Row, written_ssn: str | None, birth_date
     if written_ssn is not None and (row["ssn_bidx"] is None or sealed["ssn_bidx"] != bytes(row["ssn_bidx"])):
         changed = {name: sealed[name] for name in ("ssn_sealed", "ssn_bidx", "ssn_last4")}
     if birth_date is not None:
-        before = await _opened(tx, row, "birth_date", "compare_with_new")
+        before = await opened(tx, row, "birth_date", "compare_with_new")
         if before != birth_date.isoformat():
             changed["birth_date_sealed"] = sealed["birth_date_sealed"]
     return changed
@@ -223,26 +205,6 @@ def _shown_as(column: str) -> str:
     return {"ssn_sealed": "ssn", "ssn_bidx": "ssn", "ssn_last4": "ssn", "birth_date_sealed": "birth_date"}.get(
         column, column
     )
-
-
-async def _opened(tx: Tx, row: Row, name: str, purpose: str) -> str | None:
-    cipher = await tx.cipher()
-    if name == "bank_account_number":
-        accounts = models.bank_account.c
-        account = await tx.row(
-            select(accounts.id, accounts.account_sealed).where(
-                accounts.tenant_id == TENANT, accounts.worker_id == row["id"], accounts.status == "active"
-            )
-        )
-        if account is None:
-            return None
-        cell = Cell("bank_account", "account", account["id"])
-        return cipher.open(cell, Sealed(bytes(account["account_sealed"])), purpose=purpose)
-    sealed = row[f"{name}_sealed"]
-    if sealed is None:
-        return None
-    clear = cipher.open(Cell("worker", name, row["id"]), Sealed(bytes(sealed)), purpose=purpose)
-    return ssn.with_hyphens(clear) if name == "ssn" else clear
 
 
 async def next_numbers(tx: Tx, count: int) -> int:

@@ -43,7 +43,7 @@ WORKERS = Listing(
         "email": Filter(_workers.c.email),
         "number": Filter(_workers.c.number, operators=("gt", "gte", "lt", "lte")),
         "external_id": Filter(_workers.c.external_id, operators=("in", "exists")),
-        "ssn_on_file": Filter(_workers.c.ssn_last4, operators=("exists",)),
+        "ssn_last4": Filter(_workers.c.ssn_last4, operators=("exists",)),
         "created_at": Filter(_workers.c.created_at, operators=("gt", "gte", "lt", "lte")),
     },
     sorts=("created_at", "last_name", "number"),

@@ -44,10 +44,11 @@ _job = models.job
 _step = models.job_step
 _clock = models.test_clock
 _DB_NOW = func.clock_timestamp()
-TENANT_NOW: Final[ColumnElement[datetime]] = func.coalesce(
-    select(_clock.c.frozen_time).where(_clock.c.tenant_id == TENANT).scalar_subquery(), func.now()
+TENANT_NOW: Final[ColumnElement[datetime]] = func.date_trunc(
+    "milliseconds",
+    func.coalesce(select(_clock.c.frozen_time).where(_clock.c.tenant_id == TENANT).scalar_subquery(), func.now()),
 )
-"""The tenant's clock inside a statement: no question of its own."""
+"""The tenant's clock inside a statement, as `Tx.now` tells it: no question of its own."""
 
 PARENT: Final = bindparam("parent", type_=Id)
 _MINE = (
@@ -67,7 +68,8 @@ UPDATE app.job AS j
    SET state = 'running', attempt = j.attempt + 1, worker = $4, started_at = clock_timestamp(),
        began_at = coalesce(j.began_at, clock.now), lease_until = clock_timestamp() + $5::interval,
        version = j.version + 1, updated_at = clock.now
-  FROM (SELECT coalesce((SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now()) AS now) AS clock
+  FROM (SELECT date_trunc('milliseconds', coalesce(
+         (SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now())) AS now) AS clock
  WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3 AND coalesce(j.state, '') = 'released'
 RETURNING j.*, clock.now AS tenant_now"""
 _SUCCEED = """
@@ -76,7 +78,8 @@ UPDATE app.job AS j
        result = $4::text::jsonb, version = j.version + 1, updated_at = clock.now,
        progress_done = coalesce($5::int, j.progress_done), progress_total = coalesce($6::int, j.progress_total),
        progress_text = CASE WHEN $5::int IS NULL THEN j.progress_text ELSE $7::text END
-  FROM (SELECT coalesce((SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now()) AS now) AS clock
+  FROM (SELECT date_trunc('milliseconds', coalesce(
+         (SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now())) AS now) AS clock
  WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3
 RETURNING j.*"""
 _STEPS = select(_step.c.job_id, _step.c.name, _step.c.result).where(

@@ -25,7 +25,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """All instants are tenant time. `version` rises with every change that can be seen, progress included."""
+    """All instants are tenant time. `version` rises with every change that can be seen, progress included. Nobody but
+    us makes jobs, so `metadata` is empty."""
 
     id: str
     object: str = "job"
@@ -44,6 +45,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     version: int
+    metadata: dict[str, str] = {}
 
 
 def view(principal: Principal, row: Row) -> JobView:

@@ -84,9 +84,8 @@ def create_app(
     def problem_response(request: LitestarRequest[Any, Any, Any], problem: Problem) -> Response[bytes]:
         edge: Request | None = request.scope.get("state", {}).get("request")
         metrics.REFUSALS.labels(problem.code).inc()
-        content = problems.body(
-            problem, request_id=edge.id if edge else "", instance=request.scope["path"], docs_url=docs_url
-        )
+        instance = edge.path if edge else request.scope["path"]
+        content = problems.body(problem, request_id=edge.id if edge else "", instance=instance, docs_url=docs_url)
         return Response(
             content, status_code=problem.status, media_type=problems.MEDIA_TYPE, headers=dict(problem.headers)
         )
@@ -105,25 +104,29 @@ def create_app(
         )
 
     def on_invalid(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
-        """The fast path refused the body: walk it again for all its faults. A path or query value of the wrong form
-        is told by its parameter."""
+        """The fast path refused the body: walk it again for all its faults. A query value of the wrong form is told
+        by its parameter."""
         handler = request.route_handler
         field = handler.parsed_data_field
         if field is not None:
-            refusal = validation.refuse(_edge(request).body, field.raw)
-            if refusal.status == 400 or refusal.errors:
-                return problem_response(request, refusal)
-        return problem_response(request, BadRequest("The request has parameters of the wrong form."))
+            return problem_response(request, validation.refuse(_edge(request).body, field.raw))
+        named = [each.get("key", "") for each in getattr(error, "extra", None) or ()]
+        faults = [
+            validation.parameter_fault(name, schema) for name, schema in handler.opt["query"].items() if name in named
+        ]
+        return problem_response(request, BadRequest("The query has invalid parameters.", errors=faults))
 
     def on_http(request: LitestarRequest[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         if isinstance(error, NotFoundException):
-            return problem_response(request, NotFound())
+            return problem_response(
+                request, NotFound("No operation has this path; the OpenAPI document lists them all.")
+            )
         if isinstance(error, MethodNotAllowedException):
-            return problem_response(request, problems.MethodNotAllowed(headers=dict(error.headers or {})))
-        if error.status_code == 413:
-            return problem_response(request, problems.TooLarge())
-        if error.status_code < 500:
-            return problem_response(request, BadRequest())
+            offered = ", ".join((error.headers or {}).values())  # it is the only one
+            problem = problems.MethodNotAllowed(f"This path offers {offered}.", headers={"Allow": offered})
+            return problem_response(request, problem)
+        if error.status_code < 500:  # a body that is no JSON
+            return on_invalid(request, error)
         return on_fault(request, error)
 
     def on_fault(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_network
 from time import monotonic
 
 import asyncpg
@@ -34,10 +35,18 @@ class Authenticator:
         self._keep = keep
         self._clock = clock
         self._known: dict[bytes, tuple[float, Principal]] = {}
-        self._used: set[object] = set()
+        self._used: set[bytes] = set()  # HMACs; those under another pepper are nobody's
 
-    async def principal(self, header: str | None) -> Principal:
-        """The principal of an `Authorization` header. Unauthorized when there is no valid key in it."""
+    async def principal(self, header: str | None, address: str | None = None) -> Principal:
+        """The principal of an `Authorization` header. Unauthorized when there is no valid key in it, or when it may
+        not be used from that address: whoever stole a key learns nothing of it."""
+        found = await self._opened(header)
+        if not found.may_come_from(address):
+            log.warning("key_from_elsewhere", tenant=str(found.tenant.id), actor=found.actor, key_id=str(found.key_id))
+            raise Unauthorized
+        return found
+
+    async def _opened(self, header: str | None) -> Principal:
         scheme, _, key = (header or "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or apikeys.parse(key) is None:
@@ -47,7 +56,7 @@ class Authenticator:
         known = self._known.get(digest)
         now = self._clock()
         if known is not None and known[0] > now:
-            self._used.add(known[1].key_id)
+            self._used.update(candidates)
             return known[1]
         async with self._db.autocommit() as connection:  # one statement, so one round trip
             for candidate in candidates:
@@ -70,12 +79,13 @@ class Authenticator:
             person_id=row["person_id"],
             key_id=row["key_id"],
             api_version=row["api_version"],
+            allowed_from=tuple(map(ip_network, row["allowed_ips"])),
         )
         if self._keep > 0:
             if len(self._known) >= _KEPT_AT_MOST:
                 self._known.clear()
             self._known[digest] = (now + self._keep, principal)
-        self._used.add(principal.key_id)
+        self._used.update(candidates)
         return principal
 
     def forget(self) -> None:
@@ -87,7 +97,7 @@ class Authenticator:
         used, self._used = self._used, set()
         if used:
             async with self._db.untenanted() as connection:
-                await connection.execute("SELECT ctl.key_used($1)", list(used))
+                await connection.execute("SELECT ctl.key_used($1)", sorted(used))
 
     async def stay_current(self, dsn: str) -> None:
         """Run beside the server: drop what is kept when a revocation is announced, and whenever the line was down;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,13 +23,15 @@ _MetadataValue = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Metadata = Annotated[dict[_MetadataKey, _MetadataValue], Meta(max_length=50)]
 MetadataPatch = Annotated[dict[_MetadataKey, _MetadataValue | None], Meta(max_length=100)]
 """A merge patch of metadata; null removes a key."""
+Instant = Annotated[datetime, Meta(tz=True, examples=["2026-11-21T12:00:00Z"])]
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class MoneyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`{"amount": "1234.56", "currency": "USD"}`: a decimal string, never a float."""
 
     amount: Annotated[str, Meta(pattern=r"^-?(0|[1-9][0-9]{0,11})\.[0-9]{2}$", examples=["1234.56"])]
-    currency: Annotated[str, Meta(pattern=r"^USD$")] = "USD"
+    currency: Annotated[str, Meta(pattern=r"^USD$", examples=["USD"])] = "USD"
 
     @classmethod
     def of(cls, minor: int, currency: str = "USD") -> MoneyBody:
@@ -72,7 +74,8 @@ async def find_id(tx: Tx, table: Table, kind: str, text: str) -> UUID:
         raise NotFound
     if text.startswith("ext:"):
         found = await tx.value(
-            select(table.c.id).where(table.c.tenant_id == TENANT, table.c.external_id == bindparam("ext")), ext=text[4:]
+            select(table.c.id).where(table.c.tenant_id == TENANT, table.c.external_id == bindparam("ext")),
+            ext=text[4:].replace("\x1f", "/"),  # as the edge writes a slash within a name
         )
     else:
         found = ids.decode(kind, text)
@@ -80,6 +83,12 @@ async def find_id(tx: Tx, table: Table, kind: str, text: str) -> UUID:
         raise NotFound
     assert isinstance(found, UUID)
     return found
+
+
+def check_instant(faults: FaultList, pointer: str, at: datetime) -> None:
+    """Adds a fault for an instant that is too far away to count with (ids, leases and periods lie around it)."""
+    if not _EARLIEST <= at < _LATEST:
+        faults.add(pointer, "out_of_range", "must lie in the years 2000 to 2199")
 
 
 def merged_metadata(current: dict[str, str], patch: Any) -> dict[str, str]:
@@ -96,12 +105,14 @@ def merged_metadata(current: dict[str, str], patch: Any) -> dict[str, str]:
 __all__ = [
     "UNSET",
     "ExternalId",
+    "Instant",
     "Metadata",
     "MetadataPatch",
     "MoneyBody",
     "Noun",
     "Text",
     "UnsetType",
+    "check_instant",
     "find_id",
     "merged_metadata",
     "noun_fields",

@@ -8,24 +8,26 @@ COMMIT took back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import msgspec
 
 from backoffice.kernel import clock, ids
-from backoffice.kernel.errors import BadRequest, NotFound, Problem
+from backoffice.kernel.errors import BadRequest, Fault, NotFound, Problem
 from backoffice.platform import logs, metrics, traces
 from backoffice.platform.db import Database, Tx
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.principal import Principal
-from backoffice.platform.web import idempotency, problems
+from backoffice.platform.web import encodings, idempotency, problem_pages, problems
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.limits import Quotas, Slots
 from backoffice.platform.web.lists import Query
+from backoffice.platform.web.operation import encoded
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,6 +38,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BODY_LIMIT = 1 << 20
 UPLOAD_LIMIT = 64 << 20
 UPLOAD_TYPES = ("text/csv", "application/x-ndjson")
+LONGEST_WAIT = 10
+_AT_ONCE = 1 << 16  # bytes that are compressed without leaving the loop
+_PREFERENCES = re.compile(r"(?:^|,)\s*(respond-async|wait)\s*(?:=\s*\"?([0-9]{1,9})\"?)?\s*(?=[,;]|$)")
 VERSIONS = (API_VERSION,)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 log = logs.get("http")
@@ -51,6 +56,7 @@ class Request:
     headers: dict[str, str]
     raw_query: str
     query: list[tuple[str, str]]
+    address: str | None = None  # of the caller, or of the last proxy that is not ours
     dry_run: bool = False
     api_version: str = API_VERSION
     body: bytes = b""
@@ -86,7 +92,7 @@ class _Held:
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
+    body: bytes = b""
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -98,19 +104,35 @@ class _Held:
         return {name.decode().lower(): value.decode("latin-1") for name, value in self.headers}
 
     def become(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.status, self.body = status, bytearray(body)
+        self.status, self.body = status, body
         self.headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
+def _headers(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By lower-case name; a header that comes in several lines is one list (RFC 9110 §5.3)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in given:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def path_of(raw_path: bytes) -> str:
+    """The path for the router. A slash that the caller encoded belongs to a name (`ext:2026%2F11`) and divides
+    nothing: it goes as a unit separator, which no name may hold, until `bodies.find_id` puts it back."""
+    return unquote(_SLASH.sub(b"%1F", raw_path).decode("ascii"))
+
+
+_SLASH = re.compile(rb"%2[fF]")
 Preview = Callable[[Tx], Awaitable[None]]
 OpenLink = Callable[[str], Awaitable[Principal | None]]
 LINKS = "/v1/downloads/"  # a signed link opens without a key; its use is written down, so it is no read-only request
-Wait = Callable[[Principal, bytes, float], Awaitable[bytes | None]]
+Wait = Callable[[Principal, bytes, float], Awaitable[msgspec.Struct | None]]
 
 
 class Edge:
     """Wraps the application. `preview(tx)` runs the jobs a dry run would only queue; `wait(principal, body, seconds)`
-    waits for a job that was answered with 202, and gives its body when it ended in time."""
+    waits for a job that was answered with 202, and gives what it has become when it ended in time."""
 
     def __init__(
         self,
@@ -137,7 +159,7 @@ class Edge:
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._public:
+        if scope["type"] != "http" or scope["path"] in self._public or scope["path"].startswith(problem_pages.PATH):
             await self.app(scope, receive, send)
             return
         started = perf_counter()
@@ -162,28 +184,32 @@ class Edge:
     # -- one request
 
     def _read(self, scope: Scope) -> Request:
+        path = scope["path"]
+        if b"%2" in scope.get("raw_path", b""):
+            scope["path"] = path_of(scope["raw_path"])
         raw_query = scope.get("query_string", b"").decode("latin-1")
         query = parse_qsl(raw_query, keep_blank_values=True) if raw_query else []
         return Request(
             id=ids.encode("request", ids.new(clock.wall())),
             method=scope["method"],
-            path=scope["path"],
-            headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+            path=path,
+            headers=_headers(scope["headers"]),
             raw_query=raw_query,
             query=query,
+            address=(scope.get("client") or (None,))[0],
             dry_run=("dry_run", "true") in query and scope["method"] not in _SAFE,
         )
 
     async def _answer(self, scope: Scope, receive: Receive, request: Request, held: _Held, span: traces.Span) -> None:
-        if "\x00" in request.path:  # no text in the database can hold it
-            raise NotFound
         principal = await self._principal(request)
         logs.also(tenant=str(principal.tenant.id), actor=principal.actor)
-        request.api_version = self._version(request, principal)
         write = request.method not in _SAFE or request.path.startswith(LINKS)
         request.limits, refusal = self.quotas.take(principal, write=write)
         if refusal is not None:
             raise refusal
+        if "\x00" in request.path:  # no text in the database can hold it
+            raise NotFound
+        request.api_version = self._version(request, principal)
         self._check_dry_run(request)
         request.body = await self._body(receive, request) if request.method not in _SAFE else b""
         async with (
@@ -199,7 +225,7 @@ class Edge:
             request.tx = tx
             await self._run(scope, request, held)
             await self._finish(request, held)
-        if held.status == 403:
+        if held.status in (403, 429):  # a scope, a second person, a limit that a command keeps
             await self._note_refusal(principal, request, held, scope.get("path_template") or "unknown")
         if held.status == 202 and not request.replayed:
             await self._maybe_wait(principal, request, held)
@@ -230,7 +256,7 @@ class Edge:
                 await self._preview(tx)
             effects = tx.effects()
             await tx.flush()
-            result = msgspec.Raw(bytes(held.body)) if held.body else None
+            result = msgspec.Raw(held.body) if held.body else None
             told = msgspec.json.encode({"object": "dry_run", "effects": effects, "result": result})
             held.become(200, {"content-type": "application/json", "bo-dry-run": "true"}, told)
             return
@@ -242,32 +268,33 @@ class Edge:
                 request.fingerprint,
                 status=held.status,
                 headers=held.named(),
-                body=bytes(held.body),
+                body=held.body,
             )
         await self.db.commit(tx)
 
     async def _note_refusal(self, principal: Principal, request: Request, held: _Held, route: str) -> None:
-        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback. It
-        names the route and not the path, which may hold a caller's own text."""
-        code = msgspec.json.decode(bytes(held.body)).get("code")
+        """A refused authorisation is an audit event too, in a short transaction of its own after the rollback, and a
+        warning in the log. It names the route and not the path, which may hold a caller's own text."""
+        code = msgspec.json.decode(held.body).get("code")
+        log.warning("refused", code=code, method=request.method, route=route)
         async with self.db.tx(principal, request_id=request.id) as tx:
             tx.audit("request.refused", reason=f"{code}: {request.method} {route}")
             await self.db.commit(tx)
 
     async def _maybe_wait(self, principal: Principal, request: Request, held: _Held) -> None:
-        preference = request.header("prefer") or ""
-        for part in preference.split(","):
-            name, _, value = part.strip().partition("=")
-            if name == "respond-async":
-                held.headers.append((b"preference-applied", b"respond-async"))
-                return
-            if name == "wait" and value.isdigit():
-                seconds = min(int(value), 10)
-                body = await self._wait(principal, bytes(held.body), float(seconds))
-                held.headers.append((b"preference-applied", f"wait={seconds}".encode()))
-                if body is not None:
-                    held.status, held.body = 200, bytearray(body)
-                return
+        """`Prefer: wait=10` (RFC 7240) waits for the job that was answered with 202, at most 10 s, and answers with
+        what has become of it; `respond-async` is what we do anyhow."""
+        asked = _PREFERENCES.findall(request.header("prefer") or "")
+        applied = ["respond-async"] if any(name == "respond-async" for name, _ in asked) else []
+        seconds = next((min(int(value), LONGEST_WAIT) for name, value in asked if name == "wait" and value), None)
+        if seconds is not None:
+            applied.append(f"wait={seconds}")
+            ended = await self._wait(principal, held.body, float(seconds))
+            if ended is not None:
+                held.status = 200
+                held.headers, held.body = encoded(200, ended, read=False)
+        if applied:
+            held.headers.append((b"preference-applied", ", ".join(applied).encode()))
 
     async def _principal(self, request: Request) -> Principal:
         if request.path.startswith(LINKS) and request.method == "GET":
@@ -275,7 +302,7 @@ class Edge:
             if principal is None:
                 raise NotFound
             return principal
-        return await self.authenticator.principal(request.header("authorization"))
+        return await self.authenticator.principal(request.header("authorization"), request.address)
 
     # -- what may be refused before a handler runs
 
@@ -288,9 +315,10 @@ class Edge:
         return asked or principal.api_version or API_VERSION
 
     def _check_dry_run(self, request: Request) -> None:
-        for name, value in request.query:
-            if name == "dry_run" and request.method not in _SAFE and value not in ("true", "false"):
-                raise BadRequest("dry_run must be true or false.")
+        given = [value for name, value in request.query if name == "dry_run"] if request.query else []
+        if request.method not in _SAFE and (len(given) > 1 or any(value not in ("true", "false") for value in given)):
+            fault = Fault("not_allowed", "must be true or false, and may be given once", parameter="dry_run")
+            raise BadRequest("The query has invalid parameters.", errors=[fault])
 
     async def _body(self, receive: Receive, request: Request) -> bytes:
         limit = UPLOAD_LIMIT if request.media_type in UPLOAD_TYPES else BODY_LIMIT
@@ -332,7 +360,26 @@ class Edge:
                 )
                 held.headers.append((b"link", f'<{quote(request.path)}?{query}>; rel="next"'.encode()))
 
+    async def _compress(self, held: _Held, request: Request) -> None:
+        """Not what carries its version as a strong ETag, which would then name other bytes; a hash is weakened."""
+        if len(held.body) < encodings.SMALLEST:
+            return
+        told = held.named()
+        version = told.get("etag", "").startswith('"v')
+        if version or not told.get("content-type", "").startswith(encodings.TEXTS):
+            return
+        held.headers.append((b"vary", b"accept-encoding"))
+        coding = encodings.coding(request.header("accept-encoding"))
+        if coding is None:
+            return
+        compress, body = encodings.CODINGS[coding], held.body
+        smaller = compress(body) if len(body) < _AT_ONCE else await asyncio.to_thread(compress, body)
+        held.body = smaller
+        held.headers = [(name, b"W/" + value if name == b"etag" else value) for name, value in held.headers]
+        held.headers.append((b"content-encoding", coding.encode()))
+
     async def _send(self, held: _Held, request: Request, send: Send) -> None:
+        await self._compress(held, request)
         drop = {b"content-length", b"request-id"}
         headers = [(name, value) for name, value in held.headers if name.lower() not in drop]
         headers += [(name.lower().encode(), value.encode()) for name, value in request.limits.items()]
@@ -345,7 +392,7 @@ class Edge:
         if held.status not in (204, 304):
             headers.append((b"content-length", str(len(held.body)).encode()))
         await send({"type": "http.response.start", "status": held.status, "headers": headers})
-        await send({"type": "http.response.body", "body": bytes(held.body)})
+        await send({"type": "http.response.body", "body": held.body})
 
     def _record(self, scope: Scope, request: Request, held: _Held, seconds: float) -> None:
         route = scope.get("path_template") or "unknown"

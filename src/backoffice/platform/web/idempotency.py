@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, literal, select
+from sqlalchemy import bindparam, delete, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from backoffice.kernel.errors import BadRequest
@@ -31,6 +31,14 @@ _FIND = select(_kept.c.fingerprint, _kept.c.status, _kept.c.headers, _kept.c.bod
     _kept.c.scope == bindparam("in_scope"),
     _kept.c.key == bindparam("with_key"),
     _kept.c.expires_at > func.clock_timestamp(),
+)
+_STALE = (_kept.c.tenant_id == TENANT, _kept.c.expires_at <= func.clock_timestamp())
+_DROP = delete(_kept).where(*_STALE, _kept.c.scope == bindparam("in_scope"), _kept.c.key == bindparam("with_key"))
+# Whoever keeps an answer takes a few away that nobody may ask for any more: what is written is also deleted.
+_some = select(_kept.c.scope, _kept.c.key).where(*_STALE).order_by(_kept.c.expires_at).limit(20)
+_SWEEP = delete(_kept).where(
+    _kept.c.tenant_id == TENANT,
+    tuple_(_kept.c.scope, _kept.c.key).in_(_some.with_for_update(skip_locked=True)),
 )
 
 
@@ -55,10 +63,20 @@ def parse_key(header: str) -> str:
     return key
 
 
+def _number(text: str) -> float:
+    """`1.0` and `1e0` are 1 (RFC 8785 §3.2.2.3)."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 1 << 53 else value
+
+
+_read = msgspec.json.Decoder(float_hook=_number).decode
+
+
 def fingerprint(body: bytes, query: str, api_version: str) -> bytes:
-    """SHA-256 over the canonical JSON of the body (keys sorted), the query and the version."""
+    """SHA-256 over the canonical JSON of the body (names sorted, each value written in one way), the query and the
+    version."""
     try:
-        canonical = msgspec.json.encode(msgspec.json.decode(body), order="deterministic") if body else b""
+        canonical = msgspec.json.encode(_read(body), order="deterministic") if body else b""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the handler refuses it
         canonical = body
     return hashlib.sha256(b"\n".join((canonical, query.encode(), api_version.encode()))).digest()
@@ -74,9 +92,7 @@ async def begin(tx: Tx, scope: str, key: str, print_: bytes) -> None:
     if stored is None:
         return
     if bytes(stored["fingerprint"]) != print_:
-        raise IdempotencyKeyReused(
-            "Use a new Idempotency-Key for a new request; this one answered a request with another body or query."
-        )
+        raise IdempotencyKeyReused
     body = (await tx.cipher()).open(_cell(scope, key), Sealed(bytes(stored["body"])), purpose="idempotent_replay")
     raise Replay(stored["status"], stored["headers"], body.encode())
 
@@ -90,11 +106,8 @@ async def keep(
     tx: Tx, scope: str, key: str, print_: bytes, *, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     """Store the answer beside its effect."""
-    stale = delete(_kept).where(
-        _kept.c.tenant_id == TENANT, _kept.c.scope == scope, _kept.c.key == key,
-        _kept.c.expires_at <= func.clock_timestamp(),
-    )  # fmt: skip
-    await tx.execute(stale)
+    await tx.execute(_DROP, in_scope=scope, with_key=key)
+    await tx.execute(_SWEEP)
     values: dict[str, Any] = {
         "tenant_id": tx.tenant,
         "scope": scope,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Table,
     and_,
     func,
+    not_,
     or_,
     select,
 )
@@ -37,10 +39,13 @@ from backoffice.kernel import clock, ids
 from backoffice.kernel.errors import BadRequest, Fault
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.web.bodies import Instant
 
 T = TypeVar("T")
 
 CURSOR_SECONDS = 24 * 3600
+_WHOLE = re.compile(r"^-?[0-9]{1,18}\Z")
+_ONCE = ("limit", "cursor", "sort", "include")
 _signing_key = b""
 
 
@@ -68,13 +73,15 @@ class Page(msgspec.Struct, Generic[T], kw_only=True):
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A query parameter over a column, or over what is made of columns. `kind` (an id's kind) makes it an id filter;
-    `operators` are those offered besides equality, as `name[gte]=…`; `values` are the words of a closed list. Where the
-    column stands in another table, `through` turns the condition on it into one on the listed table."""
+    `operators` are those offered besides equality, as `name[gte]=…`; `values` are the words of a closed list, and
+    `stands_for` says which stored values a word means where it is not the one that is stored. Where the column stands
+    in another table, `through` turns the condition on it into one on the listed table."""
 
     column: ColumnElement[Any]
     kind: str | None = None
     operators: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    stands_for: Callable[[str], tuple[str, ...]] | None = None
     through: Callable[[Any], Any] | None = None
 
 
@@ -89,7 +96,7 @@ class Listing:
 
     def parameters(self) -> set[str]:
         """Every query parameter that this list understands."""
-        names = {"limit", "cursor", "sort", "include"}
+        names = set(_ONCE)
         for name, each in self.filters.items():
             names |= {name, *(f"{name}[{operator}]" for operator in each.operators)}
         return names
@@ -114,7 +121,8 @@ class Query:
 
 def parse(listing: Listing, parameters: Sequence[tuple[str, str]], *, path: str, tenant: UUID) -> Query:
     """Read the query string; BadRequest with every fault, CursorInvalid for a cursor of another list or tenant."""
-    faults: list[Fault] = []
+    named = [name for name, _ in parameters]
+    faults = [Fault("repeated", "may be given once", parameter=name) for name in _ONCE if named.count(name) > 1]
     limit, sort, cursor, total = 25, "", None, False
     where: list[tuple[str, str, str]] = []
     for name, text in parameters:
@@ -168,28 +176,30 @@ def _value(filter_: Filter, text: str) -> Any:
     if "\x00" in text or len(text) > 500:
         raise ValueError("must be text of at most 500 characters")
     if filter_.kind is not None:
-        return ids.decode(filter_.kind, text) or UUID(int=0)  # no such id: an empty list, as for a foreign one
+        found = ids.decode(filter_.kind, text)
+        if found is None:
+            raise ValueError(
+                f"must be an id of the form {ids.PREFIXES[filter_.kind]}_…; names (ext:) stand in paths only"
+            )
+        return found
     type_ = filter_.column.type
     if isinstance(type_, Date):
         try:
-            return date.fromisoformat(text)
-        except ValueError:
+            return msgspec.convert(text, date)
+        except msgspec.ValidationError:
             raise ValueError("must be a date such as 2026-11-21") from None
     if isinstance(type_, DateTime):
         try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
+            return msgspec.convert(text, Instant).astimezone(UTC)
+        except (msgspec.ValidationError, OverflowError):  # the first and the last day there is, in some zones
             raise ValueError("must be an instant such as 2026-11-21T12:00:00Z") from None
-        if at.tzinfo is None:
-            raise ValueError("must carry a time zone, such as 2026-11-21T12:00:00Z")
-        return at
     if isinstance(type_, Boolean):
         if text not in ("true", "false"):
             raise ValueError("must be true or false")
         return text == "true"
     if type_.python_type is int:
-        if not text.lstrip("-").isdigit() or len(text) > 18:
-            raise ValueError("must be a whole number")
+        if not _WHOLE.match(text):
+            raise ValueError("must be a whole number of at most 18 digits")
         bits = 15 if isinstance(type_, SmallInteger) else 63 if isinstance(type_, BigInteger) else 31
         if not -(1 << bits) <= int(text) < 1 << bits:
             raise ValueError(f"must be a whole number of at most {(1 << bits) - 1}")
@@ -201,8 +211,11 @@ def _condition(filter_: Filter, operator: str, text: str) -> Any:
     column = filter_.column
     if operator == "exists":
         return column.is_not(None) if text == "true" else column.is_(None)
-    if operator == "in":
-        return or_(*(column == _value(filter_, each) for each in text.split(",")))
+    if operator == "in" or filter_.stands_for is not None:
+        words = text.split(",") if operator == "in" else [text]
+        stored = [each for word in words for each in (filter_.stands_for or _itself)(word)]
+        condition = or_(*(column == _value(filter_, each) for each in stored))
+        return not_(condition) if operator == "ne" else condition
     value = _value(filter_, text)
     return {
         "eq": lambda: column == value,
@@ -212,6 +225,10 @@ def _condition(filter_: Filter, operator: str, text: str) -> Any:
         "lt": lambda: column < value,
         "lte": lambda: column <= value,
     }[operator]()
+
+
+def _itself(word: str) -> tuple[str, ...]:
+    return (word,)
 
 
 async def page(

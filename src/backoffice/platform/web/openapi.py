@@ -26,7 +26,7 @@ _PROBLEMS = {
     "401": "There is no valid credential.",
     "403": "The key may not do this, or a second person is required.",
     "404": "There is no such object for this tenant.",
-    "406": "The API version is not known.",
+    "406": "The API version is not known, or the media type is not offered.",
     "409": "The state of the object does not allow this, or a twin of the request is running.",
     "412": "The object has changed since it was read.",
     "413": "The body is too large.",

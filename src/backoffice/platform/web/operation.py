@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import HTTPRouteHandler
 from litestar.serialization import default_serializer
 from litestar.types import ASGIApp, ExceptionHandlersMap, Receive, Scope, Send
+
+from backoffice.platform.web.lists import Page
 
 _encode = msgspec.json.Encoder(enc_hook=default_serializer).encode
 _JSON = (b"content-type", b"application/json")
@@ -36,7 +39,7 @@ class Operation(HTTPRouteHandler):
 
     async def to_response(self, app: Litestar, data: Any, request: LitestarRequest[Any, Any, Any]) -> ASGIApp:
         if isinstance(data, msgspec.Struct):
-            return Answer(self.status_code, data)
+            return Answer(self.status_code, data, read=request.method == "GET")
         return await super().to_response(app, data, request)
 
 
@@ -45,24 +48,32 @@ class Answer:
 
     __slots__ = ("_body", "_headers", "_status")
 
-    def __init__(self, status: int, content: msgspec.Struct) -> None:
+    def __init__(self, status: int, content: msgspec.Struct, *, read: bool) -> None:
         self._status = status
-        self._body = _encode(content)
-        self._headers = [_JSON, *((name.encode(), value.encode()) for name, value in marks(status, content))]
+        self._headers, self._body = encoded(status, content, read=read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         await send({"type": "http.response.body", "body": self._body, "more_body": False})
 
 
+def encoded(status: int, content: msgspec.Struct, *, read: bool) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body. What is read and has no version, such as an event or a derivation, is told by its bytes."""
+    body, told = _encode(content), marks(status, content)
+    if read and not told and not isinstance(content, Page):
+        told = [("etag", f'"h{hashlib.sha256(body).hexdigest()[:32]}"')]
+    return [_JSON, *((name.encode(), value.encode()) for name, value in told)], body
+
+
 def marks(status: int, content: Any) -> list[tuple[str, str]]:
-    """A single object carries its version as a strong ETag; a job that was started says where it can be seen."""
+    """A single object carries its version as a strong ETag; what starts a job says where that can be seen."""
     headers = []
     version = getattr(content, "version", None)
     if isinstance(version, int):
         headers.append(("etag", f'"v{version}"'))
-    if status == 202 and getattr(content, "object", None) in ("job", "bulk_job"):
-        headers += [("location", f"/v1/{content.object}s/{content.id}"), ("retry-after", "2")]
+    if status == 202:
+        job = getattr(content, "job_id", None) or content.id
+        headers += [("location", f"/v1/jobs/{job}"), ("retry-after", "2")]
     return headers
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from backoffice.kernel.errors import BadRequest, Problem
+from backoffice.kernel.errors import BadRequest, Fix, Problem
 from backoffice.platform.db import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -21,6 +21,12 @@ class Unauthorized(Problem):
     status = 401
     code = "unauthorized"
     title = "There is no valid credential"
+    remedy = Fix(
+        "caller",
+        "Check the key for typing errors, that it has not ended, and that it may be used from this address; "
+        "ask an administrator for another if it may not.",
+        "POST /v1/api_keys",
+    )
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,6 +38,7 @@ class ScopeMissing(Problem):
     status = 403
     code = "scope_missing"
     title = "The key may not do this"
+    remedy = Fix("administrator of the firm", "Make a key that has this scope.", "POST /v1/api_keys")
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"The key lacks the scope {scope}.", extra={"scope": scope})
@@ -59,20 +66,32 @@ class UnknownApiVersion(Problem):
     status = 406
     code = "unknown_api_version"
     title = "The API version is not known"
+    remedy = Fix("caller", "Send one of `versions` as Api-Version, or leave the header out.")
+
+
+class NotAcceptable(Problem):
+    status = 406
+    code = "media_type_not_offered"
+    title = "The media type that is asked for is not offered"
 
 
 class IfMatchRequired(Problem):
     status = 428
     code = "if_match_required"
     title = "If-Match is required"
+    remedy = Fix("caller", "Read the object, then repeat the request with its ETag in If-Match.")
 
     def __init__(self) -> None:
-        super().__init__("Read the object, then repeat the request with its ETag in `If-Match`.")
+        super().__init__("Only whoever has seen the present version of the object may change it.")
 
 
 class IdempotencyKeyRequired(BadRequest):
     code = "idempotency_key_required"
     title = "Idempotency-Key is required"
+    remedy = Fix("caller", "Send a new Idempotency-Key with each new request, and the same one with a retry.")
+
+    def __init__(self) -> None:
+        super().__init__("This request must not be done twice; its retry is known by its Idempotency-Key.")
 
 
 class IdempotencyInProgress(Problem):
@@ -89,12 +108,17 @@ class IdempotencyKeyReused(Problem):
     status = 422
     code = "idempotency_key_reused"
     title = "The Idempotency-Key was used for another request"
+    remedy = Fix("caller", "Use a new Idempotency-Key for a new request.")
+
+    def __init__(self) -> None:
+        super().__init__("Under this Idempotency-Key a request with another body, query or version was answered.")
 
 
 class QuotaExceeded(Problem):
     status = 429
     code = "quota_exceeded"
     title = "Too many requests"
+    remedy = Fix("caller", "Wait as long as Retry-After says, and spread requests by the RateLimit headers.")
     retryable = True
 
 

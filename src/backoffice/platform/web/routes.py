@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
+import msgspec
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -17,13 +18,15 @@ from litestar.params import SkipValidation
 
 from backoffice.kernel.errors import BadRequest, Fault
 from backoffice.platform.db import Tx
-from backoffice.platform.web import idempotency
+from backoffice.platform.web import idempotency, validation
+from backoffice.platform.web.encodings import is_accepted
 from backoffice.platform.web.lists import Listing, Query, parse
 from backoffice.platform.web.operation import Operation
 from backoffice.platform.web.problems import (
     IdempotencyKeyRequired,
     IfMatchRequired,
     MediaTypeRefused,
+    NotAcceptable,
     ScopeMissing,
 )
 
@@ -47,6 +50,7 @@ Upload = NamedDependency[SkipValidation[bytes]]
 
 Keyed = Literal["required", "optional", "none"]
 _ETAG = re.compile(r'^(?:W/)?"v([0-9]{1,18})"$')
+ANY = "application/octet-stream"  # whatever the stored file is
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -132,8 +136,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     mutates = request.method not in ("GET", "HEAD")
     if request.query:
         _refuse_unknown(request.query, opt["query"], listing, mutates=mutates)
-    if mutates and request.body and request.media_type not in opt["media"]:
-        raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
+    _check_media(request, handler, mutates=mutates)
     if listing is not None:
         request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant)
     if opt["if_match"]:
@@ -148,11 +151,38 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     if key is None:
         if opt["keyed"] == "required":
-            raise IdempotencyKeyRequired("Send a new Idempotency-Key with each new request, and the same with a retry.")
+            raise IdempotencyKeyRequired
         return
     request.key = key
     request.fingerprint = idempotency.fingerprint(request.body, request.raw_query, request.api_version)
     await idempotency.begin(tx, request.idempotency_scope, request.key, request.fingerprint)
+
+
+def _check_media(request: Any, handler: BaseRouteHandler, *, mutates: bool) -> None:
+    opt = handler.opt
+    if not is_accepted(request.header("accept"), opt["produces"]) and opt["produces"] != ANY:
+        raise NotAcceptable(f"This operation answers {opt['produces']}; Accept leaves no room for it.")
+    if not mutates or not request.body:
+        return
+    if request.header("content-encoding") not in (None, "", "identity"):
+        raise MediaTypeRefused(
+            "Send the body as it is, without Content-Encoding.", headers={"Accept-Encoding": "identity"}
+        )
+    if request.media_type not in opt["media"]:
+        raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
+    if handler.parsed_data_field is None and opt["media"] is JSON_TYPES:
+        _refuse_members(request.body)
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of an operation that takes none."""
+
+
+def _refuse_members(body: bytes) -> None:
+    try:
+        msgspec.json.decode(body, type=_Nothing)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise validation.refuse(body, _Nothing) from None
 
 
 def _refuse_unknown(
@@ -161,9 +191,10 @@ def _refuse_unknown(
     known = set(named) | (listing.parameters() if listing else set()) | ({"dry_run"} if mutates else set())
     unknown = [name for name, _ in query if name not in known]
     if unknown:
+        detail = f"is not a parameter here; there are: {', '.join(sorted(known)) or 'none'}"
         raise BadRequest(
             "The query has parameters that are not known here.",
-            errors=[Fault("unknown_parameter", "is not a parameter of this operation", parameter=n) for n in unknown],
+            errors=[Fault("unknown_parameter", detail, parameter=name) for name in unknown],
         )
 
 

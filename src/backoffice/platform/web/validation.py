@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 from backoffice.kernel.errors import BadRequest, Fault, Problem, ValidationFailed
 
@@ -15,10 +18,21 @@ def refuse(raw: bytes, type_: Any) -> Problem:
     """Why `raw` is no `type_`: BadRequest when it is no JSON, else ValidationFailed with every fault."""
     try:
         value = msgspec.json.decode(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except msgspec.DecodeError as error:  # says what it expected and at which byte, and nothing of what was sent
+        return BadRequest(f"The body is not valid JSON: {error}.")
+    except (UnicodeDecodeError, RecursionError):
         return BadRequest("The body is not valid JSON in UTF-8, or too deep.")
     found = faults(value, type_, "#")
     return ValidationFailed(found or [Fault("invalid", "the body does not have the expected form", pointer="#")])
+
+
+def parameter_fault(name: str, schema: Mapping[str, Any]) -> Fault:
+    """What a query parameter must be, by its JSON Schema."""
+    if schema["type"] == "integer":
+        return Fault(
+            "out_of_range", f"must be a whole number from {schema['minimum']} to {schema['maximum']}", parameter=name
+        )
+    return Fault("malformed", f"must be a {schema.get('format', schema['type'])}", parameter=name)
 
 
 def faults(value: Any, type_: Any, pointer: str) -> list[Fault]:
@@ -46,7 +60,7 @@ def _struct_faults(value: Any, struct: type[msgspec.Struct], pointer: str) -> li
     tag = struct.__struct_config__.tag_field
     for name in value:
         if name not in fields and name != tag:
-            listed = ", ".join(sorted(fields))
+            listed = ", ".join(sorted(fields)) or "none"
             found.append(
                 Fault(
                     "unknown_field", f"is not a field here; fields are: {listed}", pointer=f"{pointer}/{_escaped(name)}"
@@ -66,31 +80,75 @@ def _leaf_faults(value: Any, type_: Any, pointer: str) -> list[Fault]:
     try:
         msgspec.convert(value, type_, strict=True)
     except msgspec.ValidationError as error:
-        code, detail = _told(str(error), value)
+        code, detail = _told(str(error), value, type_)
         return [Fault(code, detail, pointer=pointer)]
     return []
 
 
-def _told(text: str, value: Any) -> tuple[str, str]:
-    reason = text.split(" - at ", maxsplit=1)[0]
-    reason = reason[0].lower() + reason[1:]
+_NOUNS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "date": 'a date such as "2026-11-21"',
+    "datetime": 'an instant such as "2026-11-21T12:00:00Z"',
+}
+_COUNTED = {"str": "characters", "array": "items", "object": "members"}
+_LENGTH = re.compile(r"Expected `(str|array|object)` of length (>=|<=) (\d+)(.*at `key`)?")
+_BOUND = re.compile(r"Expected `(?:int|float)` (>=|<=) (-?[0-9.]+)")
+_KIND = re.compile(r"Expected `([a-z |]+)`, got ")
+_PATTERN = re.compile(r"Expected `str` matching regex '(.*)'", re.DOTALL)
+_NO_CONTROLS = r"^[^\\x00"  # how msgspec writes the beginning of such a pattern
+
+
+def _told(text: str, value: Any, type_: Any) -> tuple[str, str]:
+    """Code and sentence for what msgspec says of a value; never the value itself."""
     if value is None:
         return "null_not_allowed", "must not be null; leave the field out instead"
-    for code, sign in (
-        ("wrong_type", "expected `"),
-        ("not_allowed", "invalid enum value"),
-        ("too_long", "length <="),
-        ("too_short", "length >="),
-        ("malformed", "matching regex"),
-        ("not_a_date", "invalid rfc3339"),
-    ):
-        if sign in reason.lower() and not (code == "wrong_type" and ("length" in reason or "regex" in reason)):
-            break
-    else:
-        code = "invalid"
-    if code == "not_allowed":
-        reason = "is not one of the allowed values"  # never echo what was sent
-    return code, reason
+    if match := _LENGTH.match(text):
+        kind, sign, count, of_key = match.groups()
+        bound = "at least" if sign == ">=" else "at most"
+        counted = _COUNTED[kind] if count != "1" else _COUNTED[kind].removesuffix("s")
+        code = "too_short" if sign == ">=" else "too_long"
+        return code, f"{'each name in it' if of_key else ''} must have {bound} {count} {counted}".strip()
+    if match := _BOUND.match(text):
+        return "out_of_range", f"must be {'at least' if match[1] == '>=' else 'at most'} {match[2]}"
+    example = next(_examples(type_), None)
+    such_as = "" if example is None else f" such as {msgspec.json.encode(example).decode()}"
+    if match := _PATTERN.match(text):
+        if match[1].startswith(_NO_CONTROLS):
+            return "malformed", "must not hold control characters"
+        return "malformed", f"must be a text{such_as or f' of the form {match[1]}'}"
+    if text.startswith("Invalid enum value"):
+        return "not_allowed", f"must be one of: {', '.join(str(each) for each in _words(type_))}"
+    if "datetime" in text:
+        return "not_an_instant", f"must be {_NOUNS['datetime']}, with its time zone"
+    if "RFC3339" in text or "`date" in text:
+        return "not_a_date", f"must be {_NOUNS['date']}"
+    if match := _KIND.match(text):
+        kinds = [each for each in match[1].split(" | ") if each != "null"]
+        return "wrong_type", f"must be {' or '.join(_NOUNS.get(each, each) for each in kinds)}{such_as}"
+    return "invalid", "does not have the expected form"
+
+
+def _examples(type_: Any) -> Iterator[Any]:
+    """The examples that are declared of a type, in whatever it is wrapped."""
+    if get_origin(type_) is Annotated:
+        inner, *notes = get_args(type_)
+        yield from (each for note in notes if isinstance(note, Meta) for each in note.examples or ())
+        yield from _examples(inner)
+    elif get_origin(type_) in (Union, types.UnionType):
+        for each in get_args(type_):
+            yield from _examples(each)
+
+
+def _words(type_: Any) -> list[Any]:
+    """The values of a Literal, in whatever it is wrapped."""
+    if get_origin(type_) is Literal:
+        return list(get_args(type_))
+    return [word for each in get_args(type_) for word in _words(each)]
 
 
 def _without_wrapping(type_: Any, value: Any) -> Any:

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy import Table, func, select
 
-from backoffice.kernel.errors import Fault, FaultList, NotFound, ValidationFailed
+from backoffice.kernel.errors import Fault, FaultList, NotFound, ValidationFailed, VersionConflict
 from backoffice.kernel.places import STATES
 from backoffice.people import queries as people
 from backoffice.platform.db import Row, Tx
@@ -21,12 +21,14 @@ from backoffice.staffing.schemas import (
     Assignment,
     CreateAssignment,
     EndAssignment,
-    RateBody,
+    RatePatch,
     UpdateAssignment,
     WorkPlace,
+    WorkPlacePatch,
 )
 from backoffice.staffing.units import micros, rate_text
 
+_NOT_POSITIVE = ("not_positive", "must be more than 0")
 _assignments, _sheets, _entries = models.assignment, models.timesheet, models.timesheet_entry
 
 
@@ -36,7 +38,8 @@ async def create_assignment(tx: Tx, data: CreateAssignment) -> Assignment:
     worker_id = await _worker(tx, faults, data.worker_id)
     client_id = await referenced(tx, faults, models.client, "client", "#/client_id", data.client_id)
     _check_place(faults, data.work_place)
-    _check_rate(faults, data.pay_rate)
+    if micros(data.pay_rate.amount) == 0:
+        faults.add("#/pay_rate/amount", *_NOT_POSITIVE)
     if data.ended_on is not None and data.ended_on < data.started_on:
         faults.add("#/ended_on", "before_start", "must not be before started_on")
     faults.raise_if_any()
@@ -73,25 +76,29 @@ async def create_assignment(tx: Tx, data: CreateAssignment) -> Assignment:
 
 
 async def update_assignment(tx: Tx, id_: str, data: UpdateAssignment, if_version: int) -> Assignment:
-    """Apply a merge patch. A new rate holds for all hours that are in no payroll run yet. VersionConflict (412);
-    ValidationFailed (422)."""
+    """Apply a merge patch; nothing is told when nothing differs. A new rate holds for all hours that are in no payroll
+    run yet. VersionConflict (412); ValidationFailed (422)."""
     before = await queries.record(tx, _assignments, "assignment", id_)
     faults = FaultList()
     wanted: dict[str, Any] = {}
     if data.job_title is not UNSET:
         wanted["job_title"] = data.job_title
-    if isinstance(data.pay_rate, RateBody):
-        _check_rate(faults, data.pay_rate)
-        wanted["pay_rate_micros"] = micros(data.pay_rate.amount)
-    if isinstance(data.bill_rate, RateBody):
-        wanted["bill_rate_micros"] = micros(data.bill_rate.amount)
-    if isinstance(data.work_place, WorkPlace):
+    for name, rate in (("pay_rate", data.pay_rate), ("bill_rate", data.bill_rate)):
+        if isinstance(rate, RatePatch) and isinstance(rate.amount, str):
+            wanted[f"{name}_micros"] = micros(rate.amount)
+    if wanted.get("pay_rate_micros") == 0:
+        faults.add("#/pay_rate/amount", *_NOT_POSITIVE)
+    if isinstance(data.work_place, WorkPlacePatch):
         _check_place(faults, data.work_place)
         wanted |= _columns(data.work_place)
     faults.raise_if_any()
     if data.metadata is not UNSET:
         wanted["metadata"] = merged_metadata(before["metadata"], data.metadata)
     changed = {name: value for name, value in wanted.items() if value != before[name]}
+    if not changed:
+        if before["version"] != if_version:
+            raise VersionConflict(before["version"])
+        return queries.assignment_view(tx, before)
     row = await tx.change(_assignments, before["id"], changed, if_version=if_version)
     assert row is not None
     view = queries.assignment_view(tx, row)
@@ -196,15 +203,11 @@ def _shown_as(column: str) -> str:
     return column.removesuffix("_micros")
 
 
-def _columns(place: WorkPlace) -> dict[str, Any]:
-    return {"work_city": place.city, "work_state": place.state, "work_postal_code": place.postal_code}
+def _columns(place: WorkPlace | WorkPlacePatch) -> dict[str, Any]:
+    given = {"work_city": place.city, "work_state": place.state, "work_postal_code": place.postal_code}
+    return {column: value for column, value in given.items() if value is not UNSET}
 
 
-def _check_place(faults: FaultList, place: WorkPlace) -> None:
-    if place.state not in STATES:
+def _check_place(faults: FaultList, place: WorkPlace | WorkPlacePatch) -> None:
+    if place.state is not UNSET and place.state not in STATES:
         faults.add("#/work_place/state", "unknown_state", "must be one of the fifty states or DC")
-
-
-def _check_rate(faults: FaultList, rate: RateBody) -> None:
-    if micros(rate.amount) == 0:
-        faults.add("#/pay_rate/amount", "not_positive", "must be more than 0")

@@ -115,7 +115,7 @@ def must_allow(row: Row, target: str) -> None:
         detail = f"It is {row['status']} and cannot become {target}."
         if row["status"] == "approved":
             detail += " Reject it first, then correct it."
-        raise TimesheetState(detail, extra={"status": row["status"]})
+        raise TimesheetState(detail, extra={"timesheet_status": row["status"]})
 
 
 async def keep_versions(tx: Tx, rows: Iterable[Row], entries: Mapping[UUID, Sequence[Row]]) -> None:

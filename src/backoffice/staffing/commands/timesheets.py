@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from msgspec import UNSET
+from sqlalchemy import select
 
+from backoffice.kernel import ids
 from backoffice.kernel.dates import workweek
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, VersionConflict
 from backoffice.people import queries as people
 from backoffice.platform.db import Row, Taken, Tx
+from backoffice.platform.tables import TENANT
 from backoffice.platform.web.bodies import find_id, merged_metadata
 from backoffice.staffing import events, models, queries
 from backoffice.staffing.commands import hours
@@ -52,7 +56,7 @@ async def create_timesheet(tx: Tx, data: CreateTimesheet) -> Timesheet:
         metadata=data.metadata,
     )
     if row is None:
-        raise TimesheetExists("Change the timesheet that is there; external_id, or assignment and week, are its.")
+        raise await _there_is(tx, assignment_id, data)
     await _put(tx, row, wanted)
     view = (await queries.timesheet_views(tx, [row]))[0]
     whose = (await people.worker_labels(tx, [worker_id]))[worker_id]
@@ -62,7 +66,8 @@ async def create_timesheet(tx: Tx, data: CreateTimesheet) -> Timesheet:
 
 
 async def update_timesheet(tx: Tx, id_: str, data: UpdateTimesheet, if_version: int) -> Timesheet:
-    """Replace the hours; the timesheet is a draft again and the version before is kept. VersionConflict (412);
+    """Replace the hours; the timesheet is a draft again and the version before is kept. Nothing is told when nothing
+    differs. VersionConflict (412);
     TimesheetState or TimesheetInPayrollRun (409); ValidationFailed (422)."""
     before = await hours.locked(tx, await find_id(tx, _sheets, "timesheet", id_))
     if before["version"] != if_version:
@@ -80,7 +85,10 @@ async def update_timesheet(tx: Tx, id_: str, data: UpdateTimesheet, if_version: 
     faults.raise_if_any()
     values: dict[str, Any] = {}
     if data.metadata is not UNSET:
-        values["metadata"] = merged_metadata(before["metadata"], data.metadata)
+        merged = merged_metadata(before["metadata"], data.metadata)
+        values |= {"metadata": merged} if merged != before["metadata"] else {}
+    if dict(wanted) == current and not values:
+        return (await queries.timesheet_views(tx, [before]))[0]
     if dict(wanted) != current:
         await hours.keep_versions(tx, [before], entries)
         await _put(tx, before, wanted)
@@ -111,10 +119,12 @@ async def submit(tx: Tx, id_: str) -> Timesheet:
     """Ask for approval. TimesheetState (409) when it has no hours, or is submitted or approved already."""
     before = await hours.locked(tx, await find_id(tx, _sheets, "timesheet", id_))
     if before["status"] == "submitted":
-        raise TimesheetState("It is submitted already.", extra={"status": "submitted"})
+        raise TimesheetState("It is submitted already.", extra={"timesheet_status": "submitted"})
     hours.must_allow(before, "submitted")
     if before["total_hundredths"] == 0:
-        raise TimesheetState("It has no hours; add them before you submit it.", extra={"status": before["status"]})
+        raise TimesheetState(
+            "It has no hours; add them before you submit it.", extra={"timesheet_status": before["status"]}
+        )
     entries = await queries.entries_of(tx, [before["id"]])
     if before["status"] == "rejected":  # its hours count again
         await _check_days(tx, before, entries[before["id"]])
@@ -133,6 +143,23 @@ def tell_submitted(tx: Tx, view: Timesheet, row: Row, was: str | None, labels: d
     previous = None if was is None else {"status": was}
     tx.emit(events.TIMESHEET_SUBMITTED, view, changed=["status"], previous=previous, effects=[effect])
     tx.audit("timesheet.submitted", object_type="timesheet", object_id=row["id"], object_version=row["version"])
+
+
+async def _there_is(tx: Tx, assignment_id: UUID, data: CreateTimesheet) -> TimesheetExists:
+    """Which timesheet stands in the way, and by what."""
+    of_week = await tx.value(
+        select(_sheets.c.id).where(
+            _sheets.c.tenant_id == TENANT,
+            _sheets.c.assignment_id == assignment_id,
+            _sheets.c.week_start == data.week_start,
+        )
+    )
+    if of_week is None:
+        fault = Fault("already_in_use", "is another timesheet's", pointer="#/external_id")
+        return TimesheetExists(errors=[fault])
+    named = ids.encode("timesheet", of_week)
+    fault = Fault("already_in_use", f"is the week of {named}; change that timesheet instead", pointer="#/week_start")
+    return TimesheetExists(errors=[fault], extra={"timesheet_id": named})
 
 
 async def _checked(

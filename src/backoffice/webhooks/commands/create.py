@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import UNSET
 from sqlalchemy import func, select
 
-from backoffice.kernel.errors import AlreadyExists, FaultList
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.platform import signatures
 from backoffice.platform.crypto import Cell
 from backoffice.platform.db import Tx
@@ -52,7 +53,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
         metadata=data.metadata,
     )
     if row is None:
-        raise AlreadyExists("Another endpoint has this external_id.")
+        raise AlreadyExists(errors=[Fault("already_in_use", "is another endpoint's", pointer="#/external_id")])
     view = endpoint_view(tx, row)
     effect = Effect(
         kind="webhook_endpoint_created",
@@ -62,7 +63,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
     )
     tx.emit(events.CREATED, view, effects=[effect])
     tx.audit("webhook_endpoint.created", object_type="webhook_endpoint", object_id=id_, object_version=1)
-    return NewWebhookEndpoint(**shown(tx, row), secret=secret)
+    return NewWebhookEndpoint(**shown(tx, row), secret=UNSET if tx.dry_run else secret)
 
 
 def _unique(event_types: list[str] | None) -> list[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy import Interval, func, literal, null
 
 from backoffice.platform import signatures
@@ -55,4 +56,4 @@ async def rotate_secret(tx: Tx, text: str, data: RotateSecret) -> NewWebhookEndp
         object_version=row["version"],
         changed={"overlap_hours": data.overlap_hours},
     )
-    return NewWebhookEndpoint(**shown(tx, row), secret=secret)
+    return NewWebhookEndpoint(**shown(tx, row), secret=UNSET if tx.dry_run else secret)

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy import bindparam, select
 
-from backoffice.kernel.errors import AlreadyExists, FaultList
+from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, VersionConflict
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT, Id
@@ -34,28 +34,31 @@ async def update_endpoint(tx: Tx, text: str, data: UpdateWebhookEndpoint, if_ver
     """What is given replaces what is there; from the next request on the new address is used. NotFound,
     ValidationFailed, VersionConflict, AlreadyExists."""
     current = await find(tx, text)
-    values = await _values(tx, current, data)
+    wanted = await _values(tx, current, data)
+    values = {name: value for name, value in wanted.items() if value != current[name]}
+    if not values:
+        if current["version"] != if_version:
+            raise VersionConflict(current["version"])
+        return endpoint_view(tx, current)
     row = await tx.change(webhook_endpoint, current["id"], values, if_version=if_version)
     assert row is not None
-    view = endpoint_view(tx, row)
-    changed = [name for name in values if row[name] != current[name]]
-    if changed:
-        told = {name: current[name] for name in changed if name in _TOLD}
-        effect = Effect(
-            kind="webhook_endpoint_updated",
-            subject=view.id,
-            before=told,
-            after={name: row[name] for name in told},
-            message="An address that is sent this firm's events was changed.",
-        )
-        tx.emit(events.UPDATED, view, changed=changed, previous=told, effects=[effect])
-        tx.audit(
-            "webhook_endpoint.updated",
-            object_type="webhook_endpoint",
-            object_id=current["id"],
-            object_version=row["version"],
-            changed={"fields": changed},
-        )
+    view, changed = endpoint_view(tx, row), list(values)
+    told = {name: current[name] for name in changed if name in _TOLD}
+    effect = Effect(
+        kind="webhook_endpoint_updated",
+        subject=view.id,
+        before=told,
+        after={name: row[name] for name in told},
+        message="An address that is sent this firm's events was changed.",
+    )
+    tx.emit(events.UPDATED, view, changed=changed, previous=told, effects=[effect])
+    tx.audit(
+        "webhook_endpoint.updated",
+        object_type="webhook_endpoint",
+        object_id=current["id"],
+        object_version=row["version"],
+        changed={"fields": changed},
+    )
     return view
 
 
@@ -72,7 +75,7 @@ async def _values(tx: Tx, current: Row, data: UpdateWebhookEndpoint) -> dict[str
     if data.metadata is not UNSET:
         values["metadata"] = merged_metadata(current["metadata"], data.metadata)
     if values.get("external_id") is not None and await _is_taken(tx, values["external_id"], current["id"]):
-        raise AlreadyExists("Another endpoint has this external_id.")
+        raise AlreadyExists(errors=[Fault("already_in_use", "is another endpoint's", pointer="#/external_id")])
     return values
 
 
