@@ -26,7 +26,7 @@ def _application(runtime: Runtime) -> object:
 @contextmanager
 def served(settings: Settings, build: Build = _application) -> Iterator[str]:
     """Its address, until the block ends."""
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         started, faults = threading.Event(), list[BaseException]()
