@@ -15,6 +15,7 @@ from backoffice.platform.web.openapi import document
 
 Recipe = Callable[[Maker], Awaitable[Ask]]
 RECIPES: dict[str, Recipe] = {}
+KEYLESS = {"openDownload"}  # the path is the credential: `test_download_links.py`
 
 
 def recipe(operation: str) -> Callable[[Recipe], Recipe]:
@@ -227,7 +228,7 @@ _one("getPaycheckDerivation", "/v1/paychecks/{id}/derivation", Maker.paycheck)
 
 @recipe("createPayrollRun")
 async def create_payroll_run(maker: Maker) -> Ask:
-    return Ask("POST", "/v1/payroll_runs", maker.run_body(maker.week()))
+    return Ask("POST", "/v1/payroll_runs", maker.run_body(await maker.week()))
 
 
 # ------------------------------------------------------------------------------------------- ledger and documents
