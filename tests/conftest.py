@@ -10,6 +10,8 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import hypothesis
 import pytest
@@ -22,6 +24,7 @@ from backoffice.platform.postgres import (
     EmbeddedPostgres,
     bootstrap,
     copy_database,
+    drop_database,
     role_passwords,
     throwaway_state,
 )
@@ -80,15 +83,35 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
-@pytest.fixture(scope="session")
-def world(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
-    stack = open_runtime(server.settings)
+@contextmanager
+def opened(settings: Settings, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    stack = open_runtime(settings)
     runtime = loop.run_until_complete(stack.__aenter__())
-    control = Database(server.settings.dsn("bo_migrate"), size=2)
+    control = Database(settings.dsn("bo_migrate"), size=2)
     loop.run_until_complete(control.open())
     yield World(runtime, control)
     loop.run_until_complete(control.close())
     loop.run_until_complete(stack.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def world(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    with opened(server.settings, loop) as found:
+        yield found
+
+
+@pytest.fixture
+def world_apart(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    """A world in a database of the test's own: a dispatcher sees every tenant's jobs, also those that other tests left
+    unfinished, and a job that another test left leased takes up its place."""
+    name = f"backoffice_{secrets.token_hex(4)}"
+    copy_database(server.postgres, server.empty, name)
+    base = server.settings.database_url.rsplit("/", 1)[0]
+    try:
+        with opened(replace(server.settings, database_url=f"{base}/{name}"), loop) as found:
+            yield found
+    finally:
+        drop_database(server.postgres, name)
 
 
 @pytest.hookimpl(tryfirst=True)
