@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import hypothesis
 import pytest
+from tests.scale import CHAOS
 from tests.world import Server, World
 
 from backoffice.platform.db import Database
@@ -122,5 +123,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     loop = pyfuncitem.funcargs.get("loop") or pyfuncitem._request.getfixturevalue("loop")
     names = pyfuncitem._fixtureinfo.argnames
     given = {name: pyfuncitem.funcargs[name] for name in names}
-    loop.run_until_complete(asyncio.wait_for(pyfuncitem.obj(**given), 120))
+    usual = 120 if pyfuncitem.get_closest_marker("kills") is None else 300
+    loop.run_until_complete(asyncio.wait_for(pyfuncitem.obj(**given), None if CHAOS else usual))
     return True

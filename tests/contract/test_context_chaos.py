@@ -5,7 +5,6 @@ none. `make chaos` runs a million."""
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy import select
 from tests.rules.statements import ON_PURPOSE
+from tests.scale import at_scale
 from tests.world import Server, Tenant, World
 
 from backoffice.kernel.errors import Problem
@@ -27,7 +27,7 @@ from backoffice.platform.db import LOST, Database, Tx
 from backoffice.platform.runtime import new_request_id
 from backoffice.platform.tables import TENANT
 
-TRANSACTIONS = 1_000_000 if os.environ.get("BACKOFFICE_CHAOS") else 10_000
+TRANSACTIONS = at_scale(10_000, 1_000_000)
 TENANTS, TASKS = 4, 24
 OWN = f"{ON_PURPOSE} SELECT DISTINCT tenant_id FROM app.counter"
 CONTEXT = "SELECT current_setting('app.tenant_id', true)"
@@ -155,6 +155,7 @@ async def chaos(server: Server, world: World, *, connections: int, seed: int) ->
             await db.close()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("connections", "share"), [(6, 0.8), (1, 0.2)], ids=["few connections", "one connection"])
 async def test_chaos(server: Server, world: World, connections: int, share: float) -> None:
     transactions = int(TRANSACTIONS * share)

@@ -12,12 +12,12 @@ import pytest
 from tests.contract import identity
 from tests.contract.fixtures import Strangers
 from tests.contract.maker import MAKER, Ask, Maker, application, send
+from tests.contract.planted import nothing, remembering
 from tests.contract.recipes import KEYLESS, RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
 
 from backoffice import api
-from backoffice.platform.web.routes import InTx, get, post
-from backoffice.staffing import queries as staffing
+from backoffice.platform.web.routes import get, post
 
 OPERATIONS = operations(api.HANDLERS)
 NAMES = sorted(set(OPERATIONS) - KEYLESS)
@@ -130,18 +130,14 @@ async def test_a_filter_by_a_foreign_id_is_an_empty_list(strangers: Strangers) -
 # --------------------------------------------------------------------------------------------------------- planted
 
 
-async def _nothing(tx: InTx) -> None:
-    """Nothing."""
-
-
 def test_an_operation_without_a_recipe_is_found() -> None:
-    planted = get("/v1/planted", scope="workers:read")(_nothing)
-    assert set(operations([*api.HANDLERS, planted])) - set(RECIPES) == {"Nothing"}
+    planted = get("/v1/planted", scope="workers:read")(nothing)
+    assert set(operations([*api.HANDLERS, planted])) - set(RECIPES) == {"nothing"}
 
 
 async def test_a_missing_guard_turns_the_matrix_red(strangers: Strangers, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operation whose guard was taken off answers a key that lacks the scope."""
-    planted: Any = post("/v1/planted", scope="workers:write", keyed="none")(_nothing)
+    planted: Any = post("/v1/planted", scope="workers:write", keyed="none")(nothing)
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, planted])
     ask = Ask("POST", "/v1/planted")
     app = application(strangers.owner.world)
@@ -155,17 +151,7 @@ async def test_a_cache_that_forgets_the_tenant_turns_the_matrix_red(
     strangers: Strangers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row-level security and the queries are whole, but the process remembers an object by its id alone."""
-    remembered: dict[str, Any] = {}
-
-    async def remembering(tx: InTx, client_id: str) -> dict[str, Any]:
-        """A client, from memory where it has been read before."""
-        if client_id not in remembered:
-            found = await staffing.client(tx, client_id)
-            remembered[client_id] = {"id": found.id, "name": found.name}
-        told: dict[str, Any] = remembered[client_id]
-        return told
-
-    planted = get("/v1/planted/{client_id:str}", scope="clients:read")(remembering)
+    planted = get("/v1/planted/{client_id:str}", scope="clients:read")(remembering())
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, planted])
     owner = strangers.owner
     app = application(owner.world)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from litestar.params import FromPath
 from psycopg import sql
 from tests.contract import hostile, identity
 from tests.contract.fixtures import Strangers
@@ -146,7 +147,7 @@ async def test_a_missing_where_is_seen(
 ) -> None:
     """An operation whose statement names the object and not its tenant: without policies it gives it to anybody."""
 
-    async def forgetful(tx: InTx, client_id: str) -> dict[str, Any]:
+    async def forgetful(tx: InTx, client_id: FromPath[str]) -> dict[str, Any]:
         """A client, whosever it is."""
         rows = await tx.connection.fetch(statement, await find_id(tx, models.client, "client", client_id))
         if not rows:

@@ -19,6 +19,7 @@ import pytest
 from tests.platform.jobs.job_kinds import Crashing, Once, Steps
 from tests.platform.jobs.job_world import Place, Processes, Tenant, Transport, marks, until, with_settings
 from tests.platform.jobs.mother import Child
+from tests.scale import at_scale, seeded
 
 from backoffice.platform.db import CommitUncertain, Database, Unavailable
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
@@ -26,7 +27,6 @@ from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 pytestmark = pytest.mark.kills
 
 LEASE = 1.0
-CHAOS = os.environ.get("BACKOFFICE_CHAOS") == "1"
 
 
 @pytest.mark.parametrize("moment", ["before_claim", "after_claim", "in_effect", "after_commit", "before_ack"])
@@ -357,13 +357,14 @@ async def test_kills_in_a_run_of_many_steps(place: Place, processes: Processes) 
     assert sum((await tenant.effects(*(f"step_{place}" for place in range(60)))).values()) == 60
 
 
+@pytest.mark.large
 async def test_kills_at_seeded_moments(place: Place, processes: Processes, transport: Transport) -> None:
     """Workers and the dispatcher are killed and started again all the while: effects = jobs. `make chaos` runs it
     with the large numbers; the seed is in the failure's output."""
-    seed = int(os.environ.get("BACKOFFICE_CHAOS_SEED", "7"))
+    seed = seeded(7)
     sys.stderr.write(f"seed {seed}\n")
     chance = random.Random(seed)
-    count, kills = (20_000, 200) if CHAOS else (200, 6)
+    count, kills = at_scale(200, 20_000), at_scale(6, 200)
     tenant = place.tenant()
     kinds: list[Callable[..., Child]] = [processes.worker, processes.worker, processes.dispatcher]
     running = [start() for start in kinds]
