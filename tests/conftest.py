@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import hypothesis
 import pytest
+from tests.rules import statements
 from tests.scale import CHAOS
 from tests.world import Server, World
 
@@ -38,6 +39,16 @@ hypothesis.settings.register_profile(
     "backoffice", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("backoffice")
+
+
+statements.install()  # before the first connection of the run, whatever test makes it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_statement_of_the_run_names_its_tenant() -> Iterator[None]:
+    """Fails at the end of the run (of each xdist worker's) on any statement that bo_app sent without its tenant."""
+    yield
+    assert statements.recorder.faults() == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
