@@ -170,8 +170,8 @@ _one("getClient", "/v1/clients/{id}", Maker.client)
 _act("updateClient", "/v1/clients/{id}", Maker.client, {"name": "Erie"}, method="PATCH", if_match=True)
 _collection("listAssignments", "/v1/assignments", Maker.assignment)
 _one("getAssignment", "/v1/assignments/{id}", Maker.assignment)
-_act("updateAssignment", "/v1/assignments/{id}", Maker.assignment, {"job_title": "Packer"}, method="PATCH",
-     if_match=True)  # fmt: skip
+_act("updateAssignment", "/v1/assignments/{id}", Maker.assignment, {"job_title": "Packer",
+     "pay_rate": {"amount": "21.00"}}, method="PATCH", if_match=True)  # fmt: skip
 _act("endAssignment", "/v1/assignments/{id}/end", Maker.assignment, {"ended_on": "2026-12-31"})
 _collection("listTimesheets", "/v1/timesheets", Maker.timesheet)
 _one("getTimesheet", "/v1/timesheets/{id}", Maker.timesheet)
