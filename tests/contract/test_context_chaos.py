@@ -63,9 +63,10 @@ class Chaos:
     committed: dict[UUID, set[str]] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     pids: set[int] = field(default_factory=set)
+    killed: int = 0
 
     def kill(self, pid: int) -> None:
-        self.admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        self.killed += self.admin.execute("SELECT pg_terminate_backend(%s)", (pid,)).fetchone() == (True,)
         self.pids.discard(pid)
 
     async def look(self, tx: Tx) -> None:
@@ -167,6 +168,10 @@ async def test_chaos(server: Server, world: World, connections: int, share: floa
         assert kinds == set(FAULTS)
         assert made.counts["none: done"] > transactions * 0.35
         assert made.counts["canceled: canceled"] > transactions * 0.05
+        assert made.killed > transactions * 0.01
+        assert made.counts["killed within: done"] == 0
+        assert made.counts["without a context: done"] > transactions * 0.1
+        assert sum(map(len, made.committed.values())) > transactions * 0.35
         with psycopg.connect(server.postgres.admin_dsn("backoffice")) as admin:
             there: dict[UUID, set[str]] = {each.facts.id: set() for each in made.tenants}
             for tenant, name in admin.execute(
