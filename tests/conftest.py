@@ -11,9 +11,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import hypothesis
 import pytest
+from tests.rules import statements
+from tests.scale import CHAOS
 from tests.webhooks.bodies import wrong_events
 from tests.world import Server, World
 
@@ -24,6 +28,7 @@ from backoffice.platform.postgres import (
     EmbeddedPostgres,
     bootstrap,
     copy_database,
+    drop_database,
     role_passwords,
     throwaway_state,
 )
@@ -36,6 +41,16 @@ hypothesis.settings.register_profile(
     "backoffice", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("backoffice")
+
+
+statements.install()  # before the first connection of the run, whatever test makes it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_statement_of_the_run_names_its_tenant() -> Iterator[None]:
+    """Fails at the end of the run (of each xdist worker's) on any statement that bo_app sent without its tenant."""
+    yield
+    assert statements.recorder.faults() == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,15 +99,35 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
-@pytest.fixture(scope="session")
-def world(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
-    stack = open_runtime(server.settings)
+@contextmanager
+def opened(settings: Settings, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    stack = open_runtime(settings)
     runtime = loop.run_until_complete(stack.__aenter__())
-    control = Database(server.settings.dsn("bo_migrate"), size=2)
+    control = Database(settings.dsn("bo_migrate"), size=2)
     loop.run_until_complete(control.open())
     yield World(runtime, control)
     loop.run_until_complete(control.close())
     loop.run_until_complete(stack.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def world(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    with opened(server.settings, loop) as found:
+        yield found
+
+
+@pytest.fixture
+def world_apart(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    """A world in a database of the test's own: a dispatcher sees every tenant's jobs, also those that other tests left
+    unfinished, and a job that another test left leased takes up its place."""
+    name = f"backoffice_{secrets.token_hex(4)}"
+    copy_database(server.postgres, server.empty, name)
+    base = server.settings.database_url.rsplit("/", 1)[0]
+    try:
+        with opened(replace(server.settings, database_url=f"{base}/{name}"), loop) as found:
+            yield found
+    finally:
+        drop_database(server.postgres, name)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -103,5 +138,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     loop = pyfuncitem.funcargs.get("loop") or pyfuncitem._request.getfixturevalue("loop")
     names = pyfuncitem._fixtureinfo.argnames
     given = {name: pyfuncitem.funcargs[name] for name in names}
-    loop.run_until_complete(asyncio.wait_for(pyfuncitem.obj(**given), 120))
+    usual = 120 if pyfuncitem.get_closest_marker("kills") is None else 300
+    loop.run_until_complete(asyncio.wait_for(pyfuncitem.obj(**given), None if CHAOS else usual))
     return True

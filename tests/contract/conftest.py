@@ -1,5 +1,5 @@
 """Fixtures of the contract's tests."""
 
-from tests.contract.fixtures import admin_dsn, app, maker, strangers
+from tests.contract.fixtures import admin_dsn, app, ground, maker, strangers
 
-__all__ = ["admin_dsn", "app", "maker", "strangers"]
+__all__ = ["admin_dsn", "app", "ground", "maker", "strangers"]

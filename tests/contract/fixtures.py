@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.contract.ground import Ground, made
 from tests.contract.maker import Maker, application, firm
 from tests.world import Server, World
 
@@ -50,6 +51,16 @@ def strangers(world: World, app: Any, admin_dsn: str, loop: asyncio.AbstractEven
     found = loop.run_until_complete(opened())
     yield found
     for each in (found.owner, found.other_firm, found.other_mode):
+        loop.run_until_complete(each.close())
+
+
+@pytest.fixture(scope="session")
+def ground(world: World, server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[Ground]:
+    """Two tenants with something of everything; nobody changes them."""
+    admin_dsn = server.postgres.admin_dsn("backoffice")
+    found = loop.run_until_complete(made(world, server, application(world), admin_dsn))
+    yield found
+    for each in (found.mine, found.victim):
         loop.run_until_complete(each.close())
 
 

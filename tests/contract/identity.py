@@ -15,12 +15,20 @@ from psycopg import sql
 from tests.contract.maker import MAKER, Ask, Maker, send
 from tests.contract.snapshot import changed, snapshot
 
+from backoffice import models
 from backoffice.accounts.roles import SCOPES
 from backoffice.kernel import ids
 from backoffice.kernel.clock import wall
+from backoffice.platform.tables import METADATA
 
 ID = re.compile(r"\b([a-z]{2,8})_([0-7][0-9a-hjkmnp-tv-z]{25})\b")
 _KINDS = {prefix: kind for kind, prefix in ids.PREFIXES.items()}
+models.load()
+NAMEABLE = {
+    ids.PREFIXES[table.name]
+    for table in METADATA.sorted_tables
+    if "external_id" in table.c and table.name in ids.PREFIXES
+} - {"key", "clk", "doc", "acct", "per", "pchk"}  # no request gives these a name
 
 
 def ids_in(ask: Ask) -> list[str]:
@@ -57,6 +65,11 @@ def by_name(ask: Ask, external: dict[str, str]) -> Iterator[tuple[Ask, Ask]]:
         if id_ in external:
             name = external[id_]
             yield exchanged(ask, {id_: f"ext:{name}"}), exchanged(ask, {id_: f"ext:{name}-nobody"})
+
+
+def unnamed(maker: Maker, ask: Ask) -> list[str]:
+    """The ids of a request whose objects could have an `ext:` name and have none."""
+    return [id_ for id_ in ids_in(ask) if id_.partition("_")[0] in NAMEABLE and id_ not in maker.external]
 
 
 def masked(answer: httpx.Response, ask: Ask) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:

@@ -102,6 +102,7 @@ class Maker:
         self.people: dict[str, httpx.AsyncClient] = {}
         self.external: dict[str, str] = {}  # id → external_id
         self._kept: dict[str, Any] = {}
+        self._mark = secrets.token_hex(3)
         self._numbers = itertools.count(1)
         self._weeks = itertools.count()
 
@@ -146,7 +147,8 @@ class Maker:
         return self._kept[name]  # type: ignore[no-any-return]
 
     def name(self, what: str) -> str:
-        return f"{what}-{next(self._numbers)}"
+        """A name that nobody else gives, so that it is nobody's in another tenant."""
+        return f"{what}-{self._mark}-{next(self._numbers)}"
 
     async def work(self) -> int:
         """Run the tenant's jobs to the end, as dispatcher and worker do."""
@@ -211,7 +213,11 @@ class Maker:
 
     def opening(self) -> Body:
         paid = {"amount": "100.00", "currency": "USD"}
-        return {"external_id": self.name("O"), "year": 2026, "gross": paid}
+        states = [{"state": "NY", "wages": paid}]
+        programmes = [{"code": "NY_PFL", "wages": paid}]
+        return {
+            "external_id": self.name("O"), "year": 2026, "gross": paid, "states": states, "programmes": programmes
+        }  # fmt: skip
 
     async def opening_balance(self) -> Body:
         worker = await self.worker()
@@ -272,16 +278,18 @@ class Maker:
 
         return await self.once("paid_worker", make)
 
-    def week(self) -> date:
-        """The next week that has no run yet."""
-        return FIRST_WEEK + timedelta(weeks=next(self._weeks))
+    async def week(self) -> date:
+        """The next week that has no run yet, by whatever request and in whatever order of tests it came to have one."""
+        taken = {run["period_begin"] for run in (await self.get("/v1/payroll_runs?limit=100"))["data"]}
+        weeks = (FIRST_WEEK + timedelta(weeks=place) for place in self._weeks)
+        return next(week for week in weeks if week.isoformat() not in taken)
 
     def run_body(self, week: date) -> Body:
         return {"external_id": self.name("R"), "pay_schedule": "weekly", "period_begin": week.isoformat()}
 
     async def run(self) -> Body:
         """In draft, with hours."""
-        week = self.week()
+        week = await self.week()
         sheet = await self.submitted(await self.paid_worker(), week)
         await self.post(f"/v1/timesheets/{sheet['id']}/approve", if_match=sheet["version"], by=CHECKER)
         return await self.post("/v1/payroll_runs", self.run_body(week))
@@ -368,11 +376,16 @@ class Maker:
         row = ",".join(cells.get(name, self.name("nothing")) for name in head.split(","))
         return f"{head}\n{row}\n".encode()
 
+    async def started_bulk_job(self) -> Body:
+        """Its file is there, and waits to be worked on."""
+        job = await self.bulk_job()
+        start = Ask("POST", f"/v1/bulk_jobs/{job['id']}/start", content=self.bulk_file(), media="text/csv")
+        await self.done(start)
+        return job
+
     async def finished_bulk_job(self) -> Body:
         async def make() -> Body:
-            job = await self.bulk_job()
-            start = Ask("POST", f"/v1/bulk_jobs/{job['id']}/start", content=self.bulk_file(), media="text/csv")
-            await self.done(start)
+            job = await self.started_bulk_job()
             await self.work()
             return await self.get(f"/v1/bulk_jobs/{job['id']}")
 

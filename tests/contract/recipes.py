@@ -15,6 +15,7 @@ from backoffice.platform.web.openapi import document
 
 Recipe = Callable[[Maker], Awaitable[Ask]]
 RECIPES: dict[str, Recipe] = {}
+KEYLESS = {"openDownload"}  # the path is the credential: `test_download_links.py`
 
 
 def recipe(operation: str) -> Callable[[Recipe], Recipe]:
@@ -177,8 +178,8 @@ _one("getClient", "/v1/clients/{id}", Maker.client)
 _act("updateClient", "/v1/clients/{id}", Maker.client, {"name": "Erie"}, method="PATCH", if_match=True)
 _collection("listAssignments", "/v1/assignments", Maker.assignment)
 _one("getAssignment", "/v1/assignments/{id}", Maker.assignment)
-_act("updateAssignment", "/v1/assignments/{id}", Maker.assignment, {"job_title": "Packer"}, method="PATCH",
-     if_match=True)  # fmt: skip
+_act("updateAssignment", "/v1/assignments/{id}", Maker.assignment, {"job_title": "Packer",
+     "pay_rate": {"amount": "21.00"}}, method="PATCH", if_match=True)  # fmt: skip
 _act("endAssignment", "/v1/assignments/{id}/end", Maker.assignment, {"ended_on": "2026-12-31"})
 _collection("listTimesheets", "/v1/timesheets", Maker.timesheet)
 _one("getTimesheet", "/v1/timesheets/{id}", Maker.timesheet)
@@ -235,7 +236,7 @@ _one("getPaycheckDerivation", "/v1/paychecks/{id}/derivation", Maker.paycheck)
 
 @recipe("createPayrollRun")
 async def create_payroll_run(maker: Maker) -> Ask:
-    return Ask("POST", "/v1/payroll_runs", maker.run_body(maker.week()))
+    return Ask("POST", "/v1/payroll_runs", maker.run_body(await maker.week()))
 
 
 # ------------------------------------------------------------------------------------------- ledger and documents

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -16,17 +16,15 @@ from backoffice.platform.runtime import Runtime, open_runtime
 from backoffice.platform.settings import Settings
 from backoffice.platform.web.authenticate import Authenticator
 
-Build = Callable[[Runtime], object]
-
 
 def _application(runtime: Runtime) -> object:
     return api.build(runtime, Authenticator(runtime.db, runtime.peppers, keep=0))
 
 
 @contextmanager
-def served(settings: Settings, build: Build = _application) -> Iterator[str]:
+def served(settings: Settings) -> Iterator[str]:
     """Its address, until the block ends."""
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio asks for it before it sets TCP_NODELAY
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         started, faults = threading.Event(), list[BaseException]()
@@ -34,7 +32,7 @@ def served(settings: Settings, build: Build = _application) -> Iterator[str]:
 
         async def serve() -> None:
             async with open_runtime(settings) as runtime:
-                config = uvicorn.Config(build(runtime), log_config=None, access_log=False, lifespan="off")  # type: ignore[arg-type]
+                config = uvicorn.Config(_application(runtime), log_config=None, access_log=False, lifespan="off")  # type: ignore[arg-type]
                 server = uvicorn.Server(config)
                 servers.append(server)
                 started.set()

@@ -5,7 +5,6 @@ none. `make chaos` runs a million."""
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy import select
 from tests.rules.statements import ON_PURPOSE
+from tests.scale import at_scale
 from tests.world import Server, Tenant, World
 
 from backoffice.kernel.errors import Problem
@@ -27,7 +27,7 @@ from backoffice.platform.db import LOST, Database, Tx
 from backoffice.platform.runtime import new_request_id
 from backoffice.platform.tables import TENANT
 
-TRANSACTIONS = 1_000_000 if os.environ.get("BACKOFFICE_CHAOS") else 10_000
+TRANSACTIONS = at_scale(10_000, 1_000_000)
 TENANTS, TASKS = 4, 24
 OWN = f"{ON_PURPOSE} SELECT DISTINCT tenant_id FROM app.counter"
 CONTEXT = "SELECT current_setting('app.tenant_id', true)"
@@ -63,9 +63,10 @@ class Chaos:
     committed: dict[UUID, set[str]] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
     pids: set[int] = field(default_factory=set)
+    killed: int = 0
 
     def kill(self, pid: int) -> None:
-        self.admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        self.killed += self.admin.execute("SELECT pg_terminate_backend(%s)", (pid,)).fetchone() == (True,)
         self.pids.discard(pid)
 
     async def look(self, tx: Tx) -> None:
@@ -155,6 +156,7 @@ async def chaos(server: Server, world: World, *, connections: int, seed: int) ->
             await db.close()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("connections", "share"), [(6, 0.8), (1, 0.2)], ids=["few connections", "one connection"])
 async def test_chaos(server: Server, world: World, connections: int, share: float) -> None:
     transactions = int(TRANSACTIONS * share)
@@ -166,6 +168,10 @@ async def test_chaos(server: Server, world: World, connections: int, share: floa
         assert kinds == set(FAULTS)
         assert made.counts["none: done"] > transactions * 0.35
         assert made.counts["canceled: canceled"] > transactions * 0.05
+        assert made.killed > transactions * 0.01
+        assert made.counts["killed within: done"] == 0
+        assert made.counts["without a context: done"] > transactions * 0.1
+        assert sum(map(len, made.committed.values())) > transactions * 0.35
         with psycopg.connect(server.postgres.admin_dsn("backoffice")) as admin:
             there: dict[UUID, set[str]] = {each.facts.id: set() for each in made.tenants}
             for tenant, name in admin.execute(

@@ -12,16 +12,15 @@ import pytest
 from tests.contract import identity
 from tests.contract.fixtures import Strangers
 from tests.contract.maker import MAKER, Ask, Maker, application, send
-from tests.contract.recipes import RECIPES, operations
+from tests.contract.planted import nothing, remembering
+from tests.contract.recipes import KEYLESS, RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
 
 from backoffice import api
-from backoffice.platform.web.routes import InTx, get, post
-from backoffice.staffing import queries as staffing
+from backoffice.platform.web.routes import get, post
 
 OPERATIONS = operations(api.HANDLERS)
-NAMES = sorted(OPERATIONS)
-CREATIONS = {name for name, each in OPERATIONS.items() if each["method"] == "POST" and "{" not in each["path"]}
+NAMES = sorted(set(OPERATIONS) - KEYLESS)
 
 
 def test_every_operation_has_a_recipe() -> None:
@@ -41,8 +40,7 @@ async def test_operation(strangers: Strangers, keys: dict[str, str], name: str) 
     and the owner's own request is a good one."""
     owner = strangers.owner
     ask = await RECIPES[name](owner)
-    if ask.keyless:
-        return  # the path is the credential: see the download links below
+    assert identity.unnamed(owner, ask) == [], "what may have a name is asked for by it as well"
     scope = OPERATIONS[name]["x-scope"]
     before = snapshot(owner.admin_dsn, owner.tenant.facts.id)
     found = {
@@ -129,58 +127,17 @@ async def test_a_filter_by_a_foreign_id_is_an_empty_list(strangers: Strangers) -
             assert (answer.json()["data"], answer.json()["total_count"]) == ([], 0)
 
 
-# ------------------------------------------------------------------------------------------------ download links
-
-
-async def test_a_download_link_opens_once_and_its_document_only(strangers: Strangers) -> None:
-    """The link is the credential: made up, changed, used or expired it is not there, in one answer."""
-    owner = strangers.owner
-    ask = await RECIPES["openDownload"](owner)
-    token = ask.path.rsplit("/", 1)[-1]
-    async with owner.world.client(None, app=owner.app) as anybody:
-        absent = []
-        for place in (0, 5, len(token) // 2, len(token) - 3):
-            other = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
-            absent.append(await anybody.get(f"/v1/downloads/{other}"))
-        absent.append(await anybody.get("/v1/downloads/" + "A" * len(token)))
-        absent.append(await anybody.get("/v1/downloads/x"))
-        good = await anybody.get(ask.path)
-        assert good.status_code == 200
-        assert good.content
-        absent.append(await anybody.get(ask.path))  # used up
-        late = await RECIPES["openDownload"](owner)
-        with psycopg.connect(owner.admin_dsn) as admin:
-            admin.execute("UPDATE app.document_link SET expires_at = clock_timestamp() WHERE used_at IS NULL")
-        absent.append(await anybody.get(late.path))
-        assert {each.status_code for each in absent} == {404}
-        assert len({identity.masked(each, ask)[:2] for each in absent}) == 1
-
-
-async def test_a_link_opens_with_any_key_or_none_for_its_own_tenant_alone(strangers: Strangers) -> None:
-    """A key beside it changes nothing: neither widens nor narrows what the link opens."""
-    owner = strangers.owner
-    ask = await RECIPES["openDownload"](owner)
-    before = snapshot(owner.admin_dsn, strangers.other_firm.tenant.facts.id)
-    answer = await send(strangers.other_firm.http, ask)
-    assert answer.status_code == 200
-    assert changed(before, snapshot(owner.admin_dsn, strangers.other_firm.tenant.facts.id)) == []
-
-
 # --------------------------------------------------------------------------------------------------------- planted
 
 
-async def _nothing(tx: InTx) -> None:
-    """Nothing."""
-
-
 def test_an_operation_without_a_recipe_is_found() -> None:
-    planted = get("/v1/planted", scope="workers:read")(_nothing)
-    assert set(operations([*api.HANDLERS, planted])) - set(RECIPES) == {"Nothing"}
+    planted = get("/v1/planted", scope="workers:read")(nothing)
+    assert set(operations([*api.HANDLERS, planted])) - set(RECIPES) == {"nothing"}
 
 
 async def test_a_missing_guard_turns_the_matrix_red(strangers: Strangers, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operation whose guard was taken off answers a key that lacks the scope."""
-    planted: Any = post("/v1/planted", scope="workers:write", keyed="none")(_nothing)
+    planted: Any = post("/v1/planted", scope="workers:write", keyed="none")(nothing)
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, planted])
     ask = Ask("POST", "/v1/planted")
     app = application(strangers.owner.world)
@@ -194,17 +151,7 @@ async def test_a_cache_that_forgets_the_tenant_turns_the_matrix_red(
     strangers: Strangers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row-level security and the queries are whole, but the process remembers an object by its id alone."""
-    remembered: dict[str, Any] = {}
-
-    async def remembering(tx: InTx, client_id: str) -> dict[str, Any]:
-        """A client, from memory where it has been read before."""
-        if client_id not in remembered:
-            found = await staffing.client(tx, client_id)
-            remembered[client_id] = {"id": found.id, "name": found.name}
-        told: dict[str, Any] = remembered[client_id]
-        return told
-
-    planted = get("/v1/planted/{client_id:str}", scope="clients:read")(remembering)
+    planted = get("/v1/planted/{client_id:str}", scope="clients:read")(remembering())
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, planted])
     owner = strangers.owner
     app = application(owner.world)

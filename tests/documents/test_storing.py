@@ -265,10 +265,11 @@ async def test_a_swapped_blob_does_not_open(world: World) -> None:
     mine, another = await jobs.store_many(run, "both", [(STUB, PDF), (other, b"another")])
     foreign = await jobs.store(await (await Worker.of(world, firm.live)).run(), "stub", STUB, PDF)
     storage, tenant = world.runtime.storage, firm.test
+    sealed = await storage.get(tenant.facts.id, files.storage_key(mine))
     blobs = {
         "another document's": await storage.get(tenant.facts.id, files.storage_key(another)),
         "another tenant's": await storage.get(firm.live.facts.id, files.storage_key(foreign)),
-        "changed": (await storage.get(tenant.facts.id, files.storage_key(mine)))[:-1] + b"\x00",
+        "changed": sealed[:-1] + bytes([sealed[-1] ^ 1]),
         "empty": b"",
     }
     for blob in blobs.values():

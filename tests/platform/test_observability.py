@@ -184,6 +184,8 @@ def test_no_line_holds_a_personal_value(seen: Seen) -> None:
     """Numbers in both spellings; names, addresses and mail as they are in the firm's file."""
     text = "\n".join(line for lines in seen.lines.values() for line in lines)
     words = set(re.findall(r"\w+", text))
+    assert "payroll.calculate" in text
+    assert len(_people()[:WORKERS]) == WORKERS
     for person in _people()[:WORKERS]:
         numbers = {person["ssn"], person["ssn"].replace("-", ""), person["bank_account_number"]} - {""}
         for value in (*numbers, person["email"], person["address_line1"], person["birth_date"]):

@@ -161,6 +161,8 @@ async def test_every_operation_and_job_names_its_tenant_and_keeps_its_indexes(wo
     assert statements.recorder.faults() == []
     with plans.full_database(server) as admin:
         assert plans.differences(admin, sent) == []
+        looked_up = [sql for sql in sent if any("tenant_id" in each for each in plans.plan(admin, sql, "bo_app"))]
+        assert len(looked_up) > 120, "all but plain inserts go by an index that begins with the tenant"
 
 
 def test_a_lost_index_is_seen(server: Server) -> None:

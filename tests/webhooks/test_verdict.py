@@ -39,6 +39,7 @@ def test_everything_else_but_410_is_tried_again(status: int | None) -> None:
 
 
 def test_the_schedule_with_its_jitter() -> None:
+    assert len(WAITS) > 5
     for tries, wait in enumerate(WAITS):
         assert verdict(500, tries, roll=0.0).delay == pytest.approx(wait * 0.9)
         assert verdict(500, tries, roll=0.999999).delay == pytest.approx(wait * 1.1, rel=1e-5)

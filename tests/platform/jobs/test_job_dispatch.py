@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from tests.platform.jobs.job_kinds import Bulk, Interactive, Once
 from tests.platform.jobs.job_world import Bench, Place, Processes, marks, until
+from tests.scale import at_scale
 
 from backoffice.platform import metrics
 from backoffice.platform.db import Database
@@ -195,12 +196,13 @@ async def test_after_draining_every_gauge_is_zero(place: Place, processes: Proce
     broker.close()
 
 
+@pytest.mark.large
 async def test_release_uses_the_index_at_every_size(place: Place) -> None:
-    """0, 1,000 and 30,000 rows: the plans stay the same (a million by `make chaos`)."""
+    """0, 1,000 and 30,000 rows (a million by `make chaos`): the plans stay the same."""
     tenants = [place.tenant() for _ in range(3)]
     connection = await asyncpg.connect(place.settings.dsn("bo_dispatch"))
     try:
-        for size in (0, 1_000, 30_000):
+        for size in (0, 1_000, at_scale(30_000, 1_000_000)):
             place.admin(
                 "INSERT INTO app.job (tenant_id, kind, kind_version, band, state, payload, actor, request_id,"
                 " max_attempts, created_at, updated_at) SELECT"

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from tests.contract.fixtures import Strangers
 from tests.contract.maker import ADDRESS, Maker
 from tests.contract.recipes import RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
@@ -32,7 +33,9 @@ async def create(
 
 def stored(maker: Maker, key: str) -> int:
     with psycopg.connect(maker.admin_dsn) as admin:
-        row = admin.execute("SELECT count(*) FROM app.idempotency WHERE key = %s", (key,)).fetchone()
+        row = admin.execute(
+            "SELECT count(*) FROM app.idempotency WHERE tenant_id = %s AND key = %s", (maker.tenant.facts.id, key)
+        ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -142,7 +145,20 @@ async def test_a_dry_run_takes_no_notice_of_the_key(maker: Maker) -> None:
     assert (await create(maker, key, {**PERSON, "last_name": "Previewed"}, dry_run="true")).status_code == 200
 
 
-async def test_a_key_belongs_to_a_tenant_a_method_and_a_path(maker: Maker) -> None:
+async def test_another_tenant_s_key_is_nobody_s(strangers: Strangers) -> None:
+    """Fault 20: the same key with the same body, and with another, is new in every tenant; its answer is its own."""
+    key = secrets.token_hex(8)
+    mine = await create(strangers.owner, key)
+    for stranger, body in ((strangers.other_firm, None), (strangers.other_mode, {**PERSON, "last_name": "Other"})):
+        theirs = await create(stranger, key, body)
+        assert (theirs.status_code, theirs.headers.get("idempotent-replayed")) == (201, None), theirs.text
+        assert theirs.json()["id"] != mine.json()["id"]
+        assert stored(stranger, key) == 1
+    again = await create(strangers.owner, key)
+    assert (again.content, again.headers["idempotent-replayed"]) == (mine.content, "true")
+
+
+async def test_a_key_belongs_to_a_path(maker: Maker) -> None:
     key = secrets.token_hex(8)
     assert (await create(maker, key)).status_code == 201
     other = await maker.http.post(

@@ -43,7 +43,7 @@ CREATE UNIQUE INDEX tenant_one_live ON ctl.tenant (firm_id) WHERE mode = 'live';
 CREATE TABLE ctl.credential (
   hmac bytea PRIMARY KEY,
   tenant_id uuid NOT NULL REFERENCES ctl.tenant (id),
-  key_id uuid NOT NULL UNIQUE,
+  key_id uuid NOT NULL,
   person_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('sk', 'rk', 'pk', 'st')),
   scopes text[] NOT NULL,
@@ -51,9 +51,9 @@ CREATE TABLE ctl.credential (
   allowed_ips text[] NOT NULL DEFAULT '{}',   -- networks in CIDR notation; none: from anywhere
   not_after timestamptz,
   revoked_at timestamptz,
-  last_used_at timestamptz
+  last_used_at timestamptz,
+  UNIQUE (tenant_id, key_id)                -- of key_id alone it would tell one tenant of another's keys
 );
-CREATE INDEX credential_tenant_idx ON ctl.credential (tenant_id);
 
 CREATE TABLE ctl.employer_ein (             -- an EIN stands in one live tenant only; no unique of app crosses tenants
   ein text PRIMARY KEY CHECK (ein ~ '^[0-9]{2}-[0-9]{7}$'),

@@ -34,8 +34,8 @@ class Authenticator:
         self._peppers = peppers
         self._keep = keep
         self._clock = clock
-        self._known: dict[bytes, tuple[float, Principal]] = {}
-        self._used: set[bytes] = set()  # HMACs; those under another pepper are nobody's
+        self._known: dict[bytes, tuple[float, Principal, bytes]] = {}  # until when, who, the HMAC that is stored
+        self._used: set[bytes] = set()
 
     async def principal(self, header: str | None, address: str | None = None) -> Principal:
         """The principal of an `Authorization` header. Unauthorized when there is no valid key in it, or when it may
@@ -56,7 +56,7 @@ class Authenticator:
         known = self._known.get(digest)
         now = self._clock()
         if known is not None and known[0] > now:
-            self._used.update(candidates)
+            self._used.add(known[2])
             return known[1]
         async with self._db.autocommit() as connection:  # one statement, so one round trip
             for candidate in candidates:
@@ -84,8 +84,8 @@ class Authenticator:
         if self._keep > 0:
             if len(self._known) >= _KEPT_AT_MOST:
                 self._known.clear()
-            self._known[digest] = (now + self._keep, principal)
-        self._used.update(candidates)
+            self._known[digest] = (now + self._keep, principal, candidate)
+        self._used.add(candidate)
         return principal
 
     def forget(self) -> None:
@@ -93,7 +93,7 @@ class Authenticator:
         self._known.clear()
 
     async def note_use(self) -> None:
-        """Write `last_used_at` of the keys seen since the last call, in one statement."""
+        """Write `last_used_at` of the keys seen since the last call, in one statement, by their HMACs."""
         used, self._used = self._used, set()
         if used:
             async with self._db.untenanted() as connection:
