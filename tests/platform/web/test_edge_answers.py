@@ -234,7 +234,13 @@ async def test_an_object_is_found_by_whatever_its_caller_calls_it(maker: Maker, 
     assert (found.status_code, found.json().get("id")) == (200, worker["id"]), found.text
     assert (await maker.http.get(f"{path}/employments")).status_code == 200
     missing = await maker.http.get(f"{path}x")
-    assert (missing.status_code, "\x1f" in missing.json()["instance"]) == (404, False)
+    assert (missing.status_code, missing.json()["instance"]) == (404, f"{path}x")
+    for _ in range(2):
+        await maker.bank_account(worker)
+    page = await maker.http.get(f"{path}/bank_accounts", params={"limit": 1})
+    following = await maker.http.get(page.headers["link"].removeprefix("<").partition(">")[0])
+    assert (following.status_code, len(following.json()["data"])) == (200, 1), following.text
+    assert following.json()["data"] != page.json()["data"]
 
 
 def test_only_an_encoded_slash_stays_in_its_name() -> None:

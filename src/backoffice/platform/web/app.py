@@ -84,7 +84,7 @@ def create_app(
     def problem_response(request: LitestarRequest[Any, Any, Any], problem: Problem) -> Response[bytes]:
         edge: Request | None = request.scope.get("state", {}).get("request")
         metrics.REFUSALS.labels(problem.code).inc()
-        instance = edge.path if edge else request.scope["path"]
+        instance = edge.raw_path if edge else request.scope["path"]
         content = problems.body(problem, request_id=edge.id if edge else "", instance=instance, docs_url=docs_url)
         return Response(
             content, status_code=problem.status, media_type=problems.MEDIA_TYPE, headers=dict(problem.headers)

@@ -53,6 +53,7 @@ class Request:
     id: str
     method: str
     path: str
+    raw_path: str  # as it was sent, percent-encoded
     headers: dict[str, str]
     raw_query: str
     query: list[tuple[str, str]]
@@ -185,14 +186,16 @@ class Edge:
 
     def _read(self, scope: Scope) -> Request:
         path = scope["path"]
-        if b"%2" in scope.get("raw_path", b""):
-            scope["path"] = path_of(scope["raw_path"])
+        raw_path = scope.get("raw_path") or quote(path).encode()
+        if b"%2" in raw_path:
+            scope["path"] = path_of(raw_path)
         raw_query = scope.get("query_string", b"").decode("latin-1")
         query = parse_qsl(raw_query, keep_blank_values=True) if raw_query else []
         return Request(
             id=ids.encode("request", ids.new(clock.wall())),
             method=scope["method"],
             path=path,
+            raw_path=raw_path.decode("latin-1"),
             headers=_headers(scope["headers"]),
             raw_query=raw_query,
             query=query,
@@ -340,7 +343,7 @@ class Edge:
     # -- how it ends
 
     def _refuse(self, held: _Held, request: Request, problem: Problem) -> None:
-        body = problems.body(problem, request_id=request.id, instance=request.path, docs_url=self._docs_url)
+        body = problems.body(problem, request_id=request.id, instance=request.raw_path, docs_url=self._docs_url)
         held.become(problem.status, {"content-type": problems.MEDIA_TYPE, **problem.headers}, body)
         metrics.REFUSALS.labels(problem.code).inc()
 
@@ -358,7 +361,7 @@ class Edge:
                 query = urlencode(
                     [*((name, text) for name, text in request.query if name != "cursor"), ("cursor", cursor)]
                 )
-                held.headers.append((b"link", f'<{quote(request.path)}?{query}>; rel="next"'.encode()))
+                held.headers.append((b"link", f'<{request.raw_path}?{query}>; rel="next"'.encode()))
 
     async def _compress(self, held: _Held, request: Request) -> None:
         """Not what carries its version as a strong ETag, which would then name other bytes; a hash is weakened."""
