@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from backoffice.local.place import DATABASE_URL, Place, open_place, postgres_port
+from backoffice.local.place import DATABASE_URL, Place, open_place
 from backoffice.local.processes import freeing, must_be_free, units
-from backoffice.platform.settings import Settings
+from backoffice.platform.postgres.refusal import PORT_SETTING
+from backoffice.platform.settings import Settings, read_port
 from backoffice.platform.supervisor import Supervisor
 
 POSTGRES_PORT = 8032
-API_PORT = 8000
 DRAIN_SECONDS = "8"  # Ctrl-C is done within 10
 
 
@@ -20,9 +20,9 @@ def up(workers: int, say: Callable[[str], None], environ: Mapping[str, str] | No
     with a sentence before anything listens."""
     env = dict(os.environ if environ is None else environ)
     host = env.get("BACKOFFICE_HOST", Settings.host)
-    must_be_free(host, _number(env.get("BACKOFFICE_PORT"), API_PORT), "BACKOFFICE_PORT")
+    must_be_free(host, read_port(env, "BACKOFFICE_PORT", Settings.port), "BACKOFFICE_PORT")
     embedded = not env.get(DATABASE_URL)
-    port = postgres_port(env, POSTGRES_PORT) if embedded else None
+    port = read_port(env, PORT_SETTING, POSTGRES_PORT) if embedded else None
     with open_place(env, port=port, defaults={"BACKOFFICE_DRAIN_SECONDS": DRAIN_SECONDS}) as place:
         for line in _told(place):
             say(line)
@@ -49,7 +49,3 @@ def _told(place: Place) -> list[str]:
         "Keys         backoffice keys create --tenant northwind-staffing/test --person dana-whitfield",
         "Stop         Ctrl-C (finishes what is under way, at most 10 s)",
     ]
-
-
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isdigit() else default

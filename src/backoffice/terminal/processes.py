@@ -98,11 +98,11 @@ def health(process: str) -> None:
     """
     if process == "api":
         from backoffice.platform.api_client import ApiClient, Unreachable
-        from backoffice.platform.settings import Settings
+        from backoffice.platform.settings import Settings, read_port
 
         host = os.environ.get("BACKOFFICE_HOST", Settings.host)
         host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - not listening here
-        at = f"http://{host}:{os.environ.get('BACKOFFICE_PORT', Settings.port)}"
+        at = f"http://{host}:{read_port(os.environ, 'BACKOFFICE_PORT', Settings.port)}"
         try:
             answer = ApiClient(at, None, timeout=5).request("GET", "/readyz")
         except Unreachable as error:
