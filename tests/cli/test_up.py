@@ -205,6 +205,20 @@ def test_a_file_is_sent_and_its_job_waited_for(serving: Serving) -> None:
     assert failed.stdout.startswith("external_id,")
 
 
+def test_a_database_that_dies_is_started_again(serving: Serving) -> None:
+    pid_file = serving.folder / ".backoffice" / "postgres" / "data" / "postmaster.pid"
+    killed = int(pid_file.read_text().split()[0])
+    os.kill(killed, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while serving.door("tenant").exit_code != 0 or _postmaster(pid_file) == killed:
+        assert time.monotonic() < until, (serving.folder / "up.log").read_text()[-3000:]
+        time.sleep(0.1)
+    body = json.dumps({"operation": "workers.upsert"})  # and the processes have come back to it
+    made = serving.json("bulk-jobs", "create", "--data", body)
+    file = str(ROOT / "tenants" / "harbor-talent" / "workers.csv")
+    assert serving.json("bulk-jobs", "start", made["id"], "--file", file, "--wait")["status"] == "succeeded"
+
+
 def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     """The last of this module."""
     pids = _children_of(serving.process.pid)
@@ -217,6 +231,7 @@ def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     assert serving.process.returncode == 0, log[-3000:]
     assert f"API          {serving.url}" in out
     assert "keys create" in out
+    assert "PostgreSQL has ended by itself; starting it again\nPostgreSQL is back\n" in out
     assert f"{serving.folder}/.backoffice" in out
     assert out.endswith("stopped\n")
     assert not any(_alive(pid) for pid in pids)
@@ -236,6 +251,13 @@ def _children_of(pid: int) -> list[int]:
         if parent == pid:
             found.append(int(stat.parent.name))
     return found
+
+
+def _postmaster(pid_file: Path) -> int:
+    try:
+        return int(pid_file.read_text().split()[0])
+    except (FileNotFoundError, IndexError):
+        return 0
 
 
 def _alive(pid: int) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
 
+from backoffice.local.keeping import kept_alive
 from backoffice.local.place import DATABASE_URL, Place, open_place
 from backoffice.local.processes import freeing, must_be_free, units
 from backoffice.platform.postgres.refusal import PORT_SETTING
@@ -27,7 +31,8 @@ def up(workers: int, say: Callable[[str], None], environ: Mapping[str, str] | No
         for line in _told(place):
             say(line)
         supervisor = Supervisor(units(place.settings, workers=workers), freeing(place.settings))
-        status = supervisor.run()
+        with nullcontext() if place.embedded is None else kept_alive(place.embedded, say):
+            status = supervisor.run()
         say("stopped" if status == 0 else f"stopped, with exit status {status}")
         return status
 
@@ -40,12 +45,15 @@ def _told(place: Place) -> list[str]:
         address = place.embedded.address
         lines.append(f"PostgreSQL   {address.host}:{address.port}, embedded, in {place.state}/postgres")
     else:
-        lines.append(f"PostgreSQL   {settings.database_url.rsplit('@', 1)[-1].removeprefix('postgresql://')}")
+        lines.append(f"PostgreSQL   {settings.database_url.removeprefix('postgresql://')}")
+    if settings.broker_url:
+        lines.append(f"RabbitMQ     {settings.broker_url.rpartition('@')[2].partition('/')[0]}")
+    command = sys.argv[0] if Path(sys.argv[0]).name == "backoffice" else "backoffice"  # as it was called
     return [
         *lines,
         f"Data         {place.state}  (keys and secrets; back it up together with the database)",
         f"Documents    {settings.storage_url}",
-        "Firms        backoffice tenants apply",
-        "Keys         backoffice keys create --tenant northwind-staffing/test --person dana-whitfield",
+        f"Firms        {command} tenants apply",
+        f"Keys         {command} keys create --tenant northwind-staffing/test --person dana-whitfield",
         "Stop         Ctrl-C (finishes what is under way, at most 10 s)",
     ]
