@@ -22,7 +22,7 @@ from backoffice.kernel.clock import wall
 from backoffice.ledger import http as ledger
 from backoffice.payroll import http as payroll
 from backoffice.people import http as people
-from backoffice.platform import logs, metrics, traces
+from backoffice.platform import logs, metrics, pulse, traces
 from backoffice.platform.courier import loopback
 from backoffice.platform.jobs import registry
 from backoffice.platform.jobs.view import view as job_view
@@ -145,12 +145,16 @@ async def serve(settings: Settings) -> None:
             date_header=True,
             timeout_graceful_shutdown=int(min(settings.drain_seconds, 8)),
         )
-        current = asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app")))
+        beside = [
+            asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app"))),
+            asyncio.create_task(pulse.ask(runtime.db)),
+        ]
         try:
             await uvicorn.Server(config).serve()
         finally:
-            current.cancel()
-            await asyncio.gather(current, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 def main() -> int:

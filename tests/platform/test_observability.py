@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -16,18 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.factories.payday import payday
 from tests.world import ROOT, World
 
 from backoffice.kernel import ids
+from backoffice.local.liveness import Told
 from backoffice.local.place import Place, open_place
 from backoffice.local.processes import PROCESSES, free_port, freeing, units
 from backoffice.platform import logs, traces
 from backoffice.platform.db import Database
 from backoffice.platform.observed import observed
 from backoffice.platform.postgres import THROWAWAY, throwaway_state
+from backoffice.platform.pulse import Beat
 from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused
 from backoffice.platform.supervisor import Supervisor
@@ -35,6 +39,7 @@ from backoffice.platform.supervisor import Supervisor
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"  # the example of W3C Trace Context
 KEPT, NOT_KEPT = f"00-{TRACE}-{SPAN}-01", f"00-{'a' * 32}-{'b' * 16}-00"
 WORKERS = 6
+DARK_SECONDS = 8.0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -47,6 +52,9 @@ class Seen:
     tenant: str = ""
     request: str = ""  # the id of the calculation's request
     job: str = ""
+    health: dict[str, tuple[int, str]] = field(default_factory=dict)  # process → its /healthz, all being well
+    beats: dict[str, dict[str, Beat]] = field(default_factory=dict)  # process → its loops, the database being gone …
+    beats_at: float = 0.0  # … for DARK_SECONDS at this moment
     without_database: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def said(self, process: str, event: str) -> list[dict[str, Any]]:
@@ -78,12 +86,19 @@ async def _scenario(place: Place, folder: Path) -> Seen:
             for process, offset in (("dispatcher", 0), ("courier", 1), ("worker", 2)):
                 answer = await http.get(f"http://127.0.0.1:{metrics_port + offset}/metrics")
                 seen.metrics[process] = answer.text
+                answer = await http.get(f"http://127.0.0.1:{metrics_port + offset}/healthz")
+                seen.health[process] = answer.status_code, answer.text
             assert place.embedded is not None
             place.embedded.stop(immediate=True)
             headers = {"authorization": f"Bearer {day.maker}"}
             for path in ("/healthz", "/readyz", "/v1/workers"):
                 answer = await http.get(path, headers=headers)
                 seen.without_database[path] = answer.status_code, answer.text
+            await asyncio.sleep(DARK_SECONDS)
+            seen.beats_at = time.monotonic()
+            for process in PROCESSES:
+                [file] = (place.state / "run").glob(f"{process}.*")
+                seen.beats[process] = msgspec.json.decode(file.read_bytes(), type=Told).beats
     for process in PROCESSES:
         seen.lines[process] = (folder / f"{process}-0.log").read_text(encoding="utf-8").splitlines()
     return seen
@@ -223,6 +238,31 @@ def test_metrics_name_kinds_and_never_an_object(seen: Seen) -> None:
                 assert not ids.PATTERN.match(value), (process, sample.name, value)
                 assert not _UUID.search(value), (process, sample.name, value)
                 assert value not in names, (process, sample.name)
+
+
+def test_every_process_tells_of_its_loops(seen: Seen) -> None:
+    for process, (status, text) in seen.health.items():
+        assert (status, text.startswith("last worked: ")) == (200, True), (process, text)
+    assert set(seen.beats["api"]) == {"database"}
+    assert set(seen.beats["worker"]) == {"database", "broker"}
+    assert set(seen.beats["dispatcher"]) == {
+        "lead"
+    }  # the broker is asked by who leads, and without a database none does
+    assert set(seen.beats["courier"]) == {"fan_out", "ledger", "scan", "look", "lease", "notes"}
+
+
+def test_without_a_database_loops_turn_and_do_not_work(seen: Seen) -> None:
+    asks = {
+        "api": ["database"],
+        "worker": ["database", "broker"],
+        "dispatcher": ["lead"],
+        "courier": ["fan_out", "scan"],
+    }
+    for process, loops in asks.items():
+        for loop in loops:
+            beat = seen.beats[process][loop]
+            assert seen.beats_at - beat.worked > DARK_SECONDS - 2, (process, loop)  # a round under way ended well
+            assert seen.beats_at - beat.turned < DARK_SECONDS - 1, (process, loop)
 
 
 def test_without_a_database_the_api_lives_and_is_not_ready(seen: Seen) -> None:
