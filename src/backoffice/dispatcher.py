@@ -1,18 +1,22 @@
-"""The dispatcher process: one candidate for leader, until it is told to stop."""
+"""The dispatcher process: one candidate for leader, and the daily housekeeping, until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from backoffice.accounts.schemas import Tidy
 from backoffice.platform import logs, traces
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import open_listener
 from backoffice.platform.jobs.brokers import open_broker
+from backoffice.platform.jobs.daily import Daily
 from backoffice.platform.jobs.dispatch import Dispatcher
 from backoffice.platform.jobs.leaving import leave
+from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused, from_environment
 
 SILENT_SECONDS = 10  # a leader that is stopped or cut off holds the lock so long
@@ -22,16 +26,24 @@ async def serve(settings: Settings) -> None:
     """Lead, or stand by to lead, until SIGTERM or SIGINT."""
     dsn = settings.dsn("bo_dispatch")
     db = Database(with_settings(dsn, idle_session_timeout=f"{SILENT_SECONDS}s"), size=2)
+    looking = Database(dsn, size=1)
     await db.open()
     broker = open_broker(settings, name="dispatcher")
     try:
-        async with open_listener(dsn) as listener:
+        await looking.open()
+        async with open_listener(dsn) as listener, open_runtime(replace(settings, pool_size=1)) as runtime:
             dispatcher = Dispatcher(db, listener, broker, lease_seconds=settings.lease_seconds)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, dispatcher.stop)
-            await dispatcher.run()
+            daily = asyncio.create_task(Daily(looking, runtime, Tidy(), leading=lambda: dispatcher.leading).run())
+            try:
+                await dispatcher.run()
+            finally:
+                daily.cancel()
+                await asyncio.gather(daily, return_exceptions=True)
     finally:
+        await looking.close()
         await db.close()
         broker.close()
 

@@ -202,6 +202,13 @@ async def retry_job(tx: Tx, id_: str, data: RetryJob) -> JobView:
     return job_view(tx.principal, await job_commands.retry(tx, _job_id(id_), data.note))
 
 
+async def note_tidied(tx: Tx, gone: dict[str, int]) -> dict[str, int]:
+    """Write down how many of what were forgotten, where there was something."""
+    if any(gone.values()):
+        tx.audit("tenant.tidied", object_type="tenant", object_id=tx.tenant, changed=gone)
+    return gone
+
+
 def _job_id(text: str) -> UUID:
     job_id = ids.decode("job", text)
     if job_id is None:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from backoffice.accounts.tenant_file.structs import IdentityRules
+from backoffice.platform.jobs.kinds import Band, JobPayload
 from backoffice.platform.web.bodies import Metadata, Noun, Text
 
 Scope = Annotated[str, Meta(pattern=r"^[a-z_]+:[a-z_]+$", max_length=60)]
+
+
+class Tidy(JobPayload, frozen=True, kw_only=True):
+    """Housekeeping in one tenant."""
+
+    kind: ClassVar[str] = "platform.tidy"
+    band: ClassVar[Band] = "bulk"
+    quiet: ClassVar[bool] = True
 
 
 class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

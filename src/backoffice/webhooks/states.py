@@ -20,3 +20,4 @@ ENDPOINT_MOVES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 DELIVERY_STATES = ("ready", "leased", "retry_wait", "held", "delivered", "failed", "canceled")
+OPEN_STATES = ("ready", "leased", "retry_wait")  # on their way

@@ -26,7 +26,7 @@ async def announce(tx: Tx, row: Row) -> None:
     """Tell that a job ended: its parent, or, for a job without one, the world."""
     if row["parent_id"] is not None:
         await lease.child_ended(tx, row["parent_id"])
-    else:
+    elif not (row["state"] == "succeeded" and _quiet(row)):
         tx.emit(_EVENTS[row["state"]], view(tx.principal, row), changed=["status"], effects=_effects(row))
 
 
@@ -81,6 +81,11 @@ async def cancel_now_or_ask(tx: Tx, job_id: UUID, state: str) -> Row | None:
         return None
     await unfinished(tx, row)
     return row
+
+
+def _quiet(row: Row) -> bool:
+    handled = registry.find(row["kind"], row["kind_version"])
+    return handled is not None and handled.payload.quiet
 
 
 def _effects(row: Row) -> list[Effect]:
