@@ -59,12 +59,15 @@ class Sender:
         await self._public.close()
         await self._loopback.close()
 
-    async def send(self, envelope: Envelope, *, loopback: bool) -> Answer:
-        """Sign for now and send once. `milliseconds` is up to the end of the answer, or to the failure."""
+    async def send(self, envelope: Envelope, traceparent: str | None = None, *, loopback: bool) -> Answer:
+        """Sign for now and send once, as part of a trace. `milliseconds` is up to the end of the answer, or to the
+        failure."""
         started = perf_counter()
         session = self._loopback if loopback else self._public
         timestamp = int(clock.wall().timestamp())
         headers = signatures.headers(envelope.secrets, envelope.message_id, timestamp, envelope.body)
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         status: int | None = None
         retry_after: str | None = None
         body, code = b"", None
