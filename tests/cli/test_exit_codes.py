@@ -127,10 +127,18 @@ def test_firms_that_are_not_there(tmp_path: Path) -> None:
     assert "harbor-talent" in told
 
 
-def test_a_scope_that_is_not_known() -> None:
-    told = one_sentence(invoke("keys", "create", "--tenant", "a/b", "--person", "c", "--scopes", "workers:fly"))
-    assert "workers:fly" in told
+@pytest.mark.parametrize("scopes", ["workers:fly", "workers:read,", ""])
+def test_a_scope_that_is_not_known(scopes: str) -> None:
+    told = one_sentence(invoke("keys", "create", "--tenant", "a/b", "--person", "c", "--scopes", scopes))
+    assert f"There is no scope {scopes.rpartition(',')[2]!r}; known are: " in told
     assert "workers:read" in told
+
+
+def test_a_key_that_could_not_be_used() -> None:
+    asked = ["keys", "create", "--tenant", "a/b", "--person", "c"]
+    assert "has passed" in one_sentence(invoke(*asked, "--expires-at", "2020-01-31T00:00:00-0500"))
+    for name in ("", "x" * 201):
+        assert "1 to 200 characters" in one_sentence(invoke(*asked, "--name", name))
 
 
 def test_settings_of_a_place(tmp_path: Path) -> None:

@@ -136,6 +136,9 @@ def test_keys_are_shown_once_listed_and_ended(serving: Serving) -> None:
     ended = serving.run("keys", "revoke", id_, *tenant)
     assert (ended.returncode, ended.stderr.startswith("backoffice: ")) == (1, True)
     assert serving.door("workers", "list", BACKOFFICE_API_KEY=made.stdout.strip()).exit_code == 1
+    more = serving.run("keys", "create", *tenant, "--person", "theo-lindqvist", "--scopes", "api_keys:write,jobs:read")
+    assert (more.returncode, more.stdout) == (2, "")
+    assert more.stderr == "backoffice: theo-lindqvist may not api_keys:write: see the roles in its tenant.toml.\n"
     wrong = serving.run("keys", "create", "--tenant", "northwind-staffing/tset", "--person", "dana-whitfield")
     assert wrong.returncode == 2
     assert "northwind-staffing/live, northwind-staffing/test" in wrong.stderr
