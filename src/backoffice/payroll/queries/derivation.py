@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from uuid import UUID
 
 import msgspec
 
@@ -40,5 +42,6 @@ def _derive(inputs: Inputs) -> tuple[calc.PaycheckResult, calc.Derivation]:
     columns, tables = calc.Columns.of([inputs.check]), calc.Tables.load()
     derived = calc.Derivation(())
     for begin, worked in inputs.worked:
-        derived += calc.workweek_earnings(worked, week_begins=begin).derivation()
+        shown = [replace(each, assignment=ids.encode("assignment", UUID(each.assignment))) for each in worked]
+        derived += calc.workweek_earnings(shown, week_begins=begin).derivation()
     return calc.gross_to_net(columns, tables).paycheck(0), derived + calc.explain(columns, tables)
