@@ -80,8 +80,10 @@ def _write_to(file: Path) -> None:
 def up(workers: int) -> None:
     """Serve: API, workers, dispatcher and courier under one supervisor, until Ctrl-C.
 
-    Starts the embedded PostgreSQL, unless BACKOFFICE_DATABASE_URL names another. The API listens on port 8000
-    (BACKOFFICE_PORT), the embedded PostgreSQL on 8032 (BACKOFFICE_POSTGRES_PORT), both on 127.0.0.1.
+    Starts the embedded PostgreSQL, unless BACKOFFICE_DATABASE_URL names another (to be made ready with `backoffice db
+    setup`). The queue lies in it, unless BACKOFFICE_BROKER_URL names a RabbitMQ. The API listens on port 8000
+    (BACKOFFICE_PORT), the embedded PostgreSQL on 8032 (BACKOFFICE_POSTGRES_PORT), both on 127.0.0.1. All settings:
+    infra/README.md.
     """
     from backoffice.local.up import up as serve
 
