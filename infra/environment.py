@@ -60,7 +60,8 @@ def install(lock: Path) -> None:
     wanted: list[str | Path] = ["--require-hashes", "--requirement", lock]
     if uv is not None:
         into: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", PYTHON, *wanted]
-        # With a warm cache no index is asked at all.
+        # With a warm cache no index is asked at all; a company's certificate is the system's to know, as it is for pip.
+        os.environ |= {name: "true" for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS") if name not in os.environ}
         if run([*into, "--offline"], quiet=True) or run(into):
             return
         say("uv could not install it, trying pip")

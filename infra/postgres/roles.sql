@@ -2,7 +2,7 @@
 --
 -- The embedded server has it run at every start (`backoffice.platform.postgres.roles`). On a PostgreSQL (18 or
 -- newer) of your own, which should serve backoffice alone, either set BACKOFFICE_DATABASE_ADMIN_URL to a superuser's
--- URL for one run of `backoffice db setup`, or do the same by hand:
+-- URL for one run of `backoffice db setup`, or do the same by hand, with the client programs of PostgreSQL 17 or newer:
 --
 --   psql -1 -d postgres          -f infra/postgres/roles.sql
 --   createdb -O bo_owner -T template0 -E UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 backoffice

@@ -23,7 +23,7 @@ from backoffice.kernel.clock import wall
 from backoffice.ledger import http as ledger
 from backoffice.payroll import http as payroll
 from backoffice.people import http as people
-from backoffice.platform import logs, metrics, traces
+from backoffice.platform import logs, metrics, pulse, traces
 from backoffice.platform.courier import loopback
 from backoffice.platform.jobs import registry
 from backoffice.platform.jobs.queries import wait_until_ended
@@ -164,12 +164,16 @@ async def serve(settings: Settings) -> None:
     async with open_doorbell(settings.dsn("bo_app")) as doorbell, open_runtime(settings, ring=doorbell.ring) as runtime:
         authenticator = Authenticator(runtime.db, runtime.peppers, keep=settings.key_cache_seconds)
         config = server_config(settings, build(runtime, authenticator))
-        current = asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app")))
+        beside = [
+            asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app"))),
+            asyncio.create_task(pulse.ask(runtime.db)),
+        ]
         try:
             await uvicorn.Server(config).serve()
         finally:
-            current.cancel()
-            await asyncio.gather(current, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 def main() -> int:

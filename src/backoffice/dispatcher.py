@@ -1,4 +1,4 @@
-"""The dispatcher process: one candidate for leader, until it is told to stop."""
+"""The dispatcher process: one candidate for leader, and the daily housekeeping, until it is told to stop."""
 
 from __future__ import annotations
 

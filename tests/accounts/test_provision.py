@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import structs
 from sqlalchemy import select
 from tests.world import ROOT, Tenant, World
 
 from backoffice.accounts import provision, queries
+from backoffice.accounts.errors import ModeFixed
 from backoffice.accounts.tenant_file import load
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
@@ -32,6 +34,39 @@ async def test_apply_twice_changes_nothing_the_second_time(world: World) -> None
     changed = await provision.apply_firm(world.control, world.runtime, renamed)
     assert [await told(world, name) for name in ("live", "test")] == [["tenant.created", "tenant.updated"]] * 2
     assert changed.lines() == ["~ firm twice-applied", "    display_name: Northwind Staffing → Northwind"]
+
+
+async def test_what_is_not_in_the_file_any_more_is_told_and_stays(world: World) -> None:
+    """Whoever takes a person out of the file must not believe that the keys are gone with the lines."""
+    firm = await world.firm(keys=False)
+    file = load(ROOT / "tenants" / "northwind-staffing")
+    async with world.tx(firm.test) as tx:
+        ein = (await queries.employer(tx)).ein
+    people = {name: person for name, person in file.people.items() if name != "theo-lindqvist"}
+    file = structs.replace(
+        file,
+        firm=structs.replace(file.firm, slug=firm.test.facts.firm),
+        employer=structs.replace(file.employer, ein=ein),
+        people=people,
+        environments={name: value for name, value in file.environments.items() if name == "test"},
+    )
+    stays = "(not in the file; it stays as it is, nothing is deleted)"
+    for act in (provision.plan_firm, provision.apply_firm, provision.plan_firm):
+        told = await act(world.control, world.runtime, file)
+        assert told.empty
+        assert told.lines() == [
+            f"= environment live {stays}", "in test:", f"  = person theo-lindqvist {stays}", "nothing to change",
+        ]  # fmt: skip
+
+
+async def test_a_tenant_keeps_its_mode(world: World) -> None:
+    firm = await world.firm(keys=False)
+    file = load(ROOT / "tenants" / "northwind-staffing")
+    swapped = {"live": file.environments["test"], "test": file.environments["live"]}
+    file = structs.replace(file, firm=structs.replace(file.firm, slug=firm.test.facts.firm), environments=swapped)
+    for act in (provision.plan_firm, provision.apply_firm):
+        with pytest.raises(ModeFixed, match=r"environments\.live\.mode: it is a live tenant and stays one"):
+            await act(world.control, world.runtime, file)
 
 
 async def test_the_employer_and_facts_can_be_asked_for(world: World) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from tests.world import ROOT
 
 from backoffice.cli import main
-from backoffice.local.place import open_place, postgres_port
+from backoffice.local.place import open_place
 from backoffice.local.processes import free_port, must_be_free
 from backoffice.platform.settings import SettingsRefused
 
@@ -82,6 +82,16 @@ def test_a_port_that_is_taken() -> None:
     must_be_free("127.0.0.1", port, "BACKOFFICE_PORT")
 
 
+@pytest.mark.parametrize("port", ["many", "0", "65536", "80.5", "-1"])
+def test_a_port_that_is_none(port: str) -> None:
+    for name in ("BACKOFFICE_PORT", "BACKOFFICE_POSTGRES_PORT"):
+        free = {} if name == "BACKOFFICE_PORT" else {"BACKOFFICE_PORT": str(free_port())}
+        assert f"{name} must be a whole number from 1 to 65535, not '{port}'" in one_sentence(
+            invoke("up", **{**free, name: port})
+        )
+    assert "BACKOFFICE_PORT" in one_sentence(invoke("health", "api", BACKOFFICE_PORT=port))
+
+
 def test_the_door_without_a_key_and_without_an_api() -> None:
     assert "backoffice keys create" in one_sentence(invoke("workers", "list"))
     url = f"http://127.0.0.1:{free_port()}"
@@ -117,18 +127,23 @@ def test_firms_that_are_not_there(tmp_path: Path) -> None:
     assert "harbor-talent" in told
 
 
-def test_a_scope_that_is_not_known() -> None:
-    told = one_sentence(invoke("keys", "create", "--tenant", "a/b", "--person", "c", "--scopes", "workers:fly"))
-    assert "workers:fly" in told
+@pytest.mark.parametrize("scopes", ["workers:fly", "workers:read,", ""])
+def test_a_scope_that_is_not_known(scopes: str) -> None:
+    told = one_sentence(invoke("keys", "create", "--tenant", "a/b", "--person", "c", "--scopes", scopes))
+    assert f"There is no scope {scopes.rpartition(',')[2]!r}; known are: " in told
     assert "workers:read" in told
+
+
+def test_a_key_that_could_not_be_used() -> None:
+    asked = ["keys", "create", "--tenant", "a/b", "--person", "c"]
+    assert "has passed" in one_sentence(invoke(*asked, "--expires-at", "2020-01-31T00:00:00-0500"))
+    for name in ("", "x" * 201):
+        assert "1 to 200 characters" in one_sentence(invoke(*asked, "--name", name))
 
 
 def test_settings_of_a_place(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="no folder"), open_place({"BACKOFFICE_STATE": str(tmp_path / "none")}):
         pass
-    with pytest.raises(SettingsRefused, match="BACKOFFICE_POSTGRES_PORT"):
-        postgres_port({"BACKOFFICE_POSTGRES_PORT": "many"}, 1)
-    assert postgres_port({}, 5) == 5
     url = "postgresql://127.0.0.1:1/backoffice"
     with open_place({"BACKOFFICE_DATABASE_URL": url}, state=tmp_path, prepare=False) as place:
         assert place.embedded is None

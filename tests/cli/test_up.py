@@ -146,6 +146,9 @@ def test_keys_are_shown_once_listed_and_ended(serving: Serving) -> None:
     ended = serving.run("keys", "revoke", id_, *tenant)
     assert (ended.returncode, ended.stderr.startswith("backoffice: ")) == (1, True)
     assert serving.door("workers", "list", BACKOFFICE_API_KEY=made.stdout.strip()).exit_code == 1
+    more = serving.run("keys", "create", *tenant, "--person", "theo-lindqvist", "--scopes", "api_keys:write,jobs:read")
+    assert (more.returncode, more.stdout) == (2, "")
+    assert more.stderr == "backoffice: theo-lindqvist may not api_keys:write: see the roles in its tenant.toml.\n"
     wrong = serving.run("keys", "create", "--tenant", "northwind-staffing/tset", "--person", "dana-whitfield")
     assert wrong.returncode == 2
     assert "northwind-staffing/live, northwind-staffing/test" in wrong.stderr
@@ -234,6 +237,20 @@ def test_workers_are_drained_asked_after_and_started_again(serving: Serving) -> 
     assert serving.door("jobs", "watch", "job_none").exit_code == 1
 
 
+def test_a_database_that_dies_is_started_again(serving: Serving) -> None:
+    pid_file = serving.folder / ".backoffice" / "postgres" / "data" / "postmaster.pid"
+    killed = int(pid_file.read_text().split()[0])
+    os.kill(killed, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while serving.door("tenant").exit_code != 0 or _postmaster(pid_file) == killed:
+        assert time.monotonic() < until, (serving.folder / "up.log").read_text()[-3000:]
+        time.sleep(0.1)
+    body = json.dumps({"operation": "workers.upsert"})  # and the processes have come back to it
+    made = serving.json("bulk-jobs", "create", "--data", body)
+    file = str(ROOT / "tenants" / "harbor-talent" / "workers.csv")
+    assert serving.json("bulk-jobs", "start", made["id"], "--file", file, "--wait")["status"] == "succeeded"
+
+
 def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     """The last of this module."""
     pids = _children_of(serving.process.pid)
@@ -246,6 +263,7 @@ def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     assert serving.process.returncode == 0, log[-3000:]
     assert f"API          {serving.url}" in out
     assert "keys create" in out
+    assert "PostgreSQL has ended by itself; starting it again\nPostgreSQL is back\n" in out
     assert f"{serving.folder}/.backoffice" in out
     assert out.endswith("stopped\n")
     assert not any(_alive(pid) for pid in pids)
@@ -265,6 +283,13 @@ def _children_of(pid: int) -> list[int]:
         if parent == pid:
             found.append(int(stat.parent.name))
     return found
+
+
+def _postmaster(pid_file: Path) -> int:
+    try:
+        return int(pid_file.read_text().split()[0])
+    except (FileNotFoundError, IndexError):
+        return 0
 
 
 def _alive(pid: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 READER = "dana-whitfield"
 SUBJECT = "pchk_" + "0" * 25 + "1"
+JOB = uuid4()
 STUB = NewDocument(
     key="paycheck:1:stub",
     kind="pay_stub",
@@ -34,7 +36,7 @@ CONTENT = "Łódź, invented".encode()
 
 async def stored(world: World, tenant: Tenant, document: NewDocument) -> str:
     async with world.tx(tenant) as tx:
-        (id_,) = await commands.claim(tx, [document])
+        (id_,) = await commands.claim(tx, [document], JOB)
         cipher = await tx.cipher()
     put = await files.put(world.runtime.storage, cipher, id_, lambda: CONTENT)
     async with world.tx(tenant) as tx:
@@ -46,7 +48,7 @@ async def test_documents_are_listed_and_read(world: World) -> None:
     firm = await world.firm()
     stub, file = await stored(world, firm.test, STUB), await stored(world, firm.test, FILE)
     async with world.tx(firm.test) as tx:
-        await commands.claim(tx, [msgspec.structs.replace(STUB, key="paycheck:2:stub", subject=None)])
+        await commands.claim(tx, [msgspec.structs.replace(STUB, key="paycheck:2:stub", subject=None)], JOB)
     async with world.client(firm.test.keys[READER]) as http:
         listed = (await http.get("/v1/documents", params={"status": "available"})).json()["data"]
         assert [each["id"] for each in listed] == [file, stub]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select
@@ -22,6 +22,7 @@ from backoffice.platform.tables import TENANT
 if TYPE_CHECKING:
     from tests.world import Tenant, World
 
+JOB = uuid4()
 STUB = NewDocument(
     key="paycheck:1:stub",
     kind="pay_stub",
@@ -36,7 +37,7 @@ LINKS = DownloadLinks(bytes(range(32)), "https://api.example.com")
 
 async def stored(world: World, tenant: Tenant) -> str:
     async with world.tx(tenant) as tx:
-        (id_,) = await commands.claim(tx, [STUB])
+        (id_,) = await commands.claim(tx, [STUB], JOB)
         cipher = await tx.cipher()
     put = await files.put(world.runtime.storage, cipher, id_, PDF)
     async with world.tx(tenant) as tx:
@@ -149,6 +150,6 @@ async def test_links_of_others_and_links_of_nobody_are_not_there(world: World) -
 async def test_what_is_being_stored_has_no_link_yet(world: World) -> None:
     tenant = (await world.firm(keys=False)).test
     async with world.tx(tenant) as tx:
-        (id_,) = await commands.claim(tx, [STUB])
+        (id_,) = await commands.claim(tx, [STUB], JOB)
         with pytest.raises(StateConflict):
             await commands.create_link(tx, ids.encode("document", id_), LINKS)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.world import Tenant, World
 
 SUBJECT = "pchk_" + "0" * 25 + "1"
+JOB = uuid4()
 STUB = NewDocument(
     key="paycheck:1:stub",
     kind="pay_stub",
@@ -236,11 +237,11 @@ async def test_raced_jobs_store_one_document(world: World) -> None:
 async def test_a_key_stands_for_one_document(world: World) -> None:
     tenant = (await world.firm(keys=False)).test
     async with world.tx(tenant) as tx:
-        ids = await commands.claim(tx, [STUB, STUB])
+        ids = await commands.claim(tx, [STUB, STUB], JOB)
         assert ids[0] == ids[1]
-        assert await commands.claim(tx, [STUB]) == ids[:1]
+        assert await commands.claim(tx, [STUB], JOB) == ids[:1]
         with pytest.raises(DocumentKeyReused):
-            await commands.claim(tx, [msgspec.structs.replace(STUB, subject=None)])
+            await commands.claim(tx, [msgspec.structs.replace(STUB, subject=None)], JOB)
         with pytest.raises(DocumentNotAvailable):
             await queries.available_row(tx, ids[0])
         with pytest.raises(ValidationFailed) as refusal:
@@ -252,6 +253,7 @@ async def test_a_key_stands_for_one_document(world: World) -> None:
                         STUB, key="", kind="Pay stub", file_name="../stub.pdf", media_type="pdf", subject="42"
                     ),
                 ],
+                JOB,
             )
     assert [fault.pointer for fault in refusal.value.errors] == [
         *("#/1/key", "#/1/kind", "#/1/file_name", "#/1/media_type", "#/1/subject")
@@ -291,7 +293,7 @@ async def test_a_foreign_blob_found_while_storing_is_not_recorded(world: World) 
     tenant = (await world.firm(keys=False)).test
     worker = await Worker.of(world, tenant)
     async with world.tx(tenant) as tx:
-        (id_,) = await commands.claim(tx, [STUB])
+        (id_,) = await commands.claim(tx, [STUB], JOB)
     await world.runtime.storage.put(tenant.facts.id, files.storage_key(id_), b"planted")
     with pytest.raises(CannotOpen):
         await jobs.store(await worker.run(), "stub", STUB, PDF)

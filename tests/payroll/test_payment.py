@@ -180,6 +180,19 @@ async def test_the_stub_holds_the_nine_items_of_california_and_the_rate_and_hour
     assert "0000070001" not in told
 
 
+async def test_the_stub_says_nothing_of_what_the_employer_owes(world: World) -> None:
+    made = await crew(world, Hand("A", jobs=[Job(state="NY")]))
+    async with desk(world, made.tenant) as at:
+        run = await at.paid(await at.approved(await at.calculated(await at.open())))
+        [check] = (await at.paychecks(run)).values()
+        [document] = await at.every(f"/v1/documents?kind=pay_stub&subject={check['id']}")
+        told = words(text_of(await at.download(document)))
+    notes = {note["code"]: note["detail"] for note in check["notes"]}
+    assert "NY_MCTMT" in notes.pop("programme_not_per_paycheck")
+    assert "NY_MCTMT" not in told
+    assert all(words(detail) in told for detail in notes.values())
+
+
 async def test_the_second_stub_shows_the_year(world: World) -> None:
     made = await crew(world, Hand("A"), at=datetime(2026, 11, 23, 14, tzinfo=UTC))
     await made.work("A", date(2026, 11, 16), ["8"])

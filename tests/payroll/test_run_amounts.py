@@ -206,6 +206,9 @@ async def test_by_hand_two_workweeks_of_a_biweekly_period(world: World) -> None:
     assert taxes(check)["federal_income_tax"] == 11415
     assert (check["gross"]["amount"], check["hours"]) == ("1650.00", "80.00")
     assert [line["amount"] for line in derived["lines"]][:3] == ["900.00", "50.00", "700.00"]
+    named = [line["assignment_id"] for line in check["lines"] if line["code"] == "regular"]
+    assert [line["key"] for line in derived["lines"] if line["code"] == "regular"] == named
+    assert all(f"regular (earning, US) [{assignment}]: " in "\n".join(derived["text"]) for assignment in named)
 
 
 # ------------------------------------------------------------------------------------------------------- derivation

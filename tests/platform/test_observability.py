@@ -9,25 +9,30 @@ import json
 import re
 import subprocess
 import sys
+import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.factories.payday import payday
 from tests.world import ROOT, World
 
 from backoffice.kernel import ids
+from backoffice.local.liveness import Told
 from backoffice.local.place import Place, open_place
 from backoffice.local.processes import PROCESSES, free_port, freeing, units
 from backoffice.platform import logs, traces
 from backoffice.platform.db import Database
 from backoffice.platform.observed import observed
 from backoffice.platform.postgres import THROWAWAY, throwaway_state
+from backoffice.platform.pulse import Beat
 from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings, SettingsRefused
 from backoffice.platform.supervisor import Supervisor
@@ -35,6 +40,7 @@ from backoffice.platform.supervisor import Supervisor
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"  # the example of W3C Trace Context
 KEPT, NOT_KEPT = f"00-{TRACE}-{SPAN}-01", f"00-{'a' * 32}-{'b' * 16}-00"
 WORKERS = 6
+DARK_SECONDS = 8.0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -43,10 +49,18 @@ class Seen:
     """What the scenario left behind."""
 
     lines: dict[str, list[str]] = field(default_factory=dict)  # process → its log
+    server_log: str = ""  # of PostgreSQL
+    command_lines: str = ""  # of every process of the machine, while ours run
+    secrets: list[str] = field(default_factory=list)
     metrics: dict[str, str] = field(default_factory=dict)  # process → its exposition text
     tenant: str = ""
     request: str = ""  # the id of the calculation's request
     job: str = ""
+    paid: asyncio.Event = field(default_factory=asyncio.Event)  # the webhook of it has come
+    webhooks: list[dict[str, str]] = field(default_factory=list)  # headers of what the firm was sent, and its `type`
+    health: dict[str, tuple[int, str]] = field(default_factory=dict)  # process → its /healthz, all being well
+    beats: dict[str, dict[str, Beat]] = field(default_factory=dict)  # process → its loops, the database being gone …
+    beats_at: float = 0.0  # … for DARK_SECONDS at this moment
     without_database: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def said(self, process: str, event: str) -> list[dict[str, Any]]:
@@ -62,7 +76,7 @@ def seen(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFacto
 
 async def _scenario(place: Place, folder: Path) -> Seen:
     seen = Seen()
-    port, metrics_port = free_port(), free_port()
+    port, metrics_port, hooks_port = free_port(), free_port(), free_port()
     settings = replace(place.settings, port=port, metrics_port=metrics_port, trace_share=0.0)
     async with open_runtime(settings) as runtime:
         control = Database(settings.dsn("bo_migrate"), size=2)
@@ -72,21 +86,66 @@ async def _scenario(place: Place, folder: Path) -> Seen:
     seen.tenant = str(day.tenant.facts.id)
     with ExitStack() as stack:
         stack.enter_context(Supervisor(units(settings, workers=1, logs=folder), freeing(settings)))
+        hooks = await asyncio.start_server(partial(_receive, seen), "127.0.0.1", hooks_port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+            seen.secrets = [*settings.passwords.values(), settings.pepper, day.maker, day.checker]
+            seen.secrets.append(await _register(http, day.tenant.keys["dana-whitfield"], hooks_port))
+            seen.command_lines = _command_lines()
             await _play(http, day.maker, day.checker, day.tenant.keys["dana-whitfield"], seen)
             seen.metrics["api"] = (await http.get("/metrics")).text
             for process, offset in (("dispatcher", 0), ("courier", 1), ("worker", 2)):
                 answer = await http.get(f"http://127.0.0.1:{metrics_port + offset}/metrics")
                 seen.metrics[process] = answer.text
+                answer = await http.get(f"http://127.0.0.1:{metrics_port + offset}/healthz")
+                seen.health[process] = answer.status_code, answer.text
             assert place.embedded is not None
             place.embedded.stop(immediate=True)
             headers = {"authorization": f"Bearer {day.maker}"}
             for path in ("/healthz", "/readyz", "/v1/workers"):
                 answer = await http.get(path, headers=headers)
                 seen.without_database[path] = answer.status_code, answer.text
+            await asyncio.sleep(DARK_SECONDS)
+            seen.beats_at = time.monotonic()
+            for process in PROCESSES:
+                [file] = (place.state / "run").glob(f"{process}.*")
+                seen.beats[process] = msgspec.json.decode(file.read_bytes(), type=Told).beats
+        hooks.close()
+        seen.server_log = (place.state / "postgres.log").read_text(encoding="utf-8")
     for process in PROCESSES:
         seen.lines[process] = (folder / f"{process}-0.log").read_text(encoding="utf-8").splitlines()
     return seen
+
+
+async def _receive(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The firm's receiver: takes everything, one request a connection."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
+    body = await reader.readexactly(int(headers["content-length"]))
+    seen.webhooks.append({**headers, "type": json.loads(body)["type"]})
+    if seen.webhooks[-1]["type"] == "payroll_run.paid":
+        seen.paid.set()
+    writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def _register(http: httpx.AsyncClient, key: str, port: int) -> str:
+    await _ready(http)
+    endpoint = {"url": f"http://127.0.0.1:{port}/", "event_types": ["payroll_run.calculated", "payroll_run.paid"]}
+    headers = {"authorization": f"Bearer {key}", "idempotency-key": "endpoint"}
+    made = await http.post("/v1/webhook_endpoints", json=endpoint, headers=headers)
+    assert made.status_code == 201, made.text
+    return str(made.json()["secret"])
+
+
+async def _ready(http: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                if (await http.get("/readyz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
 
 
 async def _play(http: httpx.AsyncClient, maker: str, checker: str, admin: str, seen: Seen) -> None:
@@ -104,12 +163,6 @@ async def _play(http: httpx.AsyncClient, maker: str, checker: str, admin: str, s
             await asyncio.sleep(0.05)
 
     async with asyncio.timeout(60):
-        while True:
-            try:
-                if (await http.get("/readyz")).status_code == 200:
-                    break
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
         run = (
             await call("POST", "/v1/payroll_runs", json={"pay_schedule": "weekly", "period_begin": "2026-11-09"})
         ).json()
@@ -129,6 +182,7 @@ async def _play(http: httpx.AsyncClient, maker: str, checker: str, admin: str, s
         [stubs] = (await call("GET", "/v1/jobs?kind=payroll.print_stubs")).json()["data"]
         assert (await ended(stubs))["result"] == {"stubs": WORKERS}
 
+        await seen.paid.wait()
         person = _people()[0]
         worker = (await call("GET", f"/v1/workers?last_name={person['last_name']}")).json()["data"][0]
         await call("GET", f"/v1/workers?sort={person['last_name']}")
@@ -143,6 +197,14 @@ async def _play(http: httpx.AsyncClient, maker: str, checker: str, admin: str, s
         assert person["ssn"].replace("-", "") in shown.text.replace("-", ""), shown.text
         again = await call("POST", "/v1/workers", json=_as_new(person))  # a number that somebody has
         assert again.status_code in (409, 422), again.text
+
+
+def _command_lines() -> str:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_bytes().decode(errors="replace"))
+    return "\n".join(found)
 
 
 def _people() -> list[dict[str, str]]:
@@ -167,7 +229,7 @@ def test_every_line_is_an_object_with_a_time_and_a_process(seen: Seen) -> None:
             assert told["process"] == process, line
             assert told["timestamp"].endswith("+00:00"), line
             assert "dropped_fields" not in told, line
-    assert all(seen.lines[process] for process in ("api", "worker", "dispatcher"))  # the courier has nothing to say
+    assert all(seen.lines[process] for process in PROCESSES)
 
 
 def test_requests_and_jobs_are_told_with_tenant_request_and_actor(seen: Seen) -> None:
@@ -182,7 +244,7 @@ def test_requests_and_jobs_are_told_with_tenant_request_and_actor(seen: Seen) ->
 
 def test_no_line_holds_a_personal_value(seen: Seen) -> None:
     """Numbers in both spellings; names, addresses and mail as they are in the firm's file."""
-    text = "\n".join(line for lines in seen.lines.values() for line in lines)
+    text = "\n".join([seen.server_log, *(line for lines in seen.lines.values() for line in lines)])
     words = set(re.findall(r"\w+", text))
     assert "payroll.calculate" in text
     assert len(_people()[:WORKERS]) == WORKERS
@@ -194,6 +256,15 @@ def test_no_line_holds_a_personal_value(seen: Seen) -> None:
             assert not (words & set(re.findall(r"\w+", name))), "a name is in a log line"
 
 
+def test_no_secret_is_in_a_line_or_on_a_command_line(seen: Seen) -> None:
+    text = "\n".join([seen.server_log, seen.command_lines, *(line for lines in seen.lines.values() for line in lines)])
+    assert "backoffice.cli" in seen.command_lines
+    assert len(seen.secrets) >= 10
+    for secret in seen.secrets:
+        assert len(secret) > 20
+        assert secret not in text, "a secret is told"
+
+
 def test_a_trace_goes_from_the_request_to_its_job(seen: Seen) -> None:
     [request] = [line for line in seen.said("api", "span") if line["trace_id"] == TRACE]
     [job] = [line for line in seen.said("worker", "span") if line["trace_id"] == TRACE]
@@ -201,8 +272,20 @@ def test_a_trace_goes_from_the_request_to_its_job(seen: Seen) -> None:
     assert (job["span"], job["parent_span_id"]) == ("job payroll.calculate", request["span_id"])
 
 
+def test_the_trace_goes_on_to_the_webhooks_and_their_receiver(seen: Seen) -> None:
+    """`payroll_run.calculated` is told by the job that the request caused."""
+    [job] = [line for line in seen.said("worker", "span") if line["trace_id"] == TRACE]
+    told = [line for line in seen.said("courier", "span") if line["trace_id"] == TRACE]
+    assert {(line["span"], line["parent_span_id"]) for line in told} == {("webhook", job["span_id"])}
+    received = [sent["traceparent"] for sent in seen.webhooks if TRACE in sent["traceparent"]]
+    assert sorted(received) == sorted(f"00-{TRACE}-{line['span_id']}-01" for line in told)
+    assert len(received) == 1
+    unkept = [sent["traceparent"] for sent in seen.webhooks if sent["traceparent"].endswith("-00")]
+    assert any("a" * 32 in each for each in unkept)  # carried, and not kept
+
+
 def test_a_trace_that_its_caller_does_not_keep_is_not_kept_here(seen: Seen) -> None:
-    kept = {line["trace_id"] for process in ("api", "worker") for line in seen.said(process, "span")}
+    kept = {line["trace_id"] for process in ("api", "worker", "courier") for line in seen.said(process, "span")}
     assert kept == {TRACE}  # none of the one not kept, and none started by what is no traceparent
 
 
@@ -233,6 +316,31 @@ def test_metrics_name_kinds_and_never_an_object(seen: Seen) -> None:
                 assert not ids.PATTERN.match(value), (process, sample.name, value)
                 assert not _UUID.search(value), (process, sample.name, value)
                 assert value not in names, (process, sample.name)
+
+
+def test_every_process_tells_of_its_loops(seen: Seen) -> None:
+    for process, (status, text) in seen.health.items():
+        assert (status, text.startswith("last worked: ")) == (200, True), (process, text)
+    assert set(seen.beats["api"]) == {"database"}
+    assert set(seen.beats["worker"]) == {"database", "broker"}
+    assert set(seen.beats["dispatcher"]) == {
+        "lead"
+    }  # the broker is asked by who leads, and without a database none does
+    assert set(seen.beats["courier"]) == {"fan_out", "ledger", "scan", "look", "lease", "notes"}
+
+
+def test_without_a_database_loops_turn_and_do_not_work(seen: Seen) -> None:
+    asks = {
+        "api": ["database"],
+        "worker": ["database", "broker"],
+        "dispatcher": ["lead"],
+        "courier": ["fan_out", "scan"],
+    }
+    for process, loops in asks.items():
+        for loop in loops:
+            beat = seen.beats[process][loop]
+            assert seen.beats_at - beat.worked > DARK_SECONDS - 2, (process, loop)  # a round under way ended well
+            assert seen.beats_at - beat.turned < DARK_SECONDS - 1, (process, loop)
 
 
 def test_without_a_database_the_api_lives_and_is_not_ready(seen: Seen) -> None:

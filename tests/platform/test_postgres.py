@@ -249,9 +249,11 @@ class TestRefusals:
     def test_a_folder_that_holds_something_else(self, state: Path) -> None:
         with EmbeddedPostgres(state, settings=THROWAWAY):
             pass
-        (state / "postgres" / "data" / "PG_VERSION").unlink()
-        with pytest.raises(PostgresRefused, match=r"holds no database .* move it away and start again"):
-            EmbeddedPostgres(state, settings=THROWAWAY).start()
+        version = state / "postgres" / "data" / "PG_VERSION"
+        for spoil in (lambda: version.write_text(""), version.unlink):  # half written; never there
+            spoil()
+            with pytest.raises(PostgresRefused, match=r"holds no database .* move it away and start again"):
+                EmbeddedPostgres(state, settings=THROWAWAY).start()
 
     @pytest.mark.parametrize(
         ("log", "kind", "sentence"),
@@ -259,6 +261,7 @@ class TestRefusals:
             ("FATAL:  could not create any TCP/IP sockets", PortTaken, "Port 5 on 127.0.0.1 is taken"),
             ("could not write to file: No space left on device", PostgresRefused, "free some space there"),
             ('PANIC:  could not extend file "base": No space left on device', PostgresRefused, "The disk that holds"),
+            ("wrote only 4096 of 8192 bytes\nHINT:  Check free disk space.\nAborted", PostgresRefused, "is full"),
             ("pre-existing shared memory block (key 1, ID 2) is still in use", MemoryStillHeld, "wait a moment"),
             ("FATAL:  database files are incompatible with server", PostgresRefused, "move it away and start again"),
             ("could not resize shared memory segment", PostgresRefused, "--shm-size"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from backoffice.platform.migrate import migrate
 from backoffice.platform.postgres import (
     LOGIN_ROLES,
     THROWAWAY,
@@ -244,7 +245,27 @@ def test_a_server_that_is_not_there_is_told() -> None:
         bootstrap(ExistingPostgres("postgresql://bo_super@127.0.0.1:1/postgres"), {})
 
 
+def test_an_administrators_url_that_is_none_is_told_without_its_secret() -> None:
+    with pytest.raises(PostgresRefused, match="BACKOFFICE_DATABASE_ADMIN_URL cannot be read") as refusal:
+        bootstrap(ExistingPostgres("postgres:hunter2@127.0.0.1"), {})
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_databases_may_have_names_of_their_own(server: EmbeddedPostgres) -> None:
+    try:
+        bootstrap(server, {}, {"Pay & bill": "bo_owner", "Pay & bill queue": "bo_queue"})
+        assert value_of(url(server, "bo_app", "Pay & bill"), "SELECT current_database()") == "Pay & bill"
+        with pytest.raises(psycopg.OperationalError, match="CONNECT privilege"):
+            psycopg.connect(url(server, "bo_queue", "Pay & bill"))
+    finally:
+        for name in ("Pay & bill", "Pay & bill queue"):
+            drop_database(server, name)
+
+
 def test_a_server_that_is_too_old_is_told(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backoffice.platform.postgres.roles.OLDEST", 990000)
-    with pytest.raises(PostgresRefused, match=r"The server is PostgreSQL 18; backoffice needs 99 or newer: upgrade it"):
+    told = r"The server is PostgreSQL 18; backoffice needs 99 or newer: upgrade it"
+    with pytest.raises(PostgresRefused, match=told):
         bootstrap(server, {})
+    with pytest.raises(PostgresRefused, match=told):
+        migrate(url(server, "bo_migrate", "backoffice"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import stat
 import uuid
@@ -164,3 +165,10 @@ def test_other_urls_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFault, match="cannot be made"):
         Storage.open(str(tmp_path / "file" / "objects"))
+
+
+def test_somebody_elses_folder_is_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by the first job that stores something."""
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may write everywhere
+    with pytest.raises(StorageFault, match="belongs to another user"):
+        Storage.open(str(tmp_path))

@@ -152,6 +152,29 @@ def test_stop_kills_who_does_not_go_in_time_and_says_so(tmp_path: Path) -> None:
     assert gone(pid)
 
 
+def test_a_child_that_stands_still_is_killed_and_replaced(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After three looks in a row: once late is nothing."""
+    monkeypatch.setattr("backoffice.platform.supervisor.LOOK_SECONDS", 0.05)
+    looks: list[int] = []
+    answers = itertools.chain([True, True, False, True, True, True], itertools.repeat(False))
+
+    def hung(pid: int) -> bool:
+        looks.append(pid)
+        return next(answers)
+
+    deaths: list[int] = []
+    unit = Unit("child", python(SLEEPS), hung=hung)
+    with Supervisor([unit], lambda _, pid: deaths.append(pid)) as supervisor:
+        [first] = supervisor.pids("child")
+        until(lambda: len(looks) >= 8)
+        [second] = supervisor.pids("child")
+    assert looks[:6] == [first] * 6
+    assert deaths[0] == first != second
+    assert capfd.readouterr().err == f"child ({first}) stands still; it is ended and started again\n"
+
+
 def test_a_child_that_refuses_to_run_stops_everything() -> None:
     units = [Unit("api", python("import sys; sys.exit(2)")), Unit("worker", python(SLEEPS))]
     supervisor = Supervisor(units)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import asyncpg
+import psycopg
 import pytest
 from tests.world import Server
 
@@ -56,3 +58,8 @@ def test_other_errors_are_ours_to_explain_in_full() -> None:
     assert sentence(BrokenPipeError(32, "Broken pipe")) is None
     assert sentence(FileNotFoundError(2, "none")) is None
     assert sentence(KeyError("x")) is None
+
+
+def test_a_full_disk_is_no_lost_connection() -> None:
+    for full in (asyncpg.DiskFullError("no space"), psycopg.errors.DiskFull("no space")):
+        assert "free some space" in (sentence(full) or "")

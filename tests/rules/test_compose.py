@@ -1,5 +1,5 @@
-"""docker-compose.yml and the image: health, users, secrets. Read as text here; tried only where a Docker engine is at
-hand, and skipped by name elsewhere."""
+"""docker-compose.yml and the image: health, users, secrets. Read as text here; tried only where docker compose is
+at hand, and skipped by name elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
+
+from backoffice.cli import main
+from backoffice.platform.settings import Settings, from_environment, to_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -22,6 +26,7 @@ DOCKERFILE = (ROOT / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-
 
 REQUIRED = re.compile(r"\$\{([A-Z0-9_]+):\?[^}]+\}")
 SECRET_NAME = re.compile(r"PASS|SECRET|PEPPER|TOKEN|_KEY")
+DEFAULT = re.compile(r"\$\{[A-Z0-9_]+:-([^}]*)\}")
 CREDENTIALS = re.compile(r"//[^/@\s:]*:([^/@\s]*)@")  # the password in a URL
 
 
@@ -47,6 +52,35 @@ def test_every_service_tells_its_health(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] == "CMD"
     assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+@pytest.mark.parametrize("name", [*OURS, "setup"])
+def test_commands_are_ours_and_take_what_they_are_given(name: str) -> None:
+    for words in (SERVICES[name]["command"], SERVICES[name].get("healthcheck", {}).get("test", [])[2:]):
+        if words[:1] != ["-c"]:
+            assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0, words
+
+
+def test_the_database_is_asked_where_only_the_finished_one_listens() -> None:
+    """While the image makes a cluster, a server for that alone listens at the socket, and then ends."""
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
+
+
+def given(name: str) -> Settings:
+    """A service's settings, with something in place of each secret."""
+    told = {key: str(value) for key, value in SERVICES[name]["environment"].items()}
+    return from_environment({key: DEFAULT.sub(r"\1", REQUIRED.sub("x" * 16, text)) for key, text in told.items()})
+
+
+@pytest.mark.parametrize("name", [*OURS, "setup"])
+def test_settings_are_settings(name: str) -> None:
+    known = {*to_environment(given(name)), "BACKOFFICE_DATABASE_ADMIN_URL"}
+    assert set(SERVICES[name]["environment"]) <= known
+
+
+def test_every_process_shows_its_metrics() -> None:
+    for name in OURS:
+        assert (given(name).metrics_port, given(name).host) == (9100, "0.0.0.0")  # noqa: S104 - in its container
 
 
 def test_health_is_asked_of_the_process_itself() -> None:
@@ -105,7 +139,7 @@ def test_services_get_the_secrets_they_use_and_no_others() -> None:
         return set(re.findall(r"BACKOFFICE_PASSWORD_([A-Z_]+):\?", str(SERVICES[name].get("environment", {}))))
 
     assert passwords("api") == {"BO_APP"}
-    assert passwords("worker") == {"BO_APP", "RABBITMQ"}
+    assert passwords("worker") == {"BO_APP", "BO_DISPATCH", "RABBITMQ"}
     assert passwords("dispatcher") == {"BO_APP", "BO_DISPATCH", "RABBITMQ"}
     assert passwords("courier") == {"BO_APP", "BO_DISPATCH"}
 
@@ -157,8 +191,8 @@ def test_what_the_image_copies_is_let_through() -> None:
 
 @pytest.mark.skipif(
     shutil.which("docker") is None
-    or subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=30).returncode != 0,
-    reason="untried: no Docker engine at hand",
+    or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False, timeout=30).returncode != 0,
+    reason="untried: no docker compose at hand",
 )
 def test_docker_accepts_it() -> None:
     names = set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT))

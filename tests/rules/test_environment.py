@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -66,6 +67,24 @@ def test_an_environment_that_runs_is_kept_and_a_broken_one_is_made_again(environ
     environment.make_environment()
     assert not mark.exists()
     assert environment.run([environment.PYTHON, "-c", ""])
+
+
+def test_packages_are_fetched_by_the_systems_certificates_too(
+    environment: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a company's proxy, where pip works and a program with certificates of its own would not."""
+    monkeypatch.setattr(environment.os, "environ", {"PATH": "/usr/bin:/bin"})
+    environment.make_environment()
+    uv, said = environment.VENV / "bin" / "uv", environment.ROOT / "said"
+    uv.write_text(f'#!/bin/sh\necho "$UV_SYSTEM_CERTS $*" >> "{said}"\n')
+    uv.chmod(0o755)
+    monkeypatch.setattr(
+        environment.subprocess, "run", partial(subprocess.run, env=environment.os.environ)
+    )  # as a child of a process with just that environment
+    environment.install(Path("requirements.lock"))
+    [_, asked] = said.read_text().splitlines()
+    assert asked.startswith("true pip install")
+    assert "--require-hashes --requirement requirements.lock" in asked
 
 
 def test_an_old_python_is_told(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,26 @@ def test_lines_steps_and_bars_are_printed_once() -> None:
     assert show.lines == ["a line with [brackets] in it"]
     assert [step.title for step in show.steps] == ["1. First", "2. Second"]
     assert all(step.seconds > 0 for step in show.steps)
+
+
+def test_a_long_line_goes_on_below_its_own_beginning() -> None:
+    """On a terminal; a path stays in one piece, and a file gets every line whole."""
+    said = ["one " * 30, "    nested " + "two " * 30, "a file: /" + "long/" * 20 + "file.csv"]
+    shown = {}
+    for terminal in (True, False):
+        out = io.StringIO()
+        with Printed(Console(file=out, width=80, force_terminal=terminal, color_system=None)) as show:
+            for text in said:
+                show.say(text)
+        plain = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", out.getvalue())
+        shown[terminal] = [line for line in plain.splitlines() if line.strip()]
+    on_terminal = [line.rstrip() for line in shown[True]]
+    assert on_terminal[0] == "   " + " ".join(["one"] * 19)
+    assert on_terminal[1] == "     " + " ".join(["one"] * 11)
+    assert on_terminal[2].startswith("       nested two")
+    assert on_terminal[3].startswith("         two")
+    assert on_terminal[4] == f"   {said[2]}"
+    assert [line.strip() for line in shown[False]] == [text.strip() for text in said]
 
 
 def test_what_the_front_office_tells_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,6 +261,13 @@ async def run_schedule_now(tx: Tx, id_: str) -> JobView:
     return job_view(tx.principal, await job_queries.get(tx, job_id))
 
 
+async def note_tidied(tx: Tx, gone: dict[str, int]) -> dict[str, int]:
+    """Write down how many of what were forgotten, where there was something."""
+    if any(gone.values()):
+        tx.audit("tenant.tidied", object_type="tenant", object_id=tx.tenant, changed=gone)
+    return gone
+
+
 def _job_id(text: str) -> UUID:
     job_id = ids.decode("job", text)
     if job_id is None:

@@ -32,6 +32,12 @@ class ClockGoesForward(StateConflict):
     title = "A clock only goes forward"
 
 
+class ModeFixed(Problem):
+    status = 409
+    code = "tenant_mode_fixed"
+    title = "A live tenant stays live, and a test tenant a test tenant"
+
+
 class EinTaken(Problem):
     status = 409
     code = "ein_taken"

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from itertools import count
-
+from backoffice.accounts import commands
 from backoffice.accounts.bulk.jobs import discard_upload, run_bulk_job
 from backoffice.accounts.schemas import Tidy
+from backoffice.platform import logs
+from backoffice.platform.jobs import forgetting
 from backoffice.platform.jobs.kinds import Recurring
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
+from backoffice.platform.jobs.tidying import forgetful, forgets, in_parts
 from backoffice.platform.web import idempotency
 
-__all__ = ["discard_upload", "run_bulk_job", "tidy"]
-
-ANSWERS_AT_ONCE = 1000
+__all__ = ["discard_upload", "forget_answers", "forget_jobs", "run_bulk_job", "tidy"]
+log = logs.get("tidy")
 
 
 @handles(Tidy, recurring=[Recurring(name="platform-tidy", rule="daily at 03:10")])
-async def tidy(run: JobRun, payload: Tidy) -> int:
-    """Delete the stored answers that can no longer be asked for, in parts; how many."""
-    deleted = 0
-    for part in count():
-        gone = await run.step(f"answers_{part}", idempotency.forget_expired, ANSWERS_AT_ONCE)
-        deleted += gone
-        if gone < ANSWERS_AT_ONCE:
-            break
-    return deleted
+async def tidy(run: JobRun, payload: Tidy) -> None:
+    """Forget, in every domain, what its time is over for. The result says how many of what."""
+    gone = {what: await forget(run) for what, forget in forgetful().items()}
+    await run.finish(commands.note_tidied, gone)
+    log.info("tidied", count=sum(gone.values()))
+
+
+@forgets("answers")
+async def forget_answers(run: JobRun) -> int:
+    return await in_parts(run, "answers", idempotency.forget_expired)
+
+
+@forgets("jobs")
+async def forget_jobs(run: JobRun) -> int:
+    return await in_parts(run, "jobs", forgetting.forget_jobs)

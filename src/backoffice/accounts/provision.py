@@ -17,7 +17,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from backoffice.accounts import events, models, queries
-from backoffice.accounts.errors import EinTaken
+from backoffice.accounts.errors import EinTaken, ModeFixed
 from backoffice.accounts.tenant_file import TenantFile
 from backoffice.accounts.tenant_file.differences import (
     Change,
@@ -56,19 +56,29 @@ class Plan:
         return all(change.action == "none" for changes in (self.firm, *self.tenants.values()) for change in changes)
 
     def lines(self) -> list[str]:
-        told = [line for change in self.firm if change.action != "none" for line in change.lines()]
+        told = _lines(self.firm)
         for name, changes in self.tenants.items():
-            inside = [line for change in changes if change.action != "none" for line in change.lines()]
+            inside = _lines(changes)
             told += [f"in {name}:", *(f"  {line}" for line in inside)] if inside else []
-        return told or ["nothing to change"]
+        return [*told, "nothing to change"] if self.empty else told
+
+
+def _lines(changes: list[Change]) -> list[str]:
+    """What changes, and what is there and not in the file."""
+    return [line for change in changes if change.action != "none" or change.note for line in change.lines()]
 
 
 async def plan_firm(control: Database, runtime: Runtime, file: TenantFile) -> Plan:
-    """Compare the file with what is there; writes nothing."""
+    """Compare the file with what is there; writes nothing. ModeFixed when a tenant should change its mode."""
     current = await _firm_now(control, file.firm.slug)
     tenants = await tenants_of(control, file.firm.slug)
     inside: dict[str, list[Change]] = {}
-    for name in file.environments:
+    for name, environment in file.environments.items():
+        if name in tenants and tenants[name].mode != environment.mode:
+            raise ModeFixed(
+                f"environments.{name}.mode: it is a {tenants[name].mode} tenant and stays one; "
+                f"name another for the mode {environment.mode}."
+            )
         there: Mapping[Key, Mapping[str, Value]] = {}
         if name in tenants:
             async with runtime.tx(Principal.system(tenants[name], _ACTOR), read_only=True) as tx:
@@ -78,7 +88,8 @@ async def plan_firm(control: Database, runtime: Runtime, file: TenantFile) -> Pl
 
 
 async def apply_firm(control: Database, runtime: Runtime, file: TenantFile) -> Plan:
-    """Make it so; returns what was done. EinTaken when another live tenant has the employer's EIN."""
+    """Make it so; returns what was done. ModeFixed as `plan_firm`; EinTaken when another live tenant has the employer's
+    EIN."""
     done = await plan_firm(control, runtime, file)
     async with control.untenanted() as connection:
         for name, environment in file.environments.items():

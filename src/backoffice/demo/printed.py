@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from rich.text import Text
 from backoffice.demo.checks import CHECKS, Finding, money_of
 from backoffice.demo.facts import Facts
 from backoffice.kernel.money import format_minor
+
+HANGING = 2  # columns
+LONGEST_WORD = 60
 
 
 @dataclass(slots=True)
@@ -57,8 +61,7 @@ class Printed:
     def say(self, text: str) -> None:
         with self._lock:
             self.lines.append(text)
-            style = "yellow" if text.startswith("⚡") else ""
-            self.console.print(Text(f"   {text}", style=style), soft_wrap=True)
+            self._print(f"   {text}", style="yellow" if text.startswith("⚡") else "")
 
     def bar(self, name: str, done: int, total: int) -> None:
         with self._lock:
@@ -71,6 +74,18 @@ class Printed:
                 self._full.add(name)
                 self._progress.remove_task(self._bars[name])
                 self.console.print(Text(f"   {name}: {done} of {total}", style="green"))
+
+    def _print(self, text: str, style: str) -> None:
+        """On a terminal a long line goes on below its own beginning; a path, which somebody may want to copy, stays in
+        one piece, and so does everything in a file."""
+        words = text.lstrip()
+        indent = len(text) - len(words)
+        lines = textwrap.wrap(words, max(LONGEST_WORD, self.console.width - indent - HANGING), break_on_hyphens=False)
+        if not self.console.is_terminal or any(len(word) > LONGEST_WORD for word in words.split()):
+            lines = [words]
+        for place, line in enumerate(lines):
+            shift = indent + (HANGING if place else 0)
+            self.console.print(Text(" " * shift + line, style=style), soft_wrap=True)
 
     def _end_step(self) -> None:
         if self.steps and not self.steps[-1].seconds:

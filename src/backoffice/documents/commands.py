@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, bindparam, column, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    Interval,
+    Text,
+    any_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import BYTEA
 
 from backoffice.documents import models, queries
@@ -19,9 +34,11 @@ from backoffice.kernel import ids
 from backoffice.kernel.errors import FaultList, NotFound
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.models import job
 from backoffice.platform.tables import TENANT, Id, Instant
 from backoffice.platform.web.bodies import find_id
 
+LINKS_KEPT = timedelta(days=30)
 _documents, _links = models.document, models.document_link
 _FORMS = {
     "key": re.compile(r"^[^\x00-\x1f]{1,200}\Z"),
@@ -52,10 +69,41 @@ _RECORD = (
     .returning(*_documents.c)
 )
 _DB_NOW = func.clock_timestamp()
+_TAKE_OVER = (
+    _documents.update()
+    .where(
+        _documents.c.tenant_id == TENANT,
+        _documents.c.key == any_(bindparam("keys", type_=ARRAY(Text))),
+        _documents.c.status == "storing",
+    )
+    .values(job_id=bindparam("job", type_=Id))
+)
+_ABANDONED = (
+    select(_documents.c.id)
+    .where(
+        _documents.c.tenant_id == TENANT,
+        text("document.status = 'storing'"),  # as the partial index says it
+        ~exists().where(job.c.tenant_id == TENANT, job.c.id == _documents.c.job_id),
+    )
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_DROP = (
+    _documents.delete()
+    .where(
+        _documents.c.tenant_id == TENANT,
+        _documents.c.id == any_(bindparam("these", type_=ARRAY(Id))),
+        _documents.c.status == "storing",
+    )
+    .returning(_documents.c.id, _documents.c.storage_key)
+)
+_OVER = select(_links.c.id).where(
+    _links.c.tenant_id == TENANT, _links.c.expires_at <= _DB_NOW - literal(LINKS_KEPT, Interval(native=True))
+)
 
 
-async def claim(tx: Tx, documents: Sequence[NewDocument]) -> list[UUID]:
-    """Take the keys of these documents: their ids, in order, in status `storing` where they are new.
+async def claim(tx: Tx, documents: Sequence[NewDocument], job_id: UUID) -> list[UUID]:
+    """Take the keys of these documents for a job: their ids, in order, in status `storing` where they are new.
 
     Safe to repeat and to race. ValidationFailed with all faults; DocumentKeyReused when a key stands for another
     document (of another kind, title, file name, media type or subject)."""
@@ -66,9 +114,12 @@ async def claim(tx: Tx, documents: Sequence[NewDocument]) -> list[UUID]:
     for key in sorted(by_key):
         id_, document = ids.new(now), by_key[key]
         told = {name: getattr(document, name) for name in (*_SAME, "key", "retention_until", "metadata")}
-        rows.append({**told, "id": id_, "status": "storing", "storage_key": storage_key(id_)})
+        rows.append({**told, "id": id_, "status": "storing", "job_id": job_id, "storage_key": storage_key(id_)})
     new = {row["key"]: row for row in await tx.insert_new(_documents, rows)}
-    there = new if len(new) == len(by_key) else await queries.rows_by_key(tx, list(by_key))
+    there: Mapping[str, Row] = new
+    if len(new) < len(by_key):
+        there = await queries.rows_by_key(tx, list(by_key))
+        await tx.execute(_TAKE_OVER, keys=list(by_key), job=job_id)
     for document in documents:
         if any(there[document.key][name] != getattr(document, name) for name in _SAME):
             raise DocumentKeyReused(f"Under the key {document.key} stands another document.")
@@ -149,6 +200,23 @@ async def use_link(tx: Tx, token: str, links: DownloadLinks) -> Row:
         reason=f"by link {ids.encode('document_link', link['id'])} of {link['created_by']}",
     )
     return row
+
+
+async def drop_abandoned(tx: Tx, most: int) -> list[str]:
+    """Delete the rows of documents whose content was never recorded, and that no job can store any more: theirs is
+    forgotten, 90 days after its end. At most `most`; the names under which something may lie in the storage."""
+    found = [row["id"] for row in await tx.fetch(_ABANDONED, most=most)]
+    rows = await tx.fetch(_DROP, these=found) if found else []
+    for row in rows:
+        tx.audit("document.dropped", object_type="document", object_id=row["id"], reason="it was never stored")
+    return [row["storage_key"] for row in rows]
+
+
+async def forget_links(tx: Tx, most: int) -> int:
+    """Delete at most `most` download links that ended more than 30 days ago, used or not; how many. Who opened what
+    stays in the audit."""
+    some = _OVER.limit(most).subquery()
+    return await tx.execute(_links.delete().where(_links.c.tenant_id == TENANT, _links.c.id == some.c.id))
 
 
 def _check(documents: Sequence[NewDocument]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import count
 from typing import Final
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from backoffice.documents import commands, files, queries
 from backoffice.documents.files import Content
 from backoffice.documents.schemas import NewDocument, Stored
 from backoffice.platform.jobs.run import JobRun
+from backoffice.platform.jobs.tidying import forgets, in_parts
 
 PUT_AT_ONCE: Final = 8
+DROP_AT_ONCE: Final = 100
 
 
 async def store(run: JobRun, step: str, document: NewDocument, content: Content) -> UUID:
@@ -30,7 +33,7 @@ async def store_many(run: JobRun, step: str, documents: Sequence[tuple[NewDocume
     them (run in a thread, eight at once, and not at all for a document that is there). Repeated under the same keys it
     gives the same ids and changes nothing: of two contents the one that was put first counts. Hand over at most some
     hundred at a time: all contents of a call are in memory. Raises as `commands.claim` and `files.put`."""
-    told = await run.step(f"{step}.claim", commands.claim, [document for document, _ in documents])
+    told = await run.step(f"{step}.claim", commands.claim, [document for document, _ in documents], run.id)
     claimed = [UUID(text) for text in told]
     missing = await run.read(queries.still_storing, claimed)
     cipher = await run.runtime.ciphers.for_tenant(run.principal.tenant.id)
@@ -54,7 +57,7 @@ async def put(run: JobRun, step: str, document: NewDocument, content: bytes) -> 
     """Claim a document (a step of this name) and put its content, for a handler that records it with
     `commands.record` in the transaction that makes it true. Until then nobody can see the content; a run that ends
     before leaves a document in status `storing`, which stands for nothing."""
-    claimed = UUID((await run.step(step, commands.claim, [document]))[0])
+    claimed = UUID((await run.step(step, commands.claim, [document], run.id))[0])
     cipher = await run.runtime.ciphers.for_tenant(run.principal.tenant.id)
     return await files.put(run.runtime.storage, cipher, claimed, content)
 
@@ -64,3 +67,23 @@ async def load(run: JobRun, document_id: UUID, *, purpose: str) -> bytes:
     row = await run.read(queries.available_row, document_id)
     cipher = await run.runtime.ciphers.for_tenant(run.principal.tenant.id)
     return await files.read(run.runtime.storage, cipher, row, purpose=purpose)
+
+
+@forgets("links")
+async def forget_links(run: JobRun) -> int:
+    return await in_parts(run, "links", commands.forget_links)
+
+
+@forgets("documents")
+async def drop_abandoned(run: JobRun) -> int:
+    """First the rows, so that nobody can make such a document available; a run that ends between knows from its step
+    what is left to delete."""
+    dropped = 0
+    for part in count():
+        names: list[str] = await run.step(f"documents_{part}", commands.drop_abandoned, DROP_AT_ONCE)
+        for name in names:
+            await run.runtime.storage.delete(run.principal.tenant.id, name)
+        dropped += len(names)
+        if len(names) < DROP_AT_ONCE:
+            break
+    return dropped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, LargeBinary, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Index, LargeBinary, Text, text
 
 from backoffice.platform.tables import Id, Instant, one_of, tenant_table
 
@@ -18,6 +18,7 @@ document = tenant_table(
     Column("subject", Text),  # the outward id of what it is about
     Column("retention_until", Date),
     one_of("status", STATUSES),
+    Column("job_id", Id, nullable=False),  # that is storing it, or was the last to; no foreign key: jobs go sooner
     Column("storage_key", Text, nullable=False),
     Column("size_bytes", BigInteger),  # of the clear content, as is the hash
     Column("sha256", LargeBinary),
@@ -28,6 +29,9 @@ document = tenant_table(
     unique=[("key",)],
     indexes=[("subject", "id"), ("kind", "id")],
 )
+
+Index("document_storing_idx", document.c.tenant_id, document.c.job_id,
+      postgresql_where=text("status = 'storing'"))  # fmt: skip
 
 document_link = tenant_table(
     "document_link",

@@ -90,6 +90,11 @@ def new(at: datetime) -> UUID:
     return _maker.make(at)
 
 
+def made_at(value: UUID) -> datetime:
+    """The instant for which a UUIDv7 was made."""
+    return _EPOCH + (value.int >> 80) * _MILLISECOND
+
+
 def encode(kind: str, value: UUID) -> str:
     """`encode("worker", uuid)` → `wrk_01jd…`. KeyError for a kind that has no prefix."""
     number = value.int

@@ -1,5 +1,6 @@
-"""How a process tells that it is alive: it touches a file every few seconds, and `backoffice health` looks how old that
-is. For containers, where nobody else can see the process; the api is asked over HTTP instead."""
+"""How a process tells others whether it works: every few seconds it writes down when each of its loops came round
+(`platform/pulse`), in a file of its own. `backoffice health` reads it, for containers, and so does the supervisor of
+`backoffice up`, which ends a process whose loops stand still. The api is asked over HTTP besides."""
 
 from __future__ import annotations
 
@@ -12,8 +13,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-BEAT_SECONDS = 2.0
-LATE_SECONDS = 15.0
+import msgspec
+
+from backoffice.platform import pulse
+from backoffice.platform.postgres.process import is_gone
+from backoffice.platform.pulse import Beat
+
+WRITE_SECONDS = 2.0
+
+
+class Told(msgspec.Struct):
+    """What a process wrote, and when."""
+
+    at: float  # time.monotonic, which all processes of a machine share
+    beats: dict[str, Beat]
 
 
 def beat_file(state: Path, process: str, pid: int | None = None) -> Path:
@@ -22,21 +35,22 @@ def beat_file(state: Path, process: str, pid: int | None = None) -> Path:
 
 
 @contextmanager
-def beating(state: Path, process: str) -> Iterator[None]:
-    """Beat, from a thread, for the life of the block. A state directory that cannot be written to means no beat."""
+def telling(state: Path, process: str) -> Iterator[None]:
+    """Write it down, from a thread, for the life of the block. A state directory that cannot be written to means that
+    nothing is told."""
     file = beat_file(state, process)
     ended = threading.Event()
 
-    def beat() -> None:
+    def tell() -> None:
         with contextlib.suppress(OSError):
             file.parent.mkdir(mode=0o700, exist_ok=True)
-            _sweep(file)
+            _sweep(state, process)
             while True:
-                file.touch()
-                if ended.wait(BEAT_SECONDS):
+                _write(file)
+                if ended.wait(WRITE_SECONDS):
                     return
 
-    thread = threading.Thread(target=beat, name="liveness", daemon=True)
+    thread = threading.Thread(target=tell, name="liveness", daemon=True)
     thread.start()
     try:
         yield
@@ -48,27 +62,57 @@ def beating(state: Path, process: str) -> Iterator[None]:
 
 
 def alive(state: Path, process: str) -> list[int]:
-    """The pids of the processes of this kind that beat on this machine."""
-    found = []
-    for file in sorted((state / "run").glob(f"{process}.{socket.gethostname()}.*")):
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            if time.time() - file.stat().st_mtime < LATE_SECONDS:
-                found.append(int(file.suffix.removeprefix(".")))
+    """The pids of the processes of this kind that run on this machine."""
+    return sorted(_living(state, process))
+
+
+def health(state: Path, process: str) -> tuple[bool, str]:
+    """Whether all living processes of this kind on this machine are well, and a sentence about it."""
+    now = time.monotonic()
+    found = [each for each in _living(state, process).values() if each is not None]
+    if not found:
+        return False, f"no {process} runs here"
+    for each in found:
+        if now - each.at > pulse.LATE_SECONDS:
+            return False, f"its last sign of life is {now - each.at:.0f} s old"
+        if late := pulse.late(each.beats, now):
+            return False, f"not working: {', '.join(late)}; {pulse.sentence(each.beats, now)}"
+    return True, f"ok; {pulse.sentence(found[0].beats, now)}"
+
+
+def hung(state: Path, process: str, pid: int) -> bool:
+    """Whether this process stands still. False for one that has told nothing yet."""
+    now = time.monotonic()
+    found = _read(beat_file(state, process, pid))
+    return found is not None and (now - found.at > pulse.HUNG_SECONDS or pulse.hung(found.beats, now))
+
+
+def _living(state: Path, process: str) -> dict[int, Told | None]:
+    found = {}
+    for file in (state / "run").glob(f"{process}.{socket.gethostname()}.*"):
+        pid = file.suffix.removeprefix(".")
+        if pid.isdigit() and not is_gone(int(pid)):
+            found[int(pid)] = _read(file)
     return found
 
 
-def last_beat(state: Path, process: str) -> float | None:
-    """Seconds since the newest beat of a process of this kind on this machine; None when there is none."""
-    ages = []
-    for file in (state / "run").glob(f"{process}.{socket.gethostname()}.*"):
-        with contextlib.suppress(FileNotFoundError):
-            ages.append(time.time() - file.stat().st_mtime)
-    return min(ages) if ages else None
+def _read(file: Path) -> Told | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Told)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
-def _sweep(mine: Path) -> None:
+def _write(file: Path) -> None:
+    half = file.with_name(f".{file.name}")
+    half.write_bytes(msgspec.json.encode(Told(time.monotonic(), pulse.beats())))
+    half.replace(file)
+
+
+def _sweep(state: Path, process: str) -> None:
     """Files of processes that were killed."""
-    for file in mine.parent.glob(f"{mine.name.rpartition('.')[0]}.*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > LATE_SECONDS:
-                file.unlink()
+    living = _living(state, process)
+    for file in (state / "run").glob(f"*{process}.{socket.gethostname()}.*"):
+        pid = file.suffix.removeprefix(".")
+        if pid.isdigit() and int(pid) not in living and int(pid) != os.getpid():
+            file.unlink(missing_ok=True)

@@ -17,8 +17,14 @@ from backoffice.platform.postgres import (
     choose_state,
     role_passwords,
 )
-from backoffice.platform.postgres.refusal import PORT_SETTING
-from backoffice.platform.settings import ROLES_WITH_PASSWORD, Settings, SettingsRefused, from_environment
+from backoffice.platform.settings import (
+    ROLES_WITH_PASSWORD,
+    Settings,
+    SettingsRefused,
+    database_name,
+    from_environment,
+    read_secret,
+)
 from backoffice.platform.state import StateDirectory
 
 ADMIN_URL = "BACKOFFICE_DATABASE_ADMIN_URL"
@@ -74,7 +80,8 @@ def open_place(
             given |= _passwords(kept)
         settings = from_environment(given)
         if prepare:
-            _prepare(settings, ExistingPostgres(env[ADMIN_URL]) if env.get(ADMIN_URL) else None)
+            admin_url = read_secret(env, ADMIN_URL)
+            _prepare(settings, ExistingPostgres(admin_url) if admin_url else None)
         yield Place(settings, state, None, notices)
         return
     with EmbeddedPostgres(state, port, settings=server_settings) as server:
@@ -89,14 +96,6 @@ def open_place(
         yield Place(settings, state, server, [*notices, *server.notices])
 
 
-def postgres_port(environ: Mapping[str, str], default: int) -> int:
-    """The embedded server's fixed port. SettingsRefused when the setting is no port."""
-    text = environ.get(PORT_SETTING, str(default))
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise SettingsRefused(f"{PORT_SETTING} must be a port from 1 to 65535, not {text!r}")
-    return int(text)
-
-
 def _password_setting(role: str) -> str:
     return f"BACKOFFICE_PASSWORD_{role.upper()}"
 
@@ -108,5 +107,6 @@ def _passwords(kept: StateDirectory) -> dict[str, str]:
 
 def _prepare(settings: Settings, server: EmbeddedPostgres | ExistingPostgres | None) -> None:
     if server is not None:
-        bootstrap(server, settings.passwords)
+        owners = {database_name(settings.database_url): "bo_owner", database_name(settings.queue_url): "bo_queue"}
+        bootstrap(server, settings.passwords, owners)
     migrate(settings.dsn("bo_migrate"))

@@ -7,8 +7,10 @@ import secrets
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from backoffice.local.liveness import hung
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 from backoffice.platform.settings import Settings, SettingsRefused, to_environment
 from backoffice.platform.supervisor import OnDeath, Resting, Unit
@@ -28,6 +30,7 @@ def units(settings: Settings, *, workers: int, logs: Path | None = None) -> list
             [sys.executable, "-m", "backoffice.cli", name, *([] if logs is None else ["--log", str(logs)])],
             env,
             counts.get(name, 1),
+            partial(hung, settings.state, name),
         )
         for name in PROCESSES
     ]

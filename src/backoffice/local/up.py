@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
 
-from backoffice.local.place import DATABASE_URL, Place, open_place, postgres_port
+from backoffice.local.keeping import kept_alive
+from backoffice.local.place import DATABASE_URL, Place, open_place
 from backoffice.local.processes import drained, freeing, must_be_free, resting, units
-from backoffice.platform.settings import Settings
+from backoffice.platform.postgres.refusal import PORT_SETTING
+from backoffice.platform.settings import Settings, read_port
 from backoffice.platform.supervisor import Supervisor
 
 POSTGRES_PORT = 8032
-API_PORT = 8000
 DRAIN_SECONDS = "8"  # Ctrl-C is done within 10
 
 
@@ -20,16 +24,17 @@ def up(workers: int, say: Callable[[str], None], environ: Mapping[str, str] | No
     with a sentence before anything listens."""
     env = dict(os.environ if environ is None else environ)
     host = env.get("BACKOFFICE_HOST", Settings.host)
-    must_be_free(host, _number(env.get("BACKOFFICE_PORT"), API_PORT), "BACKOFFICE_PORT")
+    must_be_free(host, read_port(env, "BACKOFFICE_PORT", Settings.port), "BACKOFFICE_PORT")
     embedded = not env.get(DATABASE_URL)
-    port = postgres_port(env, POSTGRES_PORT) if embedded else None
+    port = read_port(env, PORT_SETTING, POSTGRES_PORT) if embedded else None
     with open_place(env, port=port, defaults={"BACKOFFICE_DRAIN_SECONDS": DRAIN_SECONDS}) as place:
         for line in _told(place):
             say(line)
         drained(place.settings.state).unlink(missing_ok=True)  # whoever starts everything wants workers
         supervised = units(place.settings, workers=workers)
         supervisor = Supervisor(supervised, freeing(place.settings), resting=resting(place.settings))
-        status = supervisor.run()
+        with nullcontext() if place.embedded is None else kept_alive(place.embedded, say):
+            status = supervisor.run()
         say("stopped" if status == 0 else f"stopped, with exit status {status}")
         return status
 
@@ -42,16 +47,15 @@ def _told(place: Place) -> list[str]:
         address = place.embedded.address
         lines.append(f"PostgreSQL   {address.host}:{address.port}, embedded, in {place.state}/postgres")
     else:
-        lines.append(f"PostgreSQL   {settings.database_url.rsplit('@', 1)[-1].removeprefix('postgresql://')}")
+        lines.append(f"PostgreSQL   {settings.database_url.removeprefix('postgresql://')}")
+    if settings.broker_url:
+        lines.append(f"RabbitMQ     {settings.broker_url.rpartition('@')[2].partition('/')[0]}")
+    command = sys.argv[0] if Path(sys.argv[0]).name == "backoffice" else "backoffice"  # as it was called
     return [
         *lines,
         f"Data         {place.state}  (keys and secrets; back it up together with the database)",
         f"Documents    {settings.storage_url}",
-        "Firms        backoffice tenants apply",
-        "Keys         backoffice keys create --tenant northwind-staffing/test --person dana-whitfield",
+        f"Firms        {command} tenants apply",
+        f"Keys         {command} keys create --tenant northwind-staffing/test --person dana-whitfield",
         "Stop         Ctrl-C (finishes what is under way, at most 10 s)",
     ]
-
-
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isdigit() else default

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, inspect
 
+from backoffice.platform.postgres.roles import must_be_new_enough
 from backoffice.platform.tables import METADATA, ddl
 
 _FOLDER = Path(__file__).parent.parent / "migrations"
@@ -18,7 +20,9 @@ def _alchemy(dsn: str) -> str:
 
 
 def migrate(dsn: str) -> None:
-    """Run every missing revision. `dsn` signs in as bo_migrate."""
+    """Run every missing revision. `dsn` signs in as bo_migrate. PostgresRefused where the server is too old."""
+    with psycopg.connect(dsn, connect_timeout=5) as connection:
+        must_be_new_enough(connection.info.server_version)
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("sqlalchemy.url", _alchemy(dsn).replace("%", "%%"))

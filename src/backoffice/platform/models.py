@@ -77,6 +77,8 @@ Index("job_ready_idx", job.c.tenant_id, job.c.band, job.c.run_at, job.c.id,
       postgresql_where=text("state IN ('scheduled', 'ready', 'retry_wait')"))  # fmt: skip
 Index("job_leased_idx", job.c.tenant_id, job.c.lease_until, postgresql_where=text("state IN ('released', 'running')"))
 Index("job_open_children_idx", job.c.tenant_id, job.c.parent_id, postgresql_where=text("finished_at IS NULL"))
+Index("job_ended_idx", job.c.tenant_id, job.c.finished_at,
+      postgresql_where=text("parent_id IS NULL AND finished_at IS NOT NULL"))  # fmt: skip
 Index("job_due_idx", job.c.tenant_id, job.c.due_at, postgresql_where=text("state = 'scheduled'"))
 
 job_step = tenant_table(
@@ -153,6 +155,7 @@ event = tenant_table(
 )
 Index("event_fan_out_idx", event.c.tenant_id, event.c.id, postgresql_where=text("NOT fanned_out"))
 Index("event_type_idx", event.c.tenant_id, event.c.type, event.c.id)
+Index("event_recorded_idx", event.c.tenant_id, event.c.recorded_at)  # what is old enough to go
 
 object_sequence = tenant_table(
     "object_sequence",

@@ -1,16 +1,17 @@
-"""Metrics of the processes that answer no API requests: `/metrics` and `/healthz` on a port of their own.
+"""What can be seen of the processes that answer no API requests: `/metrics` and `/healthz` on a port of their own.
 
 BACKOFFICE_METRICS_PORT is the dispatcher's; the courier has the next one, and the workers those after it, by their
-number. The api shows its own beside its requests. A thread serves them, so that a busy loop can be looked at too."""
+number. The api shows its own beside its requests. A thread serves them, so that a loop that stands still is seen."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from backoffice.platform import metrics
+from backoffice.platform import metrics, pulse
 from backoffice.platform.settings import Settings, SettingsRefused
 
 _PLACES = {"dispatcher": 0, "courier": 1, "worker": 2}
@@ -42,9 +43,13 @@ class _Looking(BaseHTTPRequestHandler):
     timeout = 5
 
     def do_GET(self) -> None:
-        body = {"/metrics": metrics.text(), "/healthz": b"ok"}.get(self.path)
-        self.send_response(404 if body is None else 200)
-        body = body or b""
+        status, body = 404, b""
+        if self.path == "/metrics":
+            status, body = 200, metrics.text()
+        elif self.path == "/healthz":
+            now, beats = time.monotonic(), pulse.beats()
+            status, body = 503 if pulse.late(beats, now) else 200, pulse.sentence(beats, now).encode()
+        self.send_response(status)
         self.send_header("content-type", metrics.CONTENT_TYPE if self.path == "/metrics" else "text/plain")
         self.send_header("content-length", str(len(body)))
         self.end_headers()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 
 class SettingsRefused(Exception):
@@ -41,9 +42,7 @@ class Settings:
     key_cache_seconds: float = 5.0
     log_level: str = "info"
     trusted_proxies: str = ""  # addresses, with commas, whose X-Forwarded-For says where a request came from
-    metrics_port: int = (
-        0  # where dispatcher, courier and workers show their metrics (`platform/observed.py`); 0: nowhere
-    )
+    metrics_port: int = 0  # of the first of dispatcher, courier and workers (`platform/observed.py`); 0: nowhere
 
     def dsn(self, role: str, **parameters: str) -> str:
         """The URL with which `role` signs in; `bo_queue` has a database of its own. `parameters` of the server hold
@@ -60,82 +59,170 @@ class Settings:
         return urlunsplit(parts._replace(netloc=f"{role}:{quote(self.passwords[role], safe='')}@{host}"))
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+PORTS = (1, 65_535)
 ROLES_WITH_PASSWORD = ("bo_migrate", "bo_app", "bo_dispatch", "bo_queue", "bo_export", "bo_sealer", "bo_metrics")
+
+
+def read_number(environ: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    """A number from the environment. SettingsRefused where it is none, or out of bounds."""
+    text = environ.get(name, "")
+    try:
+        number = float(text) if text else default
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most or (isinstance(default, int) and number != int(number)):
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        raise SettingsRefused(f"{name} must be {kind} from {least:g} to {most:g}, not {text!r}")
+    return number
+
+
+def read_port(environ: Mapping[str, str], name: str, default: int) -> int:
+    """A port from the environment. SettingsRefused where it is none."""
+    return int(read_number(environ, name, default, *PORTS))
+
+
+def read_secret(environ: Mapping[str, str], name: str) -> str | None:
+    """A secret from the environment, or from the file that `name`_FILE names. SettingsRefused where that cannot be
+    read."""
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsRefused(f"{name}_FILE names {path}, which cannot be read: {why}") from None
+
+
+class _Reader:
+    """Reads one setting after the other, and keeps what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._env = environ
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._env.get(name) or default
+
+    def secret(self, name: str) -> str:
+        try:
+            return read_secret(self._env, name) or ""
+        except SettingsRefused as refused:
+            self.faults.append(str(refused))
+            return ""
+
+    def required(self, name: str) -> str:
+        known = len(self.faults)
+        value = self.secret(name)
+        if not value and len(self.faults) == known:
+            self.faults.append(f"{name} is not set")
+        return value
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        try:
+            return read_number(self._env, name, default, least, most)
+        except SettingsRefused as refused:
+            self.faults.append(str(refused))
+            return default
+
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        return int(self.number(name, default, least, most))
+
+    def one_of(self, name: str, default: str, words: Sequence[str]) -> str:
+        value = self.text(name, default)
+        if value not in words:
+            self.faults.append(f"{name} must be one of {', '.join(words)}, not {value!r}")
+        return value
+
+    def database(self, name: str, url: str) -> str:
+        parts = _parts(url)
+        if url and (parts is None or parts.scheme != "postgresql" or not parts.path.strip("/")):
+            self.faults.append(f"{name} must read postgresql://host:port/database")
+        elif parts is not None and "@" in parts.netloc:
+            self.faults.append(
+                f"{name} names a user, but each role signs in for itself: leave user and password out, and make the "
+                f"roles with `backoffice db setup` and a superuser's URL in BACKOFFICE_DATABASE_ADMIN_URL"
+            )
+        return url
+
+    def broker(self, name: str) -> str | None:
+        url = self.secret(name)
+        parts = _parts(url)
+        if url and (parts is None or parts.scheme not in ("amqp", "amqps") or not parts.hostname):
+            self.faults.append(f"{name} must read amqp://user:password@host:port/")
+        return url or None
+
+    def proxy(self, name: str) -> str | None:
+        url = self.secret(name)
+        parts = _parts(url)
+        plain = parts is not None and parts.scheme == "http" and parts.hostname and parts.port
+        if url and not (plain and parts is not None and parts.path in ("", "/")):
+            self.faults.append(f"{name} must be an address such as http://proxy.example.com:3128")
+        return url or None
+
+    def storage(self, name: str) -> str:
+        url = self.required(name)
+        if "://" in url and not url.startswith(("s3://", "file:///")):
+            self.faults.append(f"{name} must be a folder or read s3://bucket/prefix")
+        return url
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings of a process. SettingsRefused lists everything that is missing or wrong at once."""
-    env = os.environ if environ is None else environ
-    faults: list[str] = []
-
-    def secret(name: str) -> str | None:
-        if path := env.get(f"{name}_FILE"):
-            try:
-                return Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                faults.append(f"{name}_FILE names {path}, which cannot be read: {error.strerror}")
-        return env.get(name)
-
-    def required(name: str) -> str:
-        value = secret(name)
-        if not value:
-            faults.append(f"{name} is not set")
-            return ""
-        return value
-
-    def number(name: str, default: float) -> float:
-        try:
-            return float(env.get(name, default))
-        except ValueError:
-            faults.append(f"{name} must be a number, not {env[name]!r}")
-            return default
-
-    def proxy(name: str) -> str | None:
-        value = secret(name)
-        try:
-            parts = urlsplit(value or "http://none:1")
-            good = parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
-        except ValueError:
-            good = False
-        if not good:
-            faults.append(f"{name} must be an address such as http://proxy.example.com:3128")
-        return value or None
-
-    database_url = required("BACKOFFICE_DATABASE_URL")
-    passwords = {
-        role: value for role in ROLES_WITH_PASSWORD if (value := secret(f"BACKOFFICE_PASSWORD_{role.upper()}"))
-    }
-    host, port = env.get("BACKOFFICE_HOST", Settings.host), int(number("BACKOFFICE_PORT", Settings.port))
+    read = _Reader(os.environ if environ is None else environ)
+    database_url = read.database("BACKOFFICE_DATABASE_URL", read.required("BACKOFFICE_DATABASE_URL"))
+    queue_url = read.database("BACKOFFICE_QUEUE_DATABASE_URL", read.text("BACKOFFICE_QUEUE_DATABASE_URL"))
+    if not queue_url and not read.faults:
+        queue_url = urlunsplit(urlsplit(database_url)._replace(path="/backoffice_queue"))
+    if not read.faults and database_name(queue_url) == database_name(database_url):
+        read.faults.append("BACKOFFICE_QUEUE_DATABASE_URL must name another database than BACKOFFICE_DATABASE_URL")
+    passwords = {role: read.secret(f"BACKOFFICE_PASSWORD_{role.upper()}") for role in ROLES_WITH_PASSWORD}
+    host, port = read.text("BACKOFFICE_HOST", Settings.host), read.whole("BACKOFFICE_PORT", Settings.port, *PORTS)
     reached = Settings.host if host in ("0.0.0.0", "::") else host  # noqa: S104 - every address is none to be reached at
-    public_url = env.get("BACKOFFICE_PUBLIC_URL", f"http://{reached}:{port}")
+    public_url = read.text("BACKOFFICE_PUBLIC_URL", f"http://{reached}:{port}")
     settings = Settings(
         database_url=database_url,
-        queue_url=env.get("BACKOFFICE_QUEUE_DATABASE_URL")
-        or urlunsplit(urlsplit(database_url)._replace(path="/backoffice_queue")),
-        passwords=passwords,
-        broker_url=secret("BACKOFFICE_BROKER_URL"),
-        state=Path(required("BACKOFFICE_STATE")),
-        pepper=required("BACKOFFICE_PEPPER"),
-        storage_url=required("BACKOFFICE_STORAGE_URL"),
+        queue_url=queue_url,
+        passwords={role: password for role, password in passwords.items() if password},
+        broker_url=read.broker("BACKOFFICE_BROKER_URL"),
+        state=Path(read.required("BACKOFFICE_STATE")),
+        pepper=read.required("BACKOFFICE_PEPPER"),
+        storage_url=read.storage("BACKOFFICE_STORAGE_URL"),
         public_url=public_url,
-        docs_url=env.get("BACKOFFICE_DOCS_URL", public_url),
+        docs_url=read.text("BACKOFFICE_DOCS_URL", public_url),
         host=host,
         port=port,
-        pool_size=int(number("BACKOFFICE_POOL_SIZE", Settings.pool_size)),
-        lease_seconds=number("BACKOFFICE_LEASE_SECONDS", Settings.lease_seconds),
-        drain_seconds=number("BACKOFFICE_DRAIN_SECONDS", Settings.drain_seconds),
-        worker_threads=int(number("BACKOFFICE_WORKER_THREADS", Settings.worker_threads)),
-        loopback_webhooks=env.get("BACKOFFICE_LOOPBACK_WEBHOOKS", "") == "1",
-        webhook_proxy=proxy("BACKOFFICE_WEBHOOK_PROXY"),
-        trace_share=number("BACKOFFICE_TRACE_SHARE", Settings.trace_share),
-        key_cache_seconds=number("BACKOFFICE_KEY_CACHE_SECONDS", Settings.key_cache_seconds),
-        log_level=env.get("BACKOFFICE_LOG_LEVEL", Settings.log_level),
-        trusted_proxies=env.get("BACKOFFICE_TRUSTED_PROXIES", Settings.trusted_proxies),
-        metrics_port=int(number("BACKOFFICE_METRICS_PORT", Settings.metrics_port)),
+        pool_size=read.whole("BACKOFFICE_POOL_SIZE", Settings.pool_size, 1, 1_000),
+        lease_seconds=read.number("BACKOFFICE_LEASE_SECONDS", Settings.lease_seconds, 0.1, 3_600),
+        drain_seconds=read.number("BACKOFFICE_DRAIN_SECONDS", Settings.drain_seconds, 0, 3_600),
+        worker_threads=read.whole("BACKOFFICE_WORKER_THREADS", Settings.worker_threads, 1, 1_000),
+        loopback_webhooks=read.one_of("BACKOFFICE_LOOPBACK_WEBHOOKS", "0", ("0", "1")) == "1",
+        webhook_proxy=read.proxy("BACKOFFICE_WEBHOOK_PROXY"),
+        trace_share=read.number("BACKOFFICE_TRACE_SHARE", Settings.trace_share, 0, 1),
+        key_cache_seconds=read.number("BACKOFFICE_KEY_CACHE_SECONDS", Settings.key_cache_seconds, 0, 5),
+        log_level=read.one_of("BACKOFFICE_LOG_LEVEL", Settings.log_level, LOG_LEVELS),
+        trusted_proxies=read.text("BACKOFFICE_TRUSTED_PROXIES", Settings.trusted_proxies),
+        metrics_port=read.whole("BACKOFFICE_METRICS_PORT", Settings.metrics_port, 0, PORTS[1]),
     )
-    if faults:
-        raise SettingsRefused("; ".join(faults))
+    if read.faults:
+        raise SettingsRefused("; ".join(read.faults))
     return settings
+
+
+def database_name(url: str) -> str:
+    """The database that a URL names."""
+    return unquote(urlsplit(url).path.removeprefix("/"))
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL; None where it is none, or its port is no port."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

@@ -55,6 +55,8 @@ class Storage:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as fault:
             raise StorageFault(f"the storage folder {folder} cannot be made: {fault.strerror}") from None
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise StorageFault(f"the storage folder {folder} belongs to another user: run as that user, or chown it")
         return cls(LocalStore(folder), folder)
 
     async def put(self, tenant_id: UUID, name: str, content: bytes) -> bool:

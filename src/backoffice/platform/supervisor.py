@@ -25,6 +25,8 @@ KILL_SECONDS = 1.5  # after the grace; together less than the 10 s in which Ctrl
 BACKOFF_SECONDS = (0.05, 0.2, 1.0, 2.0, 5.0, 10.0)
 STEADY_SECONDS = 30.0  # a child that has lived this long starts its backoff anew
 POLL_SECONDS = 0.05
+LOOK_SECONDS = 5.0
+LOOKS = 3  # in a row: a machine that wakes from sleep finds everything late once
 REFUSED = 2  # a child's exit status: "I cannot run as I am set up" (a taken port, a bad setting); again would not help
 
 OnDeath = Callable[[str, int], None]
@@ -34,12 +36,13 @@ Resting = Callable[[str], bool]
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A kind of process: its command, what it adds to our environment, and how many of it run. The children of a unit
-    find their number (0, 1, …) in BACKOFFICE_UNIT_NUMBER."""
+    find their number (0, 1, …) in BACKOFFICE_UNIT_NUMBER. `hung(pid)` says whether one of them stands still."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     count: int = 1
+    hung: Callable[[int], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -50,16 +53,18 @@ class _Child:
     started_at: float = 0.0
     deaths: int = 0
     start_at: float = 0.0
+    look_at: float = 0.0
+    found_hung: int = 0  # looks in a row
 
 
 class Supervisor:
     """Keeps `units` running. `run()` blocks until a signal; `start()` and `stop()` are for the demo and tests.
 
     A child that dies is started again, after a wait that grows; one that exits with status 2 within its first 30 s has
-    told what is wrong, and everything is stopped. `on_death(unit, pid)` is called, from the supervising thread, when a
-    child has ended that was not told to; its exceptions are reported to standard error and stop nothing. While
-    `resting(unit)` its children are not started again. Children die with this process, also by SIGKILL (Linux;
-    elsewhere they are only stopped in order)."""
+    told what is wrong, and everything is stopped; one that hangs is killed. `on_death(unit, pid)` is called, from the
+    supervising thread, when a child has ended that was not told to; its exceptions are reported to standard error and
+    stop nothing. While `resting(unit)` its children are not started again. Children die with this process, also by
+    SIGKILL (Linux; elsewhere they are only stopped in order)."""
 
     def __init__(
         self,
@@ -197,6 +202,16 @@ class Supervisor:
             rests = self._resting is not None and self._resting(child.unit.name)
             if child.process is None and now >= child.start_at and not self._stopping and not rests:
                 self._spawn(child)
+            elif child.process is not None and child.unit.hung is not None and now >= child.look_at:
+                child.look_at = now + LOOK_SECONDS
+                self._look(child, child.process, child.unit.hung)
+
+    def _look(self, child: _Child, process: subprocess.Popen[bytes], hung: Callable[[int], bool]) -> None:
+        child.found_hung = child.found_hung + 1 if hung(process.pid) else 0
+        if child.found_hung >= LOOKS:
+            child.found_hung = 0
+            sys.stderr.write(f"{child.unit.name} ({process.pid}) stands still; it is ended and started again\n")
+            _kill(process)
 
     def _report(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
         if self._on_death is None:
@@ -220,14 +235,19 @@ class Supervisor:
         """SIGKILL to every child and whatever it has started in its group. Called from a signal handler too, so it
         takes no lock."""
         for _, process in self._alive():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
 
     def _alive(self) -> Iterator[tuple[_Child, subprocess.Popen[bytes]]]:
         for child in self._children:
             process = child.process
             if process is not None and process.poll() is None:
                 yield child, process
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With whatever it has started in its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> bool:

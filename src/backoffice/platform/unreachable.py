@@ -12,6 +12,7 @@ from backoffice.platform.db import Unavailable
 
 _LOGIN = ("28000", "28P01")  # invalid authorization, invalid password
 _NO_DATABASE = "3D000"
+_DISK_FULL = "53100"
 _NOT_SET_UP = ("42P01", "3F000", "42883")  # no such table, schema, function
 
 
@@ -27,6 +28,8 @@ def sentence(error: BaseException) -> str | None:
         )
     if state == _NO_DATABASE or (isinstance(error, psycopg.OperationalError) and "does not exist" in str(error)):
         return "The server has no such database: make it with `backoffice db setup`, or check BACKOFFICE_DATABASE_URL."
+    if state == _DISK_FULL:
+        return "The disk that holds the database is full: free some space there and start again; nothing was changed."
     if state in _NOT_SET_UP:
         return "The database lacks the newest schema: run `backoffice db migrate`."
     gone = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, psycopg.OperationalError, Unavailable)

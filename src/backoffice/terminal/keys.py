@@ -10,6 +10,7 @@ import click
 
 from backoffice.terminal.refusals import tells
 
+NAME_LENGTH = 200
 TENANT_HELP = "the tenant as firm/name, such as northwind-staffing/test"
 
 
@@ -21,21 +22,27 @@ def keys() -> None:
 @keys.command()
 @click.option("--tenant", required=True, metavar="FIRM/NAME", help=TENANT_HELP)
 @click.option("--person", required=True, help="whose key it is: the name in tenant.toml, such as dana-whitfield")
-@click.option("--scopes", help="what it may do, with commas; by default all scopes of the person's roles")
+@click.option("--scopes", help="what it may do, with commas; by default, and at most, what the person's roles may")
 @click.option("--name", default="made on the command line", show_default=True, help="what it is for")
 @click.option("--expires-at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="such as 2027-01-31T00:00:00-0500")
 @tells
 def create(tenant: str, person: str, scopes: str | None, name: str, expires_at: datetime | None) -> None:
     """Make a key and show it, once: it is kept nowhere and cannot be shown again."""
     from backoffice.accounts import commands, queries
-    from backoffice.accounts.roles import SCOPES
+    from backoffice.accounts.roles import SCOPES, scopes_of
+    from backoffice.kernel import ids
+    from backoffice.kernel.clock import wall
     from backoffice.platform.principal import Principal
     from backoffice.terminal.operating import Operator, operate
     from backoffice.terminal.refusals import Refused
 
-    wanted = None if scopes is None else frozenset(scope.strip() for scope in scopes.split(",") if scope.strip())
-    if wanted is not None and (unknown := sorted(wanted - SCOPES) or not wanted):
-        raise Refused(f"There is no scope {unknown}; known are: {', '.join(sorted(SCOPES))}.")
+    wanted = None if scopes is None else frozenset(scope.strip() for scope in scopes.split(","))
+    if wanted is not None and (unknown := sorted(wanted - SCOPES)):
+        raise Refused(f"There is no scope {', '.join(map(repr, unknown))}; known are: {', '.join(sorted(SCOPES))}.")
+    if not 1 <= len(name) <= NAME_LENGTH:
+        raise Refused(f"The name of a key has 1 to {NAME_LENGTH} characters.")
+    if expires_at is not None and expires_at <= wall():
+        raise Refused(f"{expires_at} has passed: such a key would never open anything.")
 
     async def act(operator: Operator) -> Any:
         facts = await operator.tenant(tenant)
@@ -43,6 +50,9 @@ def create(tenant: str, person: str, scopes: str | None, name: str, expires_at: 
             person_id = await queries.person_named(tx, person)
             if person_id is None:
                 raise Refused(f"{tenant} has no person {person!r}: see [people.…] in its tenant.toml.")
+            roles = (await queries.person(tx, ids.encode("person", person_id))).roles
+            if beyond := sorted((wanted or frozenset()) - scopes_of(roles)):
+                raise Refused(f"{person} may not {', '.join(beyond)}: see the roles in its tenant.toml.")
             return await commands.issue_key(
                 tx,
                 person_id,

@@ -33,7 +33,7 @@ courier = _command("courier", "Deliver webhooks.")
 def _run(name: str, log: Path | None) -> int:
     import importlib
 
-    from backoffice.local.liveness import beating
+    from backoffice.local.liveness import telling
     from backoffice.local.processes import must_be_free
     from backoffice.platform.observed import observed
     from backoffice.platform.settings import from_environment
@@ -50,7 +50,7 @@ def _run(name: str, log: Path | None) -> int:
     main = importlib.import_module(f"backoffice.{name}").main
     try:
         with (
-            beating(settings.state, name),
+            telling(settings.state, name),
             observed(settings, name, int(os.environ.get("BACKOFFICE_UNIT_NUMBER", "0"))),
         ):
             return main() or 0
@@ -80,8 +80,10 @@ def _write_to(file: Path) -> None:
 def up(workers: int) -> None:
     """Serve: API, workers, dispatcher and courier under one supervisor, until Ctrl-C.
 
-    Starts the embedded PostgreSQL, unless BACKOFFICE_DATABASE_URL names another. The API listens on port 8000
-    (BACKOFFICE_PORT), the embedded PostgreSQL on 8032 (BACKOFFICE_POSTGRES_PORT), both on 127.0.0.1.
+    Starts the embedded PostgreSQL, unless BACKOFFICE_DATABASE_URL names another (to be made ready with `backoffice db
+    setup`). The queue lies in it, unless BACKOFFICE_BROKER_URL names a RabbitMQ. The API listens on port 8000
+    (BACKOFFICE_PORT), the embedded PostgreSQL on 8032 (BACKOFFICE_POSTGRES_PORT), both on 127.0.0.1. All settings:
+    infra/README.md.
     """
     from backoffice.local.up import up as serve
 
@@ -94,28 +96,26 @@ def up(workers: int) -> None:
 def health(process: str) -> None:
     """Ask whether a process of this machine is well; exit status 1 when it is not.
 
-    The api is asked over HTTP (/readyz); the others touch a file in the state directory while they are well.
+    The api is asked over HTTP (/readyz). Of the others each loop writes down in the state directory when it last did
+    its work: reached the database, the broker. Twenty seconds without are too many.
     """
     if process == "api":
         from backoffice.platform.api_client import ApiClient, Unreachable
-        from backoffice.platform.settings import Settings
+        from backoffice.platform.settings import Settings, read_port
 
         host = os.environ.get("BACKOFFICE_HOST", Settings.host)
         host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - not listening here
-        at = f"http://{host}:{os.environ.get('BACKOFFICE_PORT', Settings.port)}"
+        at = f"http://{host}:{read_port(os.environ, 'BACKOFFICE_PORT', Settings.port)}"
         try:
             answer = ApiClient(at, None, timeout=5).request("GET", "/readyz")
         except Unreachable as error:
             _report(False, str(error))
         _report(answer.ok, answer.body.decode(errors="replace"))
-    from backoffice.local.liveness import LATE_SECONDS, last_beat
+    from backoffice.local.liveness import health as told
     from backoffice.platform.postgres import choose_state
 
     named = os.environ.get("BACKOFFICE_STATE")
-    age = last_beat(Path(named) if named else choose_state().path, process)
-    if age is None:
-        _report(False, f"no {process} runs here")
-    _report(age < LATE_SECONDS, f"its last sign of life is {age:.0f} s old")
+    _report(*told(Path(named) if named else choose_state().path, process))
 
 
 def _report(well: bool, told: str) -> NoReturn:

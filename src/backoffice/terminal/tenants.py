@@ -37,7 +37,10 @@ _folder = click.option(
 @_folder
 @tells
 def plan(firms: tuple[str, ...], folder: Path) -> None:
-    """Print what apply would create and change. Exit status 0: nothing; 1: something, or a file is refused."""
+    """Print what apply would create and change, and what is there and not in the file.
+
+    Exit status 0: nothing would; 1: something, or a file is refused.
+    """
     sys.exit(_each(firms, folder, write=False))
 
 
@@ -81,7 +84,7 @@ def read_firms(firms: tuple[str, ...], folder: Path) -> list[TenantFile]:
 
 def _each(firms: tuple[str, ...], folder: Path, *, write: bool) -> int:
     from backoffice.accounts import provision
-    from backoffice.accounts.errors import EinTaken
+    from backoffice.accounts.errors import EinTaken, ModeFixed
     from backoffice.terminal.operating import operate
 
     files = read_firms(firms, folder)
@@ -92,8 +95,8 @@ def _each(firms: tuple[str, ...], folder: Path, *, write: bool) -> int:
         for file in files:
             try:
                 changes: Plan = await done(operator.control, operator.runtime, file)
-            except EinTaken as taken:
-                click.echo(f"{file.firm.slug}: {taken.detail}", err=True)
+            except (EinTaken, ModeFixed) as refused:
+                click.echo(f"{file.firm.slug}: {refused.detail}", err=True)
                 status = 1
                 continue
             click.echo(f"{file.firm.slug}:")

@@ -1,4 +1,4 @@
-"""What webhooks do behind the queue."""
+"""What webhooks do behind the queue: replays, digests, and forgetting what is older than anybody may ask for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from backoffice.kernel import ids
 from backoffice.platform.jobs.kinds import Recurring
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
+from backoffice.platform.jobs.tidying import forgets, in_parts
 from backoffice.webhooks import commands
 from backoffice.webhooks.schemas import Replay, StartDigests, WriteDigest
 
@@ -34,3 +35,8 @@ async def digest(run: JobRun, payload: WriteDigest) -> None:
     endpoint = ids.decode("webhook_endpoint", payload.endpoint_id)
     assert endpoint is not None
     await run.finish(commands.write_digest, endpoint, payload.day)
+
+
+@forgets("events")
+async def forget_events(run: JobRun) -> int:
+    return await in_parts(run, "events", commands.forget_events)

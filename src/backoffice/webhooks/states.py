@@ -27,3 +27,4 @@ ENDPOINT_MOVES: dict[str, tuple[tuple[str, ...], str]] = {
 
 TURNS = ("fresh", "late", "again")
 DELIVERY_STATES = ("ready", "leased", "retry_wait", "held", "delivered", "failed", "canceled")
+OPEN_STATES = ("ready", "leased", "retry_wait")  # on their way

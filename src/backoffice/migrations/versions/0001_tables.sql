@@ -91,6 +91,7 @@ CREATE TABLE app.document (
 	subject TEXT, 
 	retention_until DATE, 
 	status TEXT NOT NULL CONSTRAINT document_status_check CHECK (status IN ('storing', 'available')), 
+	job_id UUID NOT NULL, 
 	storage_key TEXT NOT NULL, 
 	size_bytes BIGINT, 
 	sha256 BYTEA, 
@@ -104,6 +105,7 @@ CREATE TABLE app.document (
 	CONSTRAINT document_tenant_id_key_key UNIQUE (tenant_id, key), 
 	CONSTRAINT document_tenant_id_external_id_key UNIQUE (tenant_id, external_id)
 );
+CREATE INDEX document_storing_idx ON app.document (tenant_id, job_id) WHERE status = 'storing';
 CREATE INDEX document_tenant_id_kind_id_idx ON app.document (tenant_id, kind, id);
 CREATE INDEX document_tenant_id_subject_id_idx ON app.document (tenant_id, subject, id);
 ALTER TABLE app.document ENABLE ROW LEVEL SECURITY;
@@ -154,6 +156,7 @@ CREATE TABLE app.event (
 	CONSTRAINT event_tenant_id_object_id_object_sequence_key UNIQUE (tenant_id, object_id, object_sequence)
 );
 CREATE INDEX event_fan_out_idx ON app.event (tenant_id, id) WHERE NOT fanned_out;
+CREATE INDEX event_recorded_idx ON app.event (tenant_id, recorded_at);
 CREATE INDEX event_type_idx ON app.event (tenant_id, type, id);
 ALTER TABLE app.event ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.event FORCE ROW LEVEL SECURITY;
@@ -224,6 +227,7 @@ CREATE TABLE app.job (
 	CONSTRAINT job_tenant_id_parent_id_fkey FOREIGN KEY(tenant_id, parent_id) REFERENCES app.job (tenant_id, id)
 );
 CREATE INDEX job_due_idx ON app.job (tenant_id, due_at) WHERE state = 'scheduled';
+CREATE INDEX job_ended_idx ON app.job (tenant_id, finished_at) WHERE parent_id IS NULL AND finished_at IS NOT NULL;
 CREATE INDEX job_leased_idx ON app.job (tenant_id, lease_until) WHERE state IN ('released', 'running');
 CREATE INDEX job_open_children_idx ON app.job (tenant_id, parent_id) WHERE finished_at IS NULL;
 CREATE INDEX job_ready_idx ON app.job (tenant_id, band, run_at, id) WHERE state IN ('scheduled', 'ready', 'retry_wait');

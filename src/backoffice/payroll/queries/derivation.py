@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from uuid import UUID
 
 import msgspec
 
 from backoffice.kernel import ids
 from backoffice.payroll import calc, models
-from backoffice.payroll.assembly import Inputs, earnings_of
+from backoffice.payroll.assembly import Inputs, Weeks, earnings_of
 from backoffice.payroll.errors import LawChanged
 from backoffice.payroll.queries.paychecks import lines_of, paycheck_row
 from backoffice.payroll.schemas import PaycheckDerivation
@@ -39,6 +41,14 @@ async def derivation(tx: Tx, id_: str) -> PaycheckDerivation:
 def _derive(inputs: Inputs) -> tuple[calc.PaycheckResult, calc.Derivation]:
     columns, tables = calc.Columns.of([inputs.check]), calc.Tables.load()
     derived = calc.Derivation(())
-    for week in earnings_of(inputs.worked, inputs.paid):
+    for week in earnings_of(_named(inputs.worked), _named(inputs.paid)):
         derived += week.derivation()
     return calc.gross_to_net(columns, tables).paycheck(0), derived + calc.explain(columns, tables)
+
+
+def _named(weeks: Weeks) -> Weeks:
+    """Assignments by the ids that clients know."""
+    return tuple(
+        (begin, tuple(replace(each, assignment=ids.encode("assignment", UUID(each.assignment))) for each in entries))
+        for begin, entries in weeks
+    )

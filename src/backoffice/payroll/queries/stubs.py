@@ -28,6 +28,7 @@ from backoffice.staffing import queries as staffing
 
 _checks, _lines, _runs = models.paycheck, models.paycheck_line, models.payroll_run
 _WITHHELD = "employee_tax"
+EMPLOYERS_OWN = ("programme_not_per_paycheck", "sui_base_not_known")  # notes on what the employer owes
 
 
 async def paychecks_to_print(tx: Tx, run_id: str) -> list[str]:
@@ -130,7 +131,7 @@ def _stub(
     taxes = {key: now.get(key, 0) for key in [*now, *(key for key in earlier if key not in now)]}
     gross_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == "earning")
     withheld_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == _WITHHELD)
-    notes = [each["detail"] for each in check["notes"]]
+    notes = [each["detail"] for each in check["notes"] if each["code"] not in EMPLOYERS_OWN]
     if profile.opening.gross:
         notes.append("Year-to-date amounts begin with this issuer's first payday; see earlier ones for the rest.")
     return PayStub(

@@ -14,7 +14,7 @@ from time import monotonic, perf_counter
 from uuid import UUID, uuid4
 
 from backoffice.kernel import clock
-from backoffice.platform import logs, metrics
+from backoffice.platform import logs, metrics, traces
 from backoffice.platform.courier import loopback, measures
 from backoffice.platform.courier.fairness import Fairness
 from backoffice.platform.courier.fanning import FanOut
@@ -289,7 +289,9 @@ class Engine:
         answer: Answer | None = None
         try:
             facts = await self._tenants.facts(lane.key.tenant)
-            answer = await self._sender.send(item.envelope, loopback=loopback.may_use(facts))
+            with traces.span("webhook", traceparent=item.envelope.traceparent) as span:
+                answer = await self._sender.send(item.envelope, span.traceparent, loopback=loopback.may_use(facts))
+                span.set_attribute("http.response.status_code", answer.status or 0)
         except Exception as error:  # ours, not the receiver's
             log.error("send_failed", delivery_id=str(claimed.id), **logs.error_fields(error))
         self._slots.in_use -= 1

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from backoffice.platform import logs
+from backoffice.platform import logs, pulse
 from backoffice.platform.courier import measures
 from backoffice.platform.courier.ports import Post
 from backoffice.platform.courier.tenants import Tenants
@@ -52,6 +52,7 @@ class FanOut:
         async with self._turns:
             async with self._tenants.tx(tenant) as tx:
                 done = await self._post.fan_out(tx)
+            pulse.worked("fan_out")  # one of very many batches, perhaps
             measures.FANNED_OUT.inc(done.events)
             if done.endpoints:
                 self._on_new(tenant, done.endpoints)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from backoffice.platform import logs
+from backoffice.platform import logs, pulse
 from backoffice.platform.courier import measures
 
 _FIRST_WAIT = 0.2
@@ -14,22 +14,26 @@ log = logs.get("courier")
 
 
 async def insist(name: str, once: Callable[[], Awaitable[None]]) -> None:
-    """Repeat until it succeeds: after a failure wait 0.2 s, then twice as long each time, up to 2 s."""
+    """Repeat until it succeeds: after a failure wait 0.2 s, then twice as long each time, up to 2 s. Its pulse tells
+    of it, where somebody expects one."""
     wait = _FIRST_WAIT
     while True:
         try:
             await once()
         except Exception as error:
+            pulse.turned(name)
             measures.FAULTS.labels(name).inc()
             log.warning("round_failed", loop=name, **logs.error_fields(error))
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
         else:
+            pulse.worked(name)
             return
 
 
 async def forever(name: str, one_round: Callable[[], Awaitable[None]]) -> None:
     """Run rounds until canceled."""
+    pulse.expect(name)
     while True:
         await insist(name, one_round)
 

@@ -86,7 +86,8 @@ class Claimed:
 @dataclass(slots=True)
 class Envelope:
     """What is sent, and where. `secrets` are those in force, the newest first. `most` is the endpoint's cap on
-    requests at once; `failing` what the domain knows of its health; `version` changes when somebody edits it."""
+    requests at once; `failing` what the domain knows of its health; `version` changes when somebody edits it;
+    `traceparent` is of the request or job that caused the event."""
 
     url: str
     message_id: str
@@ -95,6 +96,7 @@ class Envelope:
     most: int
     failing: bool
     version: int
+    traceparent: str | None = None
 
 
 State = Literal["delivered", "retry_wait", "failed", "ready"]

@@ -80,13 +80,16 @@ class Sender:
         await self._public.close()
         await self._loopback.close()
 
-    async def send(self, envelope: Envelope, *, loopback: bool) -> Answer:
-        """Sign for now and send once. `milliseconds` is up to the end of the answer, or to the failure."""
+    async def send(self, envelope: Envelope, traceparent: str | None = None, *, loopback: bool) -> Answer:
+        """Sign for now and send once, as part of a trace. `milliseconds` is up to the end of the answer, or to the
+        failure."""
         started = perf_counter()
         proxy = None if loopback and _names_loopback(envelope.url) else self._proxy
         session = self._loopback if loopback and proxy is None else self._public
         timestamp = int(clock.wall().timestamp())
         headers = signatures.headers(envelope.secrets, envelope.message_id, timestamp, envelope.body)
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         status: int | None = None
         retry_after: str | None = None
         body, code = b"", None

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
-from backoffice.platform import logs, metrics
+from backoffice.platform import logs, metrics, pulse
 from backoffice.platform.db import Database, Unavailable
 from backoffice.platform.doorbell import Listener
 from backoffice.platform.jobs import plans, routing
@@ -85,13 +85,16 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Stand for election, lead, and again, until told to stop."""
+        pulse.expect("lead")
         while not self._stopping:
             try:
                 await self._stand()
             except _DATABASE_LOST as error:
+                pulse.turned("lead")
                 log.warning("database_lost", **logs.error_fields(error))
             self.leading = False
             metrics.LEADING.set(0)
+            pulse.forget("broker")
             if not self._stopping:
                 await asyncio.sleep(ELECTION_SECONDS)
         self._broker_thread.shutdown(wait=False)
@@ -109,14 +112,17 @@ class Dispatcher:
         while not await connection.fetchval(_ELECT, LEADER_LOCK):
             if self._stopping:
                 return
+            pulse.worked("lead")  # by standing by
             await asyncio.sleep(ELECTION_SECONDS)
         self._begin()
         while not self._stopping:
             await self._tick(connection)
+            pulse.worked("lead")
 
     def _begin(self) -> None:
         self.leading = True
         metrics.LEADING.set(1)
+        pulse.expect("broker")
         self._fairness = Fairness()
         self._kinds = KindLimits()
         self._ready = {band: set() for band in BANDS}
@@ -164,7 +170,9 @@ class Dispatcher:
     async def _count_slots(self) -> None:
         try:
             self._slots = await self._in_broker_thread(self._transport.slots)
+            pulse.worked("broker")
         except Exception as error:  # whatever a broker's client raises: without it there is nobody to release to
+            pulse.turned("broker")
             log.warning("broker_lost", **logs.error_fields(error))
             self._slots = 0
 

@@ -17,8 +17,8 @@ class JobPayload(msgspec.Struct, frozen=True, kw_only=True):
 
     - `kind`: `domain.verb`; `version`: raised when the fields change (an upcaster keeps older ones readable).
     - `band`: interactive before normal before bulk.
-    - `max_attempts`: tries of a failing handler, with exponential backoff from `backoff_seconds` to 100 times that.
     - `quiet`: housekeeping; that it succeeded is told to nobody.
+    - `max_attempts`: tries of a failing handler, with exponential backoff from `backoff_seconds` to 100 times that.
     A field `scheduled_for: datetime` gets the fire time when a schedule starts the job.
     """
 

@@ -22,6 +22,7 @@ from dramatiq.broker import Broker, Consumer, MessageProxy
 from dramatiq.errors import ConnectionClosed, QueueNotFound
 from dramatiq.middleware import Middleware
 
+from backoffice.platform import pulse
 from backoffice.platform.jobs.fairness import Key
 from backoffice.platform.jobs.messages import message
 
@@ -131,6 +132,7 @@ class PgBroker(Broker):
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30_000) -> Consumer:
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)  # type: ignore[no-untyped-call]
+        pulse.turned("broker")
         return PgConsumer(self, queue_name, prefetch, timeout)
 
     def close(self) -> None:
@@ -275,6 +277,7 @@ class PgConsumer(Consumer):
     def _beat(self) -> None:
         self._connection.execute(_BEAT.encode(), {"name": self._broker.name, "slots": self._slots()})
         self._beat_at = time.monotonic() + BEAT_SECONDS
+        pulse.worked("broker")
 
     def _slots(self) -> int:
         return 0 if self._broker.draining else self._prefetch

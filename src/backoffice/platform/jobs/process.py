@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ from dramatiq.broker import Broker
 from dramatiq.middleware import AsyncIO, Middleware
 from dramatiq.middleware.middleware import MiddlewareError
 
-from backoffice.platform import logs
+from backoffice.platform import logs, pulse
 from backoffice.platform.doorbell import open_doorbell
 from backoffice.platform.jobs.brokers import declare_run, open_broker
 from backoffice.platform.jobs.heartbeat import Heartbeat, worker_name
@@ -71,6 +72,9 @@ class Life(Middleware):
         self.heartbeat = Heartbeat(settings.dsn("bo_dispatch"), settings.lease_seconds)
         self.heartbeat.start()
         self.runner = Runner(runtime, self.heartbeat, worker=self._name)
+        asking = asyncio.create_task(pulse.ask(runtime.db))
+        self._stack.callback(asking.cancel)
+        pulse.expect("broker")
 
 
 class WorkerProcess:
@@ -104,6 +108,7 @@ class WorkerProcess:
         nearly up."""
         runner = self._life.runner
         assert runner is not None
+        pulse.forget("broker")
         self.broker.draining = True
         loop = _loop().loop
         loop.call_soon_threadsafe(runner.drain)

@@ -12,6 +12,7 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware
 
+from backoffice.platform import pulse
 from backoffice.platform.jobs.fairness import Key
 from backoffice.platform.jobs.messages import QUEUE, message
 
@@ -41,6 +42,7 @@ class QuorumBroker(RabbitmqBroker):
             self._ensure_queue(queue_name)  # type: ignore[no-untyped-call]
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        pulse.turned("broker")
         return QuorumConsumer(self, queue_name, super().consume(queue_name, prefetch, timeout))
 
     def renew(self, queue_name: str) -> None:
@@ -96,11 +98,13 @@ class QuorumConsumer(Consumer):
 
     def __next__(self) -> MessageProxy | None:
         try:
-            return next(self._inner)
+            found = next(self._inner)
         except ConnectionClosed as closed:
             if getattr(closed.message, "reply_code", None) == INTERNAL_ERROR:
                 self._broker.renew(self._queue_name)
             raise
+        pulse.worked("broker")
+        return found
 
     def ack(self, message: MessageProxy) -> None:
         self._inner.ack(message)

@@ -89,12 +89,13 @@ class Cluster:
     def _version_found(self) -> str | None:
         if not self.data.exists():
             return None
-        try:
-            return (self.data / "PG_VERSION").read_text().strip()
-        except FileNotFoundError:
+        file = self.data / "PG_VERSION"
+        found = file.read_text().strip() if file.exists() else ""
+        if not found:
             raise PostgresRefused(
                 f"{self.data} is there but holds no database (no PG_VERSION): move it away and start again."
-            ) from None
+            )
+        return found
 
     def _initialise(self) -> None:
         """initdb beside the data directory, then rename: a killed initdb leaves nothing that looks like data."""

@@ -44,7 +44,7 @@ def from_log(text: str, *, data: Path, log: Path, port: int) -> PostgresRefused:
     """The sentence for what the server or initdb wrote before it gave up. `text` is its output, in English."""
     if "could not create any TCP/IP sockets" in text or "Address already in use" in text:
         return PortTaken(port)
-    if "No space left on device" in text:
+    if "No space left on device" in text or "Check free disk space" in text:  # the latter after half a page
         return disk_full(data)
     if "pre-existing shared memory block" in text:
         return MemoryStillHeld(

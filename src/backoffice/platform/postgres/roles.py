@@ -36,7 +36,12 @@ class ExistingPostgres:
     admin_url: str
 
     def admin_dsn(self, database: str = "postgres") -> str:
-        return conninfo.make_conninfo(self.admin_url, dbname=database)
+        try:
+            return conninfo.make_conninfo(self.admin_url, dbname=database)
+        except psycopg.ProgrammingError:  # whose text quotes the URL, and with it the password
+            raise PostgresRefused(
+                "BACKOFFICE_DATABASE_ADMIN_URL cannot be read: write postgresql://user:password@host:port/postgres."
+            ) from None
 
 
 def role_passwords(state: StateDirectory) -> dict[str, str]:
@@ -44,22 +49,22 @@ def role_passwords(state: StateDirectory) -> dict[str, str]:
     return {role: state.secret(f"postgres/{role}") for role in LOGIN_ROLES}
 
 
-def bootstrap(server: Administered, passwords: Mapping[str, str]) -> None:
-    """Make all roles, the databases `backoffice` and `backoffice_queue`, and who may connect to what; set the roles'
+def bootstrap(server: Administered, passwords: Mapping[str, str], owners: Mapping[str, str] = OWNERS) -> None:
+    """Make all roles, the databases of `owners` (name → owning role), and who may connect to what; set the roles'
     passwords (a role without one in `passwords` keeps what it has). Can be repeated at any time, also by two
     processes at once. Raises PostgresRefused."""
     if unknown := sorted(set(passwords) - set(LOGIN_ROLES)):
         raise ValueError(f"no such login roles: {', '.join(unknown)}")
     try:
         with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
-            _check_version(admin)
+            must_be_new_enough(admin.info.server_version)
             admin.execute("SELECT pg_advisory_lock(%s)", (ONE_AT_A_TIME,))
             _run_roles(admin)
             for role, password in passwords.items():
                 _set_password(admin, role, password)
-            for name, owner in OWNERS.items():
+            for name, owner in owners.items():
                 _create_database(admin, name, owner)
-            for name in OWNERS:
+            for name in owners:
                 with psycopg.connect(server.admin_dsn(name), autocommit=True) as inside:
                     _run_roles(inside)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -102,11 +107,12 @@ def roles_sql() -> str:
     return (packaged if packaged.exists() else in_tree).read_text(encoding="utf-8")
 
 
-def _check_version(admin: psycopg.Connection) -> None:
-    if admin.info.server_version < OLDEST:
+def must_be_new_enough(version: int) -> None:
+    """PostgresRefused for a server older than the oldest that we know to work; `version` as 180006."""
+    if version < OLDEST:
         raise PostgresRefused(
-            f"The server is PostgreSQL {admin.info.server_version // 10000}; backoffice needs {OLDEST // 10000} or "
-            f"newer: upgrade it, or unset BACKOFFICE_DATABASE_URL to use the embedded one."
+            f"The server is PostgreSQL {version // 10000}; backoffice needs {OLDEST // 10000} or newer: upgrade it, or "
+            f"unset BACKOFFICE_DATABASE_URL to use the embedded one."
         )
 
 

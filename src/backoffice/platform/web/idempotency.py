@@ -102,6 +102,19 @@ def _cell(scope: str, key: str) -> Cell:
     return Cell("idempotency", "body", UUID(bytes=hashlib.sha256(f"{scope}|{key}".encode()).digest()[:16]))
 
 
+async def forget_expired(tx: Tx, most: int) -> int:
+    """Delete at most `most` answers whose time is over; how many."""
+    old = (
+        select(_kept.c.scope, _kept.c.key)
+        .where(_kept.c.tenant_id == TENANT, _kept.c.expires_at <= func.clock_timestamp())
+        .limit(most)
+        .subquery()
+    )
+    return await tx.execute(
+        delete(_kept).where(_kept.c.tenant_id == TENANT, _kept.c.scope == old.c.scope, _kept.c.key == old.c.key)
+    )
+
+
 async def keep(
     tx: Tx, scope: str, key: str, print_: bytes, *, status: int, headers: dict[str, str], body: bytes
 ) -> None:
@@ -119,16 +132,3 @@ async def keep(
         "expires_at": func.clock_timestamp() + KEPT,
     }
     await tx.execute(pg_insert(_kept).values(values))
-
-
-async def forget_expired(tx: Tx, most: int) -> int:
-    """Delete at most `most` answers whose time is over; how many."""
-    old = (
-        select(_kept.c.scope, _kept.c.key)
-        .where(_kept.c.tenant_id == TENANT, _kept.c.expires_at <= func.clock_timestamp())
-        .limit(most)
-        .subquery()
-    )
-    return await tx.execute(
-        delete(_kept).where(_kept.c.tenant_id == TENANT, _kept.c.scope == old.c.scope, _kept.c.key == old.c.key)
-    )

@@ -8,6 +8,7 @@ from backoffice.webhooks.commands.digest import start_digests, write_digest
 from backoffice.webhooks.commands.examples import test_endpoint, trigger
 from backoffice.webhooks.commands.exchanges import note_exchanges
 from backoffice.webhooks.commands.fan_out import fan_out
+from backoffice.webhooks.commands.forget import forget_events
 from backoffice.webhooks.commands.health import failing, give_up, gone, recovered
 from backoffice.webhooks.commands.pause import enable_endpoint, pause_endpoint
 from backoffice.webhooks.commands.record import extend, record, sweep
@@ -25,6 +26,7 @@ __all__ = [
     "extend",
     "failing",
     "fan_out",
+    "forget_events",
     "give_up",
     "gone",
     "note_exchanges",

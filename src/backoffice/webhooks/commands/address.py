@@ -23,7 +23,7 @@ _endpoint, _delivery, _event = webhook_endpoint.c, webhook_delivery.c, event_tab
 _DELIVERIES = select(_delivery.id, _delivery.event_id).where(
     _delivery.tenant_id == TENANT, _delivery.id == any_(bindparam("deliveries", type_=ARRAY(Id)))
 )
-_EVENTS = select(_event.id, _event.body).where(
+_EVENTS = select(_event.id, _event.body, _event.traceparent).where(
     _event.tenant_id == TENANT, _event.id == any_(bindparam("events", type_=ARRAY(Id)))
 )
 _in_overlap = _endpoint.previous_secret_until > func.clock_timestamp()
@@ -79,7 +79,7 @@ async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Mapping[UUID, Envelop
     if not going:
         return {}
     event_ids = {row["id"]: row["event_id"] for row in await tx.fetch(_DELIVERIES, deliveries=[e.id for e in going])}
-    bodies = {row["id"]: row["body"] for row in await tx.fetch(_EVENTS, events=list(set(event_ids.values())))}
+    events = {row["id"]: row for row in await tx.fetch(_EVENTS, events=list(set(event_ids.values())))}
     cipher = await tx.cipher()
     secrets = {id_: _secrets(cipher, endpoints[id_]) for id_ in {each.lane.endpoint for each in going}}
     found = {}
@@ -91,11 +91,12 @@ async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Mapping[UUID, Envelop
         found[each.id] = Envelope(
             url=endpoint["url"],
             message_id=ids.encode("event", event_id),
-            body=numbered(as_asked(endpoint, bodies[event_id]), each.sequence),
+            body=numbered(as_asked(endpoint, events[event_id]["body"]), each.sequence),
             secrets=secrets[each.lane.endpoint],
             most=endpoint["max_concurrency"],
             failing=endpoint["health"] == "failing",
             version=endpoint["version"],
+            traceparent=events[event_id]["traceparent"],
         )
     return found
 
