@@ -37,7 +37,7 @@ def coding(accept_encoding: str | None) -> str | None:
 
 def is_accepted(accept: str | None, media_type: str) -> bool:
     """Whether an `Accept` header leaves room for a media type; a range that names more of it counts."""
-    if accept is None or accept.strip() in ("", "*/*"):
+    if accept is None or accept.strip() in ("", "*/*", media_type):
         return True
     weights = _weights(accept)
     for asked in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
