@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -76,6 +77,35 @@ def test_a_process_that_stands_still_is_hung(tmp_path: Path) -> None:
     tell(tmp_path, "worker", at=HUNG_SECONDS + 1, broker=(0, 0))
     assert hung(tmp_path, "worker", os.getpid())
     assert not hung(tmp_path, "worker", 1)  # has told nothing
+
+
+def test_what_cannot_be_written_down_is_held_against_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: processes that turn must not be ended for their silence, and speak again when there is room."""
+    tell(tmp_path, "worker", at=HUNG_SECONDS + 1, broker=(0, 0))
+    full = True
+    write = Path.write_bytes
+
+    def write_bytes(path: Path, data: bytes) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr("backoffice.local.liveness.WRITE_SECONDS", 0.02)
+    assert not hung(tmp_path, "worker", os.getpid())
+    pulse.expect("broker")
+    with telling(tmp_path, "worker"):
+        time.sleep(0.1)
+        assert health("worker", tmp_path)[0] == 1
+        full = False
+        until(lambda: health("worker", tmp_path)[0] == 0)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_process_is_not_well_before_its_loops_turn(tmp_path: Path) -> None:
+    with telling(tmp_path, "worker"):
+        until(beat_file(tmp_path, "worker").exists)
+        assert health("worker", tmp_path) == (1, "it is starting\n")
 
 
 def test_one_of_two_that_does_not_work_is_enough(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def beat_file(state: Path, process: str, pid: int | None = None) -> Path:
 
 @contextmanager
 def telling(state: Path, process: str) -> Iterator[None]:
-    """Write it down, from a thread, for the life of the block. A state directory that cannot be written to means that
-    nothing is told."""
+    """Write it down, from a thread, for the life of the block; what cannot be written now (a full disk) is written
+    later."""
     file = beat_file(state, process)
     ended = threading.Event()
 
@@ -45,10 +45,11 @@ def telling(state: Path, process: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             file.parent.mkdir(mode=0o700, exist_ok=True)
             _sweep(state, process)
-            while True:
-                _write(file)
-                if ended.wait(WRITE_SECONDS):
-                    return
+        while True:
+            with contextlib.suppress(OSError):
+                _write(file, Told(time.monotonic(), pulse.beats()))
+            if ended.wait(WRITE_SECONDS):
+                return
 
     thread = threading.Thread(target=tell, name="liveness", daemon=True)
     thread.start()
@@ -73,6 +74,8 @@ def health(state: Path, process: str) -> tuple[bool, str]:
     if not found:
         return False, f"no {process} runs here"
     for each in found:
+        if not each.beats:
+            return False, "it is starting"
         if now - each.at > pulse.LATE_SECONDS:
             return False, f"its last sign of life is {now - each.at:.0f} s old"
         if late := pulse.late(each.beats, now):
@@ -81,10 +84,19 @@ def health(state: Path, process: str) -> tuple[bool, str]:
 
 
 def hung(state: Path, process: str, pid: int) -> bool:
-    """Whether this process stands still. False for one that has told nothing yet."""
+    """Whether this process stands still. False for one that has told nothing yet, and where nothing can be written down
+    at present: it may turn and be unable to say so."""
     now = time.monotonic()
     found = _read(beat_file(state, process, pid))
-    return found is not None and (now - found.at > pulse.HUNG_SECONDS or pulse.hung(found.beats, now))
+    if found is None or not (now - found.at > pulse.HUNG_SECONDS or pulse.hung(found.beats, now)):
+        return False
+    probe = beat_file(state, "probe")
+    try:
+        _write(probe, found)
+        probe.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _living(state: Path, process: str) -> dict[int, Told | None]:
@@ -103,10 +115,14 @@ def _read(file: Path) -> Told | None:
         return None
 
 
-def _write(file: Path) -> None:
+def _write(file: Path, told: Told) -> None:
     half = file.with_name(f".{file.name}")
-    half.write_bytes(msgspec.json.encode(Told(time.monotonic(), pulse.beats())))
-    half.replace(file)
+    try:
+        half.write_bytes(msgspec.json.encode(told))
+        half.replace(file)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
 
 
 def _sweep(state: Path, process: str) -> None:

@@ -48,7 +48,7 @@ class _Looking(BaseHTTPRequestHandler):
             status, body = 200, metrics.text()
         elif self.path == "/healthz":
             now, beats = time.monotonic(), pulse.beats()
-            status, body = 503 if pulse.late(beats, now) else 200, pulse.sentence(beats, now).encode()
+            status, body = 200 if beats and not pulse.late(beats, now) else 503, pulse.sentence(beats, now).encode()
         self.send_response(status)
         self.send_header("content-type", metrics.CONTENT_TYPE if self.path == "/metrics" else "text/plain")
         self.send_header("content-length", str(len(body)))

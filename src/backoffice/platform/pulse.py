@@ -59,7 +59,7 @@ def beats() -> dict[str, Beat]:
 
 
 def late(beats: Mapping[str, Beat], now: float) -> list[str]:
-    """The loops that are not well."""
+    """The loops that are not well; a process without any is starting."""
     return sorted(loop for loop, beat in beats.items() if now - beat.worked > LATE_SECONDS)
 
 
@@ -70,6 +70,8 @@ def hung(beats: Mapping[str, Beat], now: float) -> bool:
 
 def sentence(beats: Mapping[str, Beat], now: float) -> str:
     """How old each loop's last work is, the late ones first."""
+    if not beats:
+        return "starting"
     told = ", ".join(
         f"{loop} {now - beat.worked:.1f} s ago" for loop, beat in sorted(beats.items(), key=lambda each: each[1].worked)
     )
