@@ -160,7 +160,7 @@ async def test_housekeeping_deletes_expired_answers_alone(world: World) -> None:
         schedule = await named(http, "platform-tidy")
         started = await http.post(f"/v1/schedules/{schedule['id']}/run_now", headers=KEYED)
         await world.work(tenant)
-        assert (await http.get(started.headers["location"])).json()["result"] == 1
+        assert (await http.get(started.headers["location"])).json()["result"]["answers"] == 1
     async with world.tx(tenant) as tx:
         left = await tx.connection.fetch("SELECT key FROM app.idempotency WHERE tenant_id = $1", tenant.facts.id)
     assert sorted(row["key"] for row in left) == ["once", "young"]

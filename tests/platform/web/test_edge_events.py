@@ -14,8 +14,8 @@ from backoffice import api
 from backoffice.kernel import ids
 from backoffice.platform import events
 from backoffice.platform.effects import Effect
-from backoffice.platform.events import BODY_LIMIT, CATALOGUE, Emitted
-from backoffice.webhooks.commands.address import numbered
+from backoffice.platform.events import BODY_LIMIT, CATALOGUE, Cause, Emitted
+from backoffice.webhooks.queries.bodies import numbered
 
 assert api.HANDLERS  # the whole product is imported, so the catalogue is complete
 
@@ -69,8 +69,7 @@ async def test_no_body_is_over_twenty_kilobytes(maker: Maker, count: int, words:
         id_=ids.new(datetime.now(UTC)),
         at=datetime.now(UTC),
         object_sequence=1,
-        principal=maker.tenant.system(),
-        request_id="req_01jd7k3p0v2q4x8a0c5e6g7h1n",
+        cause=Cause(maker.tenant.system(), "req_01jd7k3p0v2q4x8a0c5e6g7h1n", None),
     )
     sent = numbered(body, 2**62)
     assert len(sent) <= BODY_LIMIT + 40 <= 20 * 1024

@@ -186,23 +186,11 @@ async def test_after_thirty_days_a_key_is_new(maker: Maker) -> None:
     assert stored(maker, key) == 1
 
 
-async def test_what_is_past_its_thirty_days_is_taken_away(maker: Maker) -> None:
-    """By whoever keeps an answer next, in the same tenant."""
-    old = [secrets.token_hex(8) for _ in range(3)]
-    for key in old:
-        assert (await create(maker, key)).status_code == 201
-    with psycopg.connect(maker.admin_dsn) as admin:
-        admin.execute("UPDATE app.idempotency SET expires_at = clock_timestamp() WHERE key = ANY(%s)", (old,))
-    fresh = secrets.token_hex(8)
-    assert (await create(maker, fresh)).status_code == 201
-    assert [stored(maker, key) for key in (*old, fresh)] == [0, 0, 0, 1]
-
-
 # Whatever moves money, files, hires, bills or starts a job; a name that is not here may leave the key out.
 REQUIRED = {
     *("createWorker", "createEmployment", "createBankAccount", "createAssignment", "approveTimesheets"),
     *("createPayrollRun", "calculatePayrollRun", "approvePayrollRun", "payPayrollRun", "reopenPayrollRun"),
-    *("cancelPayrollRun", "startBulkJob", "retryJob"),
+    *("cancelPayrollRun", "startBulkJob", "retryJob", "replayWebhookEndpoint", "runScheduleNow"),
 }
 
 

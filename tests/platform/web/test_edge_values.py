@@ -139,7 +139,10 @@ async def test_metadata_has_at_most_fifty_short_texts(maker: Maker, name: str) -
 
 
 CREATES = [
-    name for name in WITH_BODY if OPERATIONS[name]["method"] == "POST" and "201" in OPERATIONS[name]["responses"]
+    name
+    for name in WITH_BODY
+    if OPERATIONS[name]["method"] == "POST" and "201" in OPERATIONS[name]["responses"]
+    if name not in ("testWebhookEndpoint", "triggerTestWebhooks")  # examples of events
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, literal, select, tuple_
+from sqlalchemy import bindparam, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from backoffice.kernel.errors import BadRequest
@@ -34,12 +34,6 @@ _FIND = select(_kept.c.fingerprint, _kept.c.status, _kept.c.headers, _kept.c.bod
 )
 _STALE = (_kept.c.tenant_id == TENANT, _kept.c.expires_at <= func.clock_timestamp())
 _DROP = delete(_kept).where(*_STALE, _kept.c.scope == bindparam("in_scope"), _kept.c.key == bindparam("with_key"))
-# Whoever keeps an answer takes a few away that nobody may ask for any more: what is written is also deleted.
-_some = select(_kept.c.scope, _kept.c.key).where(*_STALE).order_by(_kept.c.expires_at).limit(20)
-_SWEEP = delete(_kept).where(
-    _kept.c.tenant_id == TENANT,
-    tuple_(_kept.c.scope, _kept.c.key).in_(_some.with_for_update(skip_locked=True)),
-)
 
 
 class Replay(Exception):
@@ -120,7 +114,6 @@ async def keep(
 ) -> None:
     """Store the answer beside its effect."""
     await tx.execute(_DROP, in_scope=scope, with_key=key)
-    await tx.execute(_SWEEP)
     values: dict[str, Any] = {
         "tenant_id": tx.tenant,
         "scope": scope,
