@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.contract.ground import Ground, made
-from tests.contract.maker import Maker, application, firm
+from tests.contract.maker import Maker, firm
 from tests.world import Server, World
 
 
@@ -21,7 +21,7 @@ def admin_dsn(server: Server) -> str:
 
 @pytest.fixture(scope="module")
 def app(world: World) -> Any:
-    return application(world)
+    return world.application()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def strangers(world: World, app: Any, admin_dsn: str, loop: asyncio.AbstractEven
 def ground(world: World, server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[Ground]:
     """Two tenants with something of everything; nobody changes them."""
     admin_dsn = server.postgres.admin_dsn("backoffice")
-    found = loop.run_until_complete(made(world, server, application(world), admin_dsn))
+    found = loop.run_until_complete(made(world, server, world.application(), admin_dsn))
     yield found
     for each in (found.mine, found.victim):
         loop.run_until_complete(each.close())

@@ -19,13 +19,11 @@ import psycopg
 from msgspec import structs
 from tests.world import ROOT, Firm, Tenant, World
 
-from backoffice import api
 from backoffice.accounts.roles import SCOPES
 from backoffice.accounts.tenant_file import load
 from backoffice.kernel import ids
 from backoffice.payroll.schemas import OpenRun
 from backoffice.platform.jobs import schedules
-from backoffice.platform.web.authenticate import Authenticator
 from backoffice.webhooks.commands import write_digest
 from backoffice.webhooks.commands.fan_out import fan_out
 
@@ -71,11 +69,6 @@ async def send(http: httpx.AsyncClient, ask: Ask, **query: str) -> httpx.Respons
     return await http.request(
         ask.method, ask.path, params={**ask.query, **query} or None, headers=ask.headers(), content=ask.sent()
     )
-
-
-def application(world: World) -> Any:
-    """The application, with limits out of the way of a test that sends thousands of requests."""
-    return api.build(world.runtime, Authenticator(world.runtime.db, world.runtime.peppers, keep=0))
 
 
 async def firm(world: World) -> Firm:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from tests.contract import identity
 from tests.contract.fixtures import Strangers
-from tests.contract.maker import MAKER, Ask, Maker, application, send
+from tests.contract.maker import MAKER, Ask, Maker, send
 from tests.contract.planted import nothing, remembering
 from tests.contract.recipes import KEYLESS, RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
@@ -140,10 +140,10 @@ async def test_a_missing_guard_turns_the_matrix_red(strangers: Strangers, monkey
     planted: Any = post("/v1/planted", scope="workers:write", keyed="none")(nothing)
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, planted])
     ask = Ask("POST", "/v1/planted")
-    app = application(strangers.owner.world)
+    app = strangers.owner.world.application()
     assert await identity.scope_is_asked_for(strangers.owner, app, ask, "workers:write") == []
     planted.guards = None
-    app = application(strangers.owner.world)
+    app = strangers.owner.world.application()
     assert await identity.scope_is_asked_for(strangers.owner, app, ask, "workers:write") != []
 
 
@@ -154,7 +154,7 @@ async def test_a_cache_that_forgets_the_tenant_turns_the_matrix_red(
     planted = get("/v1/planted/{client_id:str}", scope="clients:read")(remembering())
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, planted])
     owner = strangers.owner
-    app = application(owner.world)
+    app = owner.world.application()
     client = await owner.client()
     ask = Ask("GET", f"/v1/planted/{client['id']}")
     async with owner.world.client(owner.keys[MAKER], app=app) as http:

@@ -16,7 +16,7 @@ from psycopg import sql
 from tests.contract import hostile, identity
 from tests.contract.fixtures import Strangers
 from tests.contract.ground import Ground, outcome
-from tests.contract.maker import Ask, Maker, application
+from tests.contract.maker import Ask, Maker
 from tests.contract.recipes import KEYLESS, RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
 from tests.rules.statements import ON_PURPOSE
@@ -134,7 +134,7 @@ async def test_the_query_s_own_tenant_alone(strangers: Strangers, unwalled: Worl
 
 
 async def _application(world: World) -> Any:
-    return application(world)
+    return world.application()
 
 
 READS = f"{ON_PURPOSE} SELECT name FROM app.client WHERE id = $1"
@@ -161,8 +161,8 @@ async def test_a_missing_where_is_seen(
     )
     client = await strangers.owner.client()
     ask = Ask("GET" if verb is get else "POST", f"/v1/planted/{client['id']}")
-    assert await without_policies(strangers, application(unwalled), ask) != []
-    assert await without_policies(strangers, application(strangers.owner.world), ask) == [], "wall 3 stands"
+    assert await without_policies(strangers, unwalled.application(), ask) != []
+    assert await without_policies(strangers, strangers.owner.world.application(), ask) == [], "wall 3 stands"
 
 
 # ------------------------------------------------------------------------------------------------ 4 composite keys

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from tests.contract.maker import Maker, application, firm
+from tests.contract.maker import Maker, firm
 from tests.contract.recipes import RECIPES, operations
 from tests.rules import plans, statements
 from tests.rules.statements import faults
@@ -144,7 +144,7 @@ async def test_the_pools_of_the_application_are_watched(world: World) -> None:
 async def test_every_operation_and_job_names_its_tenant_and_keeps_its_indexes(world: World, server: Server) -> None:
     """Drives every operation of the API once, and the jobs it starts, then asks of all that was sent."""
     maker = await Maker(
-        world, (await firm(world)).test, application(world), server.postgres.admin_dsn("backoffice")
+        world, (await firm(world)).test, world.application(), server.postgres.admin_dsn("backoffice")
     ).open()
     for operation in operations(api.HANDLERS):
         answer = await maker.ask(await RECIPES[operation](maker))

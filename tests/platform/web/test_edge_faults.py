@@ -18,7 +18,7 @@ import httpx
 import msgspec
 import psycopg
 import pytest
-from tests.contract.maker import ADDRESS, MAKER, Maker, application
+from tests.contract.maker import ADDRESS, MAKER, Maker
 from tests.contract.said import logged
 from tests.contract.snapshot import changed, snapshot
 from tests.world import World
@@ -70,7 +70,7 @@ async def fault(tx: InTx) -> Answer:
 @pytest.fixture
 def planted(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(api, "HANDLERS", [*api.HANDLERS, unbalanced, fault])
-    return application(world)
+    return world.application()
 
 
 async def test_a_commit_that_fails_is_rendered_as_a_problem(maker: Maker, planted: Any) -> None:
@@ -150,7 +150,7 @@ async def behind_a_line(world: World, key: str) -> AsyncIterator[tuple[Line, asy
         database = Database(world.runtime.settings.dsn("bo_app").replace(f":{parts.port}/", f":{line.port}/"), size=4)
         database.ciphers = world.runtime.ciphers
         await database.open()
-        app = application(_with(world, database))
+        app = _with(world, database).application()
         try:
             async with world.client(key, app=app) as http:
                 yield line, server, http

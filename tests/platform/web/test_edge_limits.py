@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 from msgspec import structs
-from tests.contract.maker import ADDRESS, Maker, application
+from tests.contract.maker import ADDRESS, Maker
 from tests.world import ROOT, Firm, World
 
 from backoffice.accounts.roles import SCOPES
@@ -48,7 +48,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def edge(world: World, clock: Clock) -> Edge:
-    made: Edge = application(world)
+    made: Edge = world.application()
     made.quotas = Quotas(clock)
     return made
 
