@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backoffice.platform.runtime import peppers
 from backoffice.platform.settings import SettingsRefused, from_environment, to_environment
 
 GOOD = {
@@ -87,6 +88,18 @@ def test_a_broker_url_that_is_none_is_refused_without_its_secret(url: str) -> No
     told = refusal(BACKOFFICE_BROKER_URL=url)
     assert "BACKOFFICE_BROKER_URL must read amqp://" in told
     assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("pepper", "told"),
+    [("hunter2:" + "x" * 32, "must read 1:secret"), (f"2:{'x' * 32},hunter2", "must read 1:secret"),
+     ("1:hunter2", "at least 32 bytes"), ("hunter2", "at least 32 bytes")],
+)  # fmt: skip
+def test_a_pepper_that_is_none_is_refused_without_telling_it(pepper: str, told: str) -> None:
+    settings = from_environment({**GOOD, "BACKOFFICE_PEPPER": pepper})
+    with pytest.raises(SettingsRefused, match=told) as refusal:
+        peppers(settings)
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:

@@ -60,17 +60,21 @@ def derived_key(settings: Settings, purpose: str) -> bytes:
 
 
 def peppers(settings: Settings) -> Peppers:
-    """The peppers by version. SettingsRefused when the text is not `1:secret[,2:secret]` or a single secret."""
+    """The peppers by version. SettingsRefused when the text is not `1:secret[,2:secret]` or a single secret, or a
+    secret is too short."""
+    versions = _pepper_versions(settings)
     try:
-        return Peppers(_pepper_versions(settings))
+        return Peppers(versions)
     except ValueError as error:
-        raise SettingsRefused(f"BACKOFFICE_PEPPER must read 1:secret or 2:new,1:old ({error})") from None
+        raise SettingsRefused(f"BACKOFFICE_PEPPER cannot be used: {error}") from None
 
 
 def _pepper_versions(settings: Settings) -> dict[int, bytes]:
     if ":" not in settings.pepper:
         return {1: settings.pepper.encode()}
-    parts = (part.partition(":") for part in settings.pepper.split(","))
+    parts = [part.partition(":") for part in settings.pepper.split(",")]
+    if not all(version.strip().isdecimal() for version, _, _ in parts):  # what is there instead may be the secret
+        raise SettingsRefused("BACKOFFICE_PEPPER must read 1:secret, or 2:new,1:old while one replaces the other")
     return {int(version): secret.encode() for version, _, secret in parts}
 
 
