@@ -21,7 +21,7 @@ up: $(RUNTIME)  ## serve: API, worker, dispatcher and courier, until Ctrl-C
 	@$(BIN)/backoffice up
 
 test: $(DEV)  ## all tests, on the embedded PostgreSQL
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 check: $(DEV)  ## format, lint, types, layers and the fast tests
 	@$(BIN)/ruff format --check .
