@@ -47,6 +47,7 @@ async def made(world: World, server: Server, app: Any, admin_dsn: str) -> Ground
     for maker in (mine, victim):
         await maker.paid_run()
         await maker.delivery()
+        await maker.digest()
         await maker.finished_bulk_job()
         await maker.started_bulk_job()
         await maker.opening_balance()

@@ -90,9 +90,9 @@ class Worker:
         async with self.world.tx(self.tenant) as tx:
             await tx.execute(table.update().where(*mine).values(**released, lease_until=until))
             fence = await tx.value(select(table.c.fence).where(*mine))
-            row = await lease.claim(tx, self.job, fence, worker="test", lease=timedelta(minutes=5))
+            [row] = await lease.claim(tx, [(self.job, fence)], worker="test", lease=timedelta(minutes=5))
             assert row is not None
-            steps = await lease.finished_steps(tx, self.job)
+            steps = (await lease.finished_steps(tx, [self.job]))[self.job]
         run = DyingRun(
             runtime=self.world.runtime,
             id=self.job,

@@ -23,6 +23,7 @@ PATHS = {
     "test_clock": "/v1/test/clocks/{id}",
     "event": "/v1/events/{id}",
     "job": "/v1/jobs/{id}",
+    "schedule": "/v1/schedules/{id}",
     "bulk_job": "/v1/bulk_jobs/{id}",
     "worker": "/v1/workers/{id}",
     "employment": "/v1/employments/{id}",

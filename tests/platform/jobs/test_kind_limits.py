@@ -94,7 +94,7 @@ async def test_a_kind_the_plan_lacks_is_refused_and_nothing_stored(place: Place,
 
 async def _finish(bench: Bench, transport: Recording, count: int) -> None:
     keys, transport.sent[:] = transport.sent[:count], transport.sent[count:]
-    await asyncio.gather(*(bench.runner.run(*key) for key in keys))
+    await asyncio.gather(*(bench.runner.run(tenant, [(job, fence)]) for tenant, job, fence in keys))
 
 
 async def _kinds(tenant: Tenant, transport: Recording) -> Counter[str]:
