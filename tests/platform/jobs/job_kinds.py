@@ -42,10 +42,12 @@ class Once(JobPayload, frozen=True, kw_only=True):
 
 
 def first_time(marker: str) -> bool:
-    """Whether the file is not there yet; it is now."""
-    there = Path(marker).exists()
-    Path(marker).touch()
-    return not there
+    """Whether the file is not there yet; it is now. Of two processes that ask at once, one hears yes."""
+    try:
+        Path(marker).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def die(payload: Once, moment: str) -> None:
