@@ -216,7 +216,8 @@ class PostgresTransport:
         self._place.admin("ALTER DATABASE backoffice_queue ALLOW_CONNECTIONS true", database="postgres")
 
     def wipe(self) -> None:
-        self._place.admin("TRUNCATE transport.message", database="backoffice_queue")
+        if self._place.admin("SELECT to_regclass('transport.message')", database="backoffice_queue")[0][0]:
+            self._place.admin("TRUNCATE transport.message", database="backoffice_queue")
 
     def count(self) -> int:
         return int(self._place.admin("SELECT count(*) FROM transport.message", database="backoffice_queue")[0][0])
