@@ -89,7 +89,7 @@ async def inside(dsn: str, tenant: UUID) -> AsyncIterator[tuple[asyncpg.Connecti
 
 
 async def written(connection: asyncpg.Connection, ground: Ground) -> str:
-    """What the victim has, as this session sees it, its own writes included: every row, when its keys were used, and
+    """What the victim has, as this connection sees it, its own writes included: every row, when its keys were used, and
     that they open. Nothing when the transaction is aborted: nothing of it can be committed."""
     victim = ground.facts["victim"]
     try:
