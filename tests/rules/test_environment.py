@@ -95,9 +95,6 @@ def test_an_old_python_is_told(environment: ModuleType, monkeypatch: pytest.Monk
 
 def test_ci_checks_then_tests_and_demands_rabbitmq() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert lines[-3:] == [
-        "export BACKOFFICE_TEST_REQUIRE=rabbitmq",
-        "make --no-print-directory check",
-        "make --no-print-directory test",
-    ]
+    assert lines[-2:] == ["make check", "make test"]
+    assert "export BACKOFFICE_TEST_REQUIRE=rabbitmq" in lines[:-2]
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
