@@ -43,7 +43,7 @@ def test_every_process_works_with_the_settings_that_compose_gives_it(
     server: Server, world: World, loop: asyncio.AbstractEventLoop, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
     (tmp_path / "keys.json").symlink_to(server.settings.state / "keys.json")  # the key-encryption keys of this database
-    _put_off_what_others_left(server)
+    _end_what_others_left(server)
     tenant = loop.run_until_complete(world.firm()).test
     port, metrics = free_port(), free_port()
     ours = {
@@ -87,10 +87,14 @@ def _ready(http: httpx.Client) -> bool:
         return False
 
 
-def _put_off_what_others_left(server: Server) -> None:
-    """Jobs of tests that nobody ran: a worker would do them all first."""
+def _end_what_others_left(server: Server) -> None:
+    """Jobs of tests that nobody ran to their end: a worker would do them all first, and those that are leased count
+    as in flight until their leases run out."""
     with psycopg.connect(server.postgres.admin_dsn("backoffice"), autocommit=True) as admin:
-        admin.execute("UPDATE app.job SET run_at = clock_timestamp() + interval '1 day' WHERE finished_at IS NULL")
+        admin.execute(
+            "UPDATE app.job SET state = 'canceled', fence = fence + 1, lease_until = NULL, "
+            "finished_at = clock_timestamp() WHERE finished_at IS NULL"
+        )
 
 
 def _a_job_is_done(http: httpx.Client, key: str, log: Path) -> None:
