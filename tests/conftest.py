@@ -81,6 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             worker_threads=2,
             loopback_webhooks=True,
             trace_share=0.0,
+            socket_dir=str(address.socket_dir),
             key_cache_seconds=0.0,
             log_level="error",
         )

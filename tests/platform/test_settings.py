@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from backoffice.platform.runtime import peppers
 from backoffice.platform.settings import SettingsRefused, from_environment, to_environment
@@ -39,9 +40,23 @@ def test_a_child_gets_the_same_settings() -> None:
         "BACKOFFICE_LEASE_SECONDS": "2.5",
         "BACKOFFICE_LOOPBACK_WEBHOOKS": "1",
         "BACKOFFICE_METRICS_PORT": "9100",
+        "BACKOFFICE_DATABASE_SOCKET_DIR": "/run/postgres",
     }
     settings = from_environment(given)
     assert from_environment(to_environment(settings)) == settings
+
+
+def test_a_socket_takes_the_place_of_the_host() -> None:
+    given = {**GOOD, "BACKOFFICE_PASSWORD_BO_APP": "p@ss", "BACKOFFICE_DATABASE_SOCKET_DIR": "/run/a b"}
+    dsn = from_environment(given).dsn("bo_app", statement_timeout="5s")
+    assert conninfo_to_dict(dsn) == {
+        "user": "bo_app",
+        "password": "p@ss",
+        "host": "/run/a b",
+        "port": "5432",
+        "dbname": "backoffice",
+        "options": "-c statement_timeout=5s",
+    }
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

@@ -7,7 +7,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -43,7 +45,8 @@ def full_database(server: Server) -> Iterator[Connection]:
     What the rows say does not matter, so constraints are taken off first; indexes and policies stay."""
     copy_database(server.postgres, "template0", DATABASE)
     try:
-        migrate(server.settings.dsn("bo_migrate").rsplit("/", 1)[0] + f"/{DATABASE}")
+        url = urlsplit(server.settings.database_url)._replace(path=f"/{DATABASE}").geturl()
+        migrate(replace(server.settings, database_url=url).dsn("bo_migrate"))
         with psycopg.connect(server.postgres.admin_dsn(DATABASE), autocommit=True) as admin:
             admin.execute("SET session_replication_role = replica")
             tables = [name for (name,) in admin.execute(

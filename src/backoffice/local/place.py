@@ -89,6 +89,7 @@ def open_place(
         at = f"postgresql://{server.address.host}:{server.address.port}"
         given |= _passwords(kept)
         given |= {DATABASE_URL: f"{at}/backoffice", "BACKOFFICE_QUEUE_DATABASE_URL": f"{at}/backoffice_queue"}
+        given["BACKOFFICE_DATABASE_SOCKET_DIR"] = str(server.address.socket_dir)
         given.setdefault("BACKOFFICE_LOOPBACK_WEBHOOKS", "1")  # one machine, made for trying things
         settings = from_environment(given)
         if prepare:

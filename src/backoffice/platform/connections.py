@@ -84,11 +84,13 @@ class Connections:
                 encoder=lambda value: msgspec.json.encode(value).decode(),
                 decoder=msgspec.json.decode,
             )
-        except BaseException:
+        except BaseException as error:
             if connection is not None:
                 connection.terminate()
             self._opened -= 1
             self._pass_on(None)
+            if isinstance(error, FileNotFoundError):  # as a port where nobody listens
+                raise ConnectionRefusedError("nobody listens at its socket") from error
             raise
         return connection
 

@@ -49,6 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, loop: asyncio.AbstractEventL
             drain_seconds=4.0,
             worker_threads=2,
             trace_share=0.0,
+            socket_dir=str(address.socket_dir),
             log_level="info",
         )
         migrate(settings.dsn("bo_migrate"))

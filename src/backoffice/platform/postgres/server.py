@@ -38,7 +38,8 @@ LOG_LIMIT = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where the server listens: TCP on loopback for roles with a password, the socket folder for the superuser."""
+    """Where the server listens: TCP on loopback and the socket folder for roles with a password, the folder alone for
+    the superuser."""
 
     host: str
     port: int
