@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_a_socket_takes_the_place_of_the_host() -> None:
         "port": "5432",
         "dbname": "backoffice",
         "options": "-c statement_timeout=5s",
+        "application_name": f"backoffice:{os.getpid()}",
     }
 
 

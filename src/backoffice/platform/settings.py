@@ -47,12 +47,13 @@ class Settings:
 
     def dsn(self, role: str, **parameters: str) -> str:
         """The URL with which `role` signs in; `bo_queue` has a database of its own. `parameters` of the server hold
-        for each connection."""
+        for each connection; `pg_stat_activity` shows which process it is of."""
         if role not in self.passwords:
             raise SettingsRefused(f"no password for the database role {role}: set BACKOFFICE_PASSWORD_{role.upper()}")
         parts = urlsplit(self.queue_url if role == "bo_queue" else self.database_url)
         host = parts.netloc.rsplit("@", 1)[-1]
         said = [parts.query] if parts.query else []
+        said.append(f"application_name=backoffice:{os.getpid()}")
         if self.socket_dir:
             said.append(f"host={quote(self.socket_dir, safe='')}&port={parts.port or 5432}")
             host = ""

@@ -454,15 +454,9 @@ async def _most_at_once(tenant: Tenant) -> int:
 
 
 def _leads(place: Place, pid: int) -> bool:
-    """Whether the session that holds the leader's lock belongs to a process of ours: by the port it comes from."""
+    """Whether the session that holds the leader's lock belongs to this process of ours."""
     rows = place.admin(
-        "SELECT client_port FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
-        " AND usename = 'bo_dispatch'"
+        "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory'"
+        " AND granted AND usename = 'bo_dispatch'"
     )
-    ports = {int(row[0]) for row in rows}
-    inodes = {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
-    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-        parts = line.split()
-        if int(parts[1].split(":")[1], 16) in ports and f"socket:[{parts[9]}]" in inodes:
-            return True
-    return False
+    return (f"backoffice:{pid}",) in rows
