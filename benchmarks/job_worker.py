@@ -14,6 +14,7 @@ class Nothing(JobPayload, frozen=True, kw_only=True):
     """A job without work."""
 
     kind = "benchmark.nothing"
+    quiet = True
     number: int
 
 

@@ -19,7 +19,7 @@ from benchmarks.job_worker import Nothing
 from benchmarks.stage import Stage, Tenant, stage
 
 TITLE = "Jobs"
-WORKERS, THREADS = 2, 16
+WORKERS, THREADS = 2, 32
 IDLE_JOBS = 200
 ANALYSED_SECONDS = 12  # a table that was empty a moment ago is analysed by then
 _DONE = "SELECT count(*) FROM app.job WHERE tenant_id = $1 AND kind = $2 AND state = 'succeeded'"

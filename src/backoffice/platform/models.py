@@ -61,7 +61,6 @@ job = tenant_table(
     CheckConstraint("(finished_at IS NOT NULL) = (state IN ('succeeded', 'canceled', 'dead'))", name="finished"),
     CheckConstraint("state <> 'running' OR (worker IS NOT NULL AND started_at IS NOT NULL)", name="running"),
     noun=False,
-    unique=[("kind", "key")],
     refs=[("parent_id", "job")],
     dispatch=Dispatch(
         select=(
@@ -76,7 +75,9 @@ job = tenant_table(
 Index("job_ready_idx", job.c.tenant_id, job.c.band, job.c.run_at, job.c.id,
       postgresql_where=text("state IN ('scheduled', 'ready', 'retry_wait')"))  # fmt: skip
 Index("job_leased_idx", job.c.tenant_id, job.c.lease_until, postgresql_where=text("state IN ('released', 'running')"))
-Index("job_open_children_idx", job.c.tenant_id, job.c.parent_id, postgresql_where=text("finished_at IS NULL"))
+Index("job_open_children_idx", job.c.tenant_id, job.c.parent_id,
+      postgresql_where=text("parent_id IS NOT NULL AND finished_at IS NULL"))  # fmt: skip
+Index("job_kind_key_key", job.c.tenant_id, job.c.kind, job.c.key, unique=True, postgresql_where=text("key IS NOT NULL"))
 Index("job_ended_idx", job.c.tenant_id, job.c.finished_at,
       postgresql_where=text("parent_id IS NULL AND finished_at IS NOT NULL"))  # fmt: skip
 Index("job_due_idx", job.c.tenant_id, job.c.due_at, postgresql_where=text("state = 'scheduled'"))

@@ -122,7 +122,8 @@ def tenant_table(
     covered += [("tenant_id", *columns_) for columns_ in indexes if not isinstance(columns_, Index)]
     for column, _ in refs:
         if not any(index[:2] == ("tenant_id", column) for index in covered):
-            Index(None, table.c.tenant_id, table.c[column])
+            named = text(f"{column} IS NOT NULL") if table.c[column].nullable else None
+            Index(None, table.c.tenant_id, table.c[column], postgresql_where=named)
     for index in indexes:
         if isinstance(index, Index):
             table.append_constraint(index)

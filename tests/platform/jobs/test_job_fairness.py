@@ -27,8 +27,7 @@ def simulate(
     got: defaultdict[UUID, float] = defaultdict(float)
     while now < until:
         live = [InFlight(key, "normal", now - began) for key, began in running.items()]
-        for key in book.gone(live):
-            book.settle(key, seconds[key[0]])
+        book.settle({key: seconds[key[0]] for key in book.gone(live)})
         book.observe(live)
         ready = {"normal": {tenant for tenant in limits if now >= late.get(tenant, 0.0)}}
         for grant in book.plan(slots=slots, window=slots, live=live, ready=ready):
@@ -103,6 +102,27 @@ def test_what_was_not_there_is_not_paid_for() -> None:
             book.correct(grant, [])
     grants = book.plan(slots=2, window=2, live=[], ready={"normal": [A, B]})
     assert {grant.tenant: grant.count for grant in grants} == {A: 1, B: 1}
+
+
+def _after(book: Fairness, tenant: UUID, seconds: float, times: int) -> list[int]:
+    """The sizes of the batches of 100 released jobs, after so many rounds of jobs that took so long."""
+    for number in range(times):
+        for grant in book.plan(slots=8, window=8, live=[], ready={"normal": [tenant]}):
+            keys = [(tenant, UUID(int=place), number) for place in range(grant.count)]
+            book.correct(grant, keys)
+            book.settle(dict.fromkeys(keys, seconds))
+    return [len(batch) for batch in book.batches([(tenant, UUID(int=place), 1) for place in range(100)])]
+
+
+def test_quick_jobs_travel_together_and_slow_ones_alone() -> None:
+    book = Fairness({A: Limit(1, 100), B: Limit(1, 100)})
+    assert _after(book, A, 0.01, 0) == [1] * 100  # of what is not known yet
+    assert _after(book, A, 0.01, 20) == [*[16] * 6, 4]
+    assert _after(book, A, 0.04, 20) == [*[16] * 6, 4]  # quick enough to stay, with their company
+    assert _after(book, A, 0.2, 20) == [1] * 100
+    mixed = [(A, UUID(int=1), 1), (A, UUID(int=2), 1), (B, UUID(int=3), 1)]
+    _after(book, A, 0.01, 20)
+    assert [[key[0] for key in batch] for batch in book.batches(mixed)] == [[A, A], [B]]
 
 
 @given(

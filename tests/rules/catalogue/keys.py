@@ -79,22 +79,28 @@ def foreign_keys(db: Connection) -> list[str]:
 
 
 def foreign_key_indexes(db: Connection) -> list[str]:
-    """7. Every foreign key has an index that begins with its columns, over all rows."""
-    indexes: dict[str, list[list[str]]] = defaultdict(list)
-    for table, columns in rows(
+    """7. Every foreign key has an index that begins with its columns, over all rows that have one."""
+    indexes: dict[str, list[tuple[list[str], str | None]]] = defaultdict(list)
+    for table, columns, where in rows(
         db,
         """SELECT i.indrelid::regclass::text,
                   ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (n, place)
                           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
-                         WHERE k.place <= i.indnkeyatts ORDER BY k.place)
+                         WHERE k.place <= i.indnkeyatts ORDER BY k.place),
+                  pg_get_expr(i.indpred, i.indrelid)
              FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-            WHERE c.relnamespace = 'app'::regnamespace AND i.indpred IS NULL AND i.indisvalid""",
+            WHERE c.relnamespace = 'app'::regnamespace AND i.indisvalid""",
     ):
-        indexes[table].append(columns)
+        indexes[table].append((columns, where))
     return [
         f"{table}: {key} has no index that begins with {', '.join(columns)}"
         for table, key, _, columns, *_ in _foreign_keys(db)
-        if table.startswith("app.") and not any(set(index[: len(columns)]) == set(columns) for index in indexes[table])
+        if table.startswith("app.")
+        and not any(
+            set(index[: len(columns)]) == set(columns)
+            and where in (None, *(f"({column} IS NOT NULL)" for column in columns))
+            for index, where in indexes[table]
+        )
     ]
 
 

@@ -223,15 +223,15 @@ CREATE TABLE app.job (
 	CONSTRAINT job_lease_check CHECK ((lease_until IS NOT NULL) = (state IN ('released', 'running'))), 
 	CONSTRAINT job_finished_check CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'canceled', 'dead'))), 
 	CONSTRAINT job_running_check CHECK (state <> 'running' OR (worker IS NOT NULL AND started_at IS NOT NULL)), 
-	CONSTRAINT job_tenant_id_kind_key_key UNIQUE (tenant_id, kind, key), 
 	CONSTRAINT job_tenant_id_parent_id_fkey FOREIGN KEY(tenant_id, parent_id) REFERENCES app.job (tenant_id, id)
 );
 CREATE INDEX job_due_idx ON app.job (tenant_id, due_at) WHERE state = 'scheduled';
 CREATE INDEX job_ended_idx ON app.job (tenant_id, finished_at) WHERE parent_id IS NULL AND finished_at IS NOT NULL;
+CREATE UNIQUE INDEX job_kind_key_key ON app.job (tenant_id, kind, key) WHERE key IS NOT NULL;
 CREATE INDEX job_leased_idx ON app.job (tenant_id, lease_until) WHERE state IN ('released', 'running');
-CREATE INDEX job_open_children_idx ON app.job (tenant_id, parent_id) WHERE finished_at IS NULL;
+CREATE INDEX job_open_children_idx ON app.job (tenant_id, parent_id) WHERE parent_id IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX job_ready_idx ON app.job (tenant_id, band, run_at, id) WHERE state IN ('scheduled', 'ready', 'retry_wait');
-CREATE INDEX job_tenant_id_parent_id_idx ON app.job (tenant_id, parent_id);
+CREATE INDEX job_tenant_id_parent_id_idx ON app.job (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
 ALTER TABLE app.job ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.job FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.job FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
@@ -685,7 +685,7 @@ CREATE TABLE app.bulk_job (
 	CONSTRAINT bulk_job_tenant_id_external_id_key UNIQUE (tenant_id, external_id), 
 	CONSTRAINT bulk_job_tenant_id_sent_by_fkey FOREIGN KEY(tenant_id, sent_by) REFERENCES app.person (tenant_id, id)
 );
-CREATE INDEX bulk_job_tenant_id_sent_by_idx ON app.bulk_job (tenant_id, sent_by);
+CREATE INDEX bulk_job_tenant_id_sent_by_idx ON app.bulk_job (tenant_id, sent_by) WHERE sent_by IS NOT NULL;
 CREATE INDEX bulk_job_tenant_id_status_id_idx ON app.bulk_job (tenant_id, status, id);
 ALTER TABLE app.bulk_job ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.bulk_job FORCE ROW LEVEL SECURITY;
@@ -1051,7 +1051,7 @@ CREATE TABLE app.paycheck (
 	CONSTRAINT paycheck_tenant_id_worker_id_fkey FOREIGN KEY(tenant_id, worker_id) REFERENCES app.worker (tenant_id, id), 
 	CONSTRAINT paycheck_tenant_id_bank_account_id_fkey FOREIGN KEY(tenant_id, bank_account_id) REFERENCES app.bank_account (tenant_id, id)
 );
-CREATE INDEX paycheck_tenant_id_bank_account_id_idx ON app.paycheck (tenant_id, bank_account_id);
+CREATE INDEX paycheck_tenant_id_bank_account_id_idx ON app.paycheck (tenant_id, bank_account_id) WHERE bank_account_id IS NOT NULL;
 CREATE INDEX paycheck_tenant_id_worker_id_idx ON app.paycheck (tenant_id, worker_id);
 ALTER TABLE app.paycheck ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.paycheck FORCE ROW LEVEL SECURITY;
@@ -1114,7 +1114,7 @@ CREATE TABLE app.paycheck_line (
 	CONSTRAINT paycheck_line_tenant_id_paycheck_id_fkey FOREIGN KEY(tenant_id, paycheck_id) REFERENCES app.paycheck (tenant_id, id), 
 	CONSTRAINT paycheck_line_tenant_id_assignment_id_fkey FOREIGN KEY(tenant_id, assignment_id) REFERENCES app.assignment (tenant_id, id)
 );
-CREATE INDEX paycheck_line_tenant_id_assignment_id_idx ON app.paycheck_line (tenant_id, assignment_id);
+CREATE INDEX paycheck_line_tenant_id_assignment_id_idx ON app.paycheck_line (tenant_id, assignment_id) WHERE assignment_id IS NOT NULL;
 ALTER TABLE app.paycheck_line ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.paycheck_line FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.paycheck_line FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());

@@ -207,8 +207,7 @@ class Dispatcher:
             tenants, jobs, fences = (list(part) for part in zip(*gone, strict=True))
             rows = await connection.fetch(routing.SETTLED, tenants, jobs, fences)
             took = {(row["tenant_id"], row["id"], row["fence"]): row["seconds"] for row in rows}
-            for key in gone:
-                self._fairness.settle(key, took.get(key))
+            self._fairness.settle({key: took.get(key) for key in gone})
         self._fairness.observe(live)
         metrics.show_shares(self._fairness.in_flight(live), self._fairness.paid())
         return live

@@ -19,8 +19,8 @@ BANDS: Final = ("interactive", "normal", "bulk")
 FIRST_ESTIMATE: Final = 0.05  # slot-seconds of a job of a tenant that has not run one
 SMOOTHING: Final = 0.2
 BULK_SHARE: Final = 10  # one slot in ten is kept for bulk
-SHORT: Final = 0.05  # slot-seconds: jobs below it travel together
-BATCH: Final = 8  # at most so many
+SHORT: Final = 0.05  # slot-seconds: jobs travel together while each, with its company, takes no longer
+TOGETHER: Final = 16  # at most so many
 
 Key = tuple[UUID, UUID, int]  # tenant, job, fence
 
@@ -72,6 +72,7 @@ class Fairness:
     _estimate: dict[UUID, float] = field(default_factory=dict)
     _charges: dict[Key, _Charge] = field(default_factory=dict)
     _used: dict[UUID, float] = field(default_factory=dict)
+    _together: dict[UUID, int] = field(default_factory=dict)
 
     def gone(self, live: Iterable[InFlight]) -> list[Key]:
         """The jobs that were in flight and are not any more: settle them."""
@@ -89,9 +90,20 @@ class Fairness:
                     self._pay(each.tenant, each.seconds - charge.paid)
                     charge.paid = each.seconds
 
-    def settle(self, key: Key, seconds: float | None) -> None:
-        """A job left: correct the charge to the slot-seconds it took; None when the row does not say (it is to be
-        tried again), then to what was last seen."""
+    def settle(self, took: Mapping[Key, float | None]) -> None:
+        """Jobs left: correct the charge of each to the slot-seconds it took; None when the row does not say (it is to
+        be tried again), then to what was last seen. How many of a tenant's travel together follows: twice as many
+        while they are quick, half as many when they are not."""
+        for key, seconds in took.items():
+            self._settle(key, seconds)
+        for tenant in {key[0] for key in took}:
+            estimate, size = self._estimate.get(tenant, FIRST_ESTIMATE), self._together.get(tenant, 1)
+            if estimate < SHORT / 2:
+                self._together[tenant] = min(TOGETHER, size * 2)
+            elif estimate > SHORT:
+                self._together[tenant] = max(1, size // 2)
+
+    def _settle(self, key: Key, seconds: float | None) -> None:
         charge = self._charges.pop(key, None)
         if charge is None:
             return
@@ -139,12 +151,11 @@ class Fairness:
         self._pay(grant.tenant, -estimate * (grant.count - len(released)))
 
     def batches(self, released: Sequence[Key]) -> list[Sequence[Key]]:
-        """What travels together: jobs of one tenant whose jobs are short, so that one message, one claim and mostly
-        one ending serve several. Long ones travel alone, and spread over the workers."""
+        """What travels together: quick jobs of one tenant, so that one message, one claim and mostly one ending serve
+        several. Slow ones travel alone, and spread over the workers."""
         together: list[Sequence[Key]] = []
         for tenant, group in groupby(released, key=itemgetter(0)):
-            size = BATCH if self._estimate.get(tenant, FIRST_ESTIMATE) < SHORT else 1
-            keys = list(group)
+            size, keys = self._together.get(tenant, 1), list(group)
             together += [keys[start : start + size] for start in range(0, len(keys), size)]
         return together
 
