@@ -1,4 +1,4 @@
-"""A worker of the product that also knows the benchmark's job: it does nothing, so that what is timed is the way."""
+"""A worker of the product that also knows the benchmark's jobs: they do nothing, so that what is timed is the way."""
 
 from __future__ import annotations
 
@@ -11,15 +11,27 @@ from backoffice.platform.jobs.run import JobRun
 
 
 class Nothing(JobPayload, frozen=True, kw_only=True):
-    """A job without work."""
+    """A job without work, whose end is told to nobody."""
 
     kind = "benchmark.nothing"
     quiet = True
     number: int
 
 
+class Told(JobPayload, frozen=True, kw_only=True):
+    """A job without work, whose end is an event."""
+
+    kind = "benchmark.told"
+    number: int
+
+
 @handles(Nothing)
 async def nothing(run: JobRun, payload: Nothing) -> None:
+    """Done."""
+
+
+@handles(Told)
+async def told(run: JobRun, payload: Told) -> None:
     """Done."""
 
 

@@ -7,6 +7,7 @@ import csv
 import io
 import time
 import urllib.request
+import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -78,12 +79,12 @@ class Stage:
     def settings(self) -> Settings:
         return self.place.settings
 
-    async def firm(self, slug: str, *people_: str) -> dict[str, Tenant]:
+    async def firm(self, slug: str, *people_: str, jobs_in_flight: int | None = None) -> dict[str, Tenant]:
         """A firm like Northwind, without its limits on requests: its tenants by name, the test tenants' clocks frozen
-        at Monday 2026-11-16 09:00 New York, with a key for each of `people_`."""
+        at Monday 2026-11-16 09:00 New York, with a key for each of `people_`. `jobs_in_flight`: else its plan's."""
         file = load(NORTHWIND)
-        number = int.from_bytes(slug.encode()[-3:]) % 10_000_000
-        limits = {"requests_per_minute": 1_000_000, "writes_per_minute": 1_000_000}
+        number = zlib.crc32(slug.encode()) % 10_000_000
+        limits = {"requests_per_minute": 1_000_000, "writes_per_minute": 1_000_000, "jobs_in_flight": jobs_in_flight}
         environments = {
             name: structs.replace(each, limits=structs.replace(each.limits, **limits))
             for name, each in file.environments.items()
