@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from backoffice import worker
@@ -25,6 +26,13 @@ class Told(JobPayload, frozen=True, kw_only=True):
     number: int
 
 
+class Brief(JobPayload, frozen=True, kw_only=True):
+    """A job that takes 100 ms of a slot and nearly nothing of a processor."""
+
+    kind = "benchmark.brief"
+    quiet = True
+
+
 @handles(Nothing)
 async def nothing(run: JobRun, payload: Nothing) -> None:
     """Done."""
@@ -33,6 +41,12 @@ async def nothing(run: JobRun, payload: Nothing) -> None:
 @handles(Told)
 async def told(run: JobRun, payload: Told) -> None:
     """Done."""
+
+
+@handles(Brief)
+async def brief(run: JobRun, payload: Brief) -> None:
+    """A short wait."""
+    await asyncio.sleep(0.1)
 
 
 if __name__ == "__main__":
