@@ -6,9 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
+
+from tests.platform.jobs.rabbit_node import RabbitNode
 
 from backoffice.local.processes import freeing, units
 from backoffice.platform.doorbell import open_doorbell
@@ -95,7 +101,7 @@ async def _one_by_one(here: Stage, tenant: Tenant, count: int) -> list[float]:
         async with here.tx(tenant) as tx:
             await tx.start(Nothing(number=number))
         await asyncio.sleep(0.04)
-    await _drained(here, tenant, count, Nothing)
+    await until_ended(here, tenant, count, Nothing)
     async with here.tx(tenant) as tx:
         rows = await tx.connection.fetch(_WAITED, tenant.facts.id, Nothing.kind)
     return [row["seconds"] for row in rows]
@@ -108,13 +114,27 @@ async def _all_at_once(here: Stage, tenant: Tenant, count: int, job: Job) -> flo
         async with here.tx(tenant) as tx:
             for number in range(start, start + AT_ONCE):
                 await tx.start(job(number=number))
-    await _drained(here, tenant, count, job)
+    await until_ended(here, tenant, count, job)
     return time.perf_counter() - began
 
 
-async def _drained(here: Stage, tenant: Tenant, count: int, job: Job) -> None:
+async def until_ended(here: Stage, tenant: Tenant, count: int, job: Job) -> None:
+    """Wait until so many jobs of the tenant have ended well."""
     while True:
         async with here.tx(tenant) as tx:
             if await tx.connection.fetchval(_DONE, tenant.facts.id, job.kind) >= count:
                 return
         await asyncio.sleep(0.05)
+
+
+@contextmanager
+def rabbitmq() -> Iterator[RabbitNode]:
+    """A node of our own, gone at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        node = RabbitNode(Path(folder))
+        try:
+            node.start()
+            node.settle()
+            yield node
+        finally:
+            node.end()

@@ -11,10 +11,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -50,11 +49,11 @@ async def run(*, count: int = 8_000) -> str:
         figures["procrastinate"] = await _procrastinate(here, count)
         figures["pgqueuer"] = await _pgqueuer(here, count)
         if shutil.which("rabbitmq-server"):
-            with _rabbitmq() as url:
-                settings = replace(here.settings, broker_url=url)
+            with jobs.rabbitmq() as node:
+                settings = replace(here.settings, broker_url=node.url)
                 place = replace(here.place, settings=settings)
                 figures["ours, RabbitMQ"] = await _ours(replace(here, place=place), "rabbit", count)
-                figures["plain dramatiq, RabbitMQ"] = await _dramatiq(url, count)
+                figures["plain dramatiq, RabbitMQ"] = await _dramatiq(node.url, count)
     ours = next(iter(figures.values())).rate
     lines = [
         f"{stamp}\n",
@@ -166,17 +165,3 @@ def _database(here: Stage, name: str) -> str:
         connection.execute(f"CREATE DATABASE bench_{name} OWNER bench_{name}".encode())
     at = conninfo_to_dict(admin)
     return f"postgresql://bench_{name}:{password}@/bench_{name}?host={at['host']}&port={at['port']}"
-
-
-@contextmanager
-def _rabbitmq() -> Iterator[str]:
-    """A node of our own, gone at the end."""
-    from tests.platform.jobs.rabbit_node import RabbitNode
-
-    with tempfile.TemporaryDirectory() as folder:
-        node = RabbitNode(Path(folder))
-        try:
-            node.start()
-            yield node.url
-        finally:
-            node.end()
