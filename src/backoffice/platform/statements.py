@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Executable, Table, bindparam, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.util import LRUCache
 
@@ -45,6 +45,15 @@ def by_id(table: Table) -> Prepared:
     """The read of one row by its id: `await tx.row(by_id(table), id=…)`."""
     given = bindparam("id", type_=table.c.id.type)
     return Prepared(select(*table.c).where(table.c.tenant_id == TENANT, table.c.id == given))
+
+
+@cache
+def one_row(table: Table, names: tuple[str, ...], *, once: bool) -> Prepared:
+    """The INSERT of one row of these columns, whose values are given as `new_<column>`; returns it as stored. `once`:
+    or nothing, when a unique key refuses it."""
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    inserted = insert(table).values(values)
+    return Prepared((inserted.on_conflict_do_nothing() if once else inserted).returning(*table.c))
 
 
 def compile_statement(statement: Executable | Prepared, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
