@@ -153,10 +153,8 @@ class Tx:
         return await self._insert(table, values, once=True)
 
     async def _insert(self, table: Table, values: Mapping[str, Any], *, once: bool) -> Row | None:
-        stamped = await self._stamped(table, values)
-        return await self.row(
-            one_row(table, tuple(stamped), once=once), **{f"new_{name}": value for name, value in stamped.items()}
-        )
+        statement, params = one_row(table, await self._stamped(table, values), once=once)
+        return await self.row(statement, **params)
 
     async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Many rows of one shape in one statement: the columns travel as arrays (`unnest`), so the statement is the
