@@ -394,7 +394,7 @@ async def test_kills_at_seeded_moments(place: Place, processes: Processes, trans
     assert CHAOS or not given_up
     async with tenant.tx() as tx:
         for row in given_up:
-            assert (row["crashes"], len(row["under"])) == (3, 3)
+            assert row["crashes"] == len(row["under"]) >= 3  # one more for each kill while it was being given up
             assert set(row["under"]) <= killed
             await commands.retry(tx, row["id"], "three kills in a row")
     assert await tenant.all_ended() == {"succeeded": count}
