@@ -6,6 +6,9 @@ DEV := .venv/.dev
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
+# The tests start many processes that import everything: what Python compiles is kept, whatever the caller's habit is.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check bench chaos openapi lock clean
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import hypothesis
 import pytest
+import uvloop
 from tests.rules import statements
 from tests.scale import CHAOS
 from tests.webhooks.bodies import wrong_events
@@ -95,7 +96,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     """One event loop for the whole run: pools belong to a loop."""
-    made = asyncio.new_event_loop()
+    made = uvloop.new_event_loop()
     yield made
     made.close()
 

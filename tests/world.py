@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class World:
 
     async def firm(self, *, file: TenantFile | None = None, keys: bool = True) -> Firm:
         """A new firm like Northwind (another slug and EIN), provisioned as the command line does it."""
-        file = file or load(ROOT / "tenants" / "northwind-staffing")
+        file = file or _northwind()
         mark = secrets.token_hex(4)
         file = structs.replace(
             file,
@@ -78,17 +78,20 @@ class World:
         facts = await provision.tenants_of(self.control, file.firm.slug)
         firm = Firm(Tenant(facts["test"]), Tenant(facts["live"]))
         for tenant in (firm.test, firm.live) if keys else ():
-            for person in file.people:
-                tenant.keys[person] = await self.key(tenant, person)
+            async with self.runtime.tx(tenant.system("keys_create")) as tx:
+                tenant.keys = {person: await self._key(tx, person, None) for person in file.people}
         return firm
 
     async def key(self, tenant: Tenant, person: str, *, scopes: frozenset[str] | None = None) -> str:
         """A key of a person of the tenant file, by slug."""
         async with self.runtime.tx(tenant.system("keys_create")) as tx:
-            id_ = await person_id(tx, person)
-            made = await commands.issue_key(
-                tx, id_, self.runtime.peppers, name="test", kind="rk" if scopes else "sk", scopes=scopes
-            )
+            return await self._key(tx, person, scopes)
+
+    async def _key(self, tx: Tx, person: str, scopes: frozenset[str] | None) -> str:
+        id_ = await person_id(tx, person)
+        made = await commands.issue_key(
+            tx, id_, self.runtime.peppers, name="test", kind="rk" if scopes else "sk", scopes=scopes
+        )
         return str(made.secret)
 
     @asynccontextmanager
@@ -143,6 +146,11 @@ class World:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         transport = httpx.ASGITransport(app=self.app if app is None else app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers)
+
+
+@cache
+def _northwind() -> TenantFile:
+    return load(ROOT / "tenants" / "northwind-staffing")
 
 
 async def person_id(tx: Tx, slug: str) -> Any:

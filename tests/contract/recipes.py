@@ -7,6 +7,7 @@ generated document without a recipe fails the build (`test_identity_matrix.py`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from tests.contract.maker import CHECKER, NOW, PLACE, Ask, Maker
@@ -28,7 +29,12 @@ def recipe(operation: str) -> Callable[[Recipe], Recipe]:
 
 
 def operations(handlers: list[Any]) -> dict[str, dict[str, Any]]:
-    """operationId → the operation of the generated document, with its method and path."""
+    """operationId → the operation of the generated document, with its method and path. To be read, not changed."""
+    return _operations(tuple(handlers))
+
+
+@cache
+def _operations(handlers: tuple[Any, ...]) -> dict[str, dict[str, Any]]:
     described = document(handlers, server="http://api")
     return {
         operation["operationId"]: {**operation, "method": method.upper(), "path": path}

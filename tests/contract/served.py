@@ -3,13 +3,13 @@ not of this loop."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+import uvloop
 
 from backoffice import api
 from backoffice.platform.runtime import Runtime, open_runtime
@@ -40,7 +40,7 @@ def served(settings: Settings) -> Iterator[str]:
 
         def run() -> None:
             try:
-                asyncio.run(serve())
+                uvloop.run(serve())
             except BaseException as error:
                 faults.append(error)
             finally:

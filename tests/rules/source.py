@@ -29,6 +29,11 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree, walked once for all rules."""
+        return list(ast.walk(self.tree))
+
     @property
     def package(self) -> str:
         return self.path.split("/", maxsplit=1)[0].removesuffix(".py")
@@ -53,15 +58,15 @@ def _at(node: ast.AST) -> str:
     return f"line {getattr(node, 'lineno', 0)}"
 
 
-def _docstrings(tree: ast.Module) -> set[int]:
+def _docstrings(nodes: list[ast.AST]) -> set[int]:
     """The ids of constants that are docstrings or bare strings, which run nothing."""
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
 
 
-def _texts(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+def _texts(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
     """Every text that is used: constants, and the fixed parts of composed ones."""
-    idle = _docstrings(tree)
-    for node in ast.walk(tree):
+    idle = _docstrings(nodes)
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in idle:
             yield node, node.value
 
@@ -76,8 +81,8 @@ def _name(node: ast.AST) -> str:
     return ""
 
 
-def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
-    for node in ast.walk(tree):
+def _calls(nodes: list[ast.AST]) -> Iterator[tuple[ast.Call, str]]:
+    for node in nodes:
         if isinstance(node, ast.Call):
             yield node, _name(node.func)
 
@@ -107,10 +112,10 @@ _STATEMENT = re.compile(
 
 def transactions(module: Module) -> Iterator[str]:
     """BEGIN, COMMIT, ROLLBACK, SAVEPOINT, SET and set_config stand in platform/db.py."""
-    for node, text in _texts(module.tree):
+    for node, text in _texts(module.nodes):
         if _TRANSACTION.search(text):
             yield f"{_at(node)}: {text.strip()[:40]!r} opens, ends or sets up a transaction"
-    for call, name in _calls(module.tree):
+    for call, name in _calls(module.nodes):
         if re.search(
             r"\b(connection|conn|admin|inside|engine|session|raw|db|pool)\.(transaction|begin|begin_nested)$", name
         ):
@@ -121,14 +126,14 @@ def statements(module: Module) -> Iterator[str]:
     """A statement written as text stands in platform; elsewhere statements are SQLAlchemy Core."""
     if module.package in ("platform", "migrations"):
         return
-    for node, text in _texts(module.tree):
+    for node, text in _texts(module.nodes):
         if _STATEMENT.match(text):
             yield f"{_at(node)}: a statement as text: {text.strip()[:40]!r}"
 
 
 def composed_sql(module: Module) -> Iterator[str]:
     """No statement is put together from pieces."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         first: ast.AST | None = None
         if isinstance(node, ast.JoinedStr) and node.values and any(
             isinstance(part, ast.FormattedValue) for part in node.values
@@ -151,7 +156,7 @@ def commits(module: Module) -> Iterator[str]:
     """Commands never commit, and never open a transaction of their own: whoever asked them does."""
     if not module.in_domain:
         return
-    for call, name in _calls(module.tree):
+    for call, name in _calls(module.nodes):
         if name.endswith((".commit", ".rollback", "db.tx", ".untenanted", ".autocommit")):
             yield f"{_at(call)}: {name}()"
 
@@ -181,7 +186,7 @@ def outgoing(module: Module) -> Iterator[str]:
 
 def sends(module: Module) -> Iterator[str]:
     """Nothing sends to the queue but the dispatcher: a job is a row."""
-    for call, name in _calls(module.tree):
+    for call, name in _calls(module.nodes):
         if re.search(r"\.(send|send_with_options|enqueue|publish|basic_publish)$", name):
             yield f"{_at(call)}: {name}()"
 
@@ -202,7 +207,7 @@ def floats(module: Module) -> Iterator[str]:
     """No float in a module that may hold money: domains, and kernel/money, dates and csv_rows."""
     if not (module.in_domain or module.package == "kernel"):
         return
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
             yield f"{_at(node)}: {node.value}"
         elif isinstance(node, ast.Name) and node.id == "float":
@@ -218,7 +223,7 @@ def clocks(module: Module) -> Iterator[str]:
     """A domain asks the tenant's clock (`await tx.now()`) and no other."""
     if module.package in ("platform", "kernel", "api", "local", "demo", "terminal"):
         return
-    for call, name in _calls(module.tree):
+    for call, name in _calls(module.nodes):
         if any(name == clock or name.endswith(f".{clock}") for clock in _CLOCKS) or name.endswith("clock.wall"):
             yield f"{_at(call)}: {name}()"
     for node, name in _imports(module.tree):
@@ -239,7 +244,7 @@ def modes(module: Module) -> Iterator[str]:
     """Test and live run the same code: no domain asks which of them it is."""
     if not module.in_domain:
         return
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.If | ast.IfExp | ast.While):
             for inside in ast.walk(node.test):
                 if isinstance(inside, ast.Attribute) and inside.attr in ("livemode", "mode"):
@@ -261,7 +266,7 @@ def unfinished(module: Module) -> Iterator[str]:
     for number, line in enumerate(module.text.splitlines(), start=1):
         if re.search(r"#.*\b(TODO|FIXME|XXX|HACK)\b", line):
             yield f"line {number}: {line.strip()[:60]}"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Name) and node.id == "NotImplementedError":
             yield f"{_at(node)}: NotImplementedError"
 
@@ -277,7 +282,7 @@ def output(module: Module) -> Iterator[str]:
     """What is said goes through platform/logs, which knows what may be said; a terminal is the command line's."""
     if module.package in ("terminal", "demo", "cli", "local"):
         return
-    for call, name in _calls(module.tree):
+    for call, name in _calls(module.nodes):
         if name in ("print", "pprint", "sys.stderr.write", "sys.stdout.write", "traceback.print_exc"):
             yield f"{_at(call)}: {name}()"
     for node, name in _imports(module.tree):
@@ -291,14 +296,14 @@ _VERBS = ("get", "post", "patch", "delete", "put", "head", "route")
 def handlers(module: Module) -> Iterator[str]:
     """A route is declared through platform/web/routes, with a scope, and its handler has at most ten lines."""
     ours = set()
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "litestar":
             for each in node.names:
                 if each.name in _VERBS or each.name in ("Controller", "Router"):
                     yield f"{_at(node)}: takes {each.name} from litestar, which asks for no scope"
         if isinstance(node, ast.ImportFrom) and node.module == "backoffice.platform.web.routes":
             ours |= {each.asname or each.name for each in node.names if each.name in _VERBS}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
             for decorator in node.decorator_list:
                 if isinstance(decorator, ast.Call) and _name(decorator.func) in ours:

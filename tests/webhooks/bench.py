@@ -22,6 +22,7 @@ from backoffice.kernel import clock, ids
 from backoffice.platform.courier.engine import Options
 from backoffice.platform.db import Row
 from backoffice.platform.events import EventType
+from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
 from backoffice.webhooks import commands
 from backoffice.webhooks.models import webhook_attempt, webhook_delivery, webhook_endpoint
@@ -166,14 +167,20 @@ class Bench:
         return [row["state"] for row in await self.deliveries(tenant, endpoint)]
 
     async def settled(self, tenant: Any, *states: str, seconds: float = 10.0) -> Sequence[Row]:
-        """The deliveries, once each is in one of these states."""
+        """The deliveries, once every event has been looked at for whom it is, and each is in one of these states."""
         end = monotonic() + seconds
         while True:
-            rows = await self.deliveries(tenant)
+            rows = [] if await self._fans_out(tenant) else await self.deliveries(tenant)
             if rows and all(row["state"] in states for row in rows):
                 return rows
             assert monotonic() < end, [row["state"] for row in rows]
             await asyncio.sleep(0.02)
+
+    async def _fans_out(self, tenant: Any) -> bool:
+        async with self.world.tx(tenant) as tx:
+            return bool(
+                await tx.value(select(event.c.id).where(event.c.tenant_id == TENANT, ~event.c.fanned_out).limit(1))
+            )
 
     async def attempts(self, tenant: Any) -> Sequence[Row]:
         c = webhook_attempt.c
@@ -190,8 +197,6 @@ class Bench:
         return row
 
     async def event_types(self, tenant: Any) -> list[str]:
-        from backoffice.platform.models import event
-
         c = event.c
         async with self.world.tx(tenant) as tx:
             return [row["type"] for row in await tx.fetch(select(c.type).where(c.tenant_id == TENANT).order_by(c.id))]

@@ -18,8 +18,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import Executable, Table, bindparam, func, insert, select
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy import Executable, Table, bindparam, func, select
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound, Problem, VersionConflict
@@ -32,7 +31,7 @@ from backoffice.platform.jobs import plans
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.outbox import Started
 from backoffice.platform.principal import Principal
-from backoffice.platform.statements import Prepared, compile_statement, unnest
+from backoffice.platform.statements import Prepared, compile_statement, one_row, unnest
 from backoffice.platform.tables import TENANT
 
 Row = Mapping[str, Any]
@@ -145,15 +144,17 @@ class Tx:
 
     async def insert(self, table: Table, /, **values: Any) -> Row:
         """One new row of this tenant; the row as stored. Adds created_at, updated_at where the table has them."""
-        stamped = await self._stamped(table, values)
-        row = await self.row(insert(table).values(stamped).returning(*table.c))
+        row = await self._insert(table, values, once=False)
         assert row is not None
         return row
 
     async def insert_or_none(self, table: Table, /, **values: Any) -> Row | None:
         """Insert first and let the database say who won: None when a unique key refused the row."""
-        stamped = await self._stamped(table, values)
-        return await self.row(pg_insert(table).values(stamped).on_conflict_do_nothing().returning(*table.c))
+        return await self._insert(table, values, once=True)
+
+    async def _insert(self, table: Table, values: Mapping[str, Any], *, once: bool) -> Row | None:
+        statement, params = one_row(table, await self._stamped(table, values), once=once)
+        return await self.row(statement, **params)
 
     async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Many rows of one shape in one statement: the columns travel as arrays (`unnest`), so the statement is the

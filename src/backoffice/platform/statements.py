@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, Table, bindparam, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ClauseElement, Executable, Table, bindparam, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.util import LRUCache
 
@@ -45,6 +45,25 @@ def by_id(table: Table) -> Prepared:
     """The read of one row by its id: `await tx.row(by_id(table), id=…)`."""
     given = bindparam("id", type_=table.c.id.type)
     return Prepared(select(*table.c).where(table.c.tenant_id == TENANT, table.c.id == given))
+
+
+def one_row(table: Table, row: Mapping[str, Any], *, once: bool) -> tuple[Executable | Prepared, dict[str, Any]]:
+    """The INSERT of a row, which returns it as stored, and its parameters. `once`: or nothing, when a unique key
+    refuses it. Compiled once for each set of columns, unless the database is to figure one of the values."""
+    if any(isinstance(value, ClauseElement) for value in row.values()):
+        return _insert(table, row, once=once), {}
+    return _insert_of(table, tuple(row), once=once), {f"new_{name}": value for name, value in row.items()}
+
+
+@cache
+def _insert_of(table: Table, names: tuple[str, ...], *, once: bool) -> Prepared:
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return Prepared(_insert(table, values, once=once))
+
+
+def _insert(table: Table, values: Mapping[str, Any], *, once: bool) -> Executable:
+    inserted = insert(table).values(values)
+    return (inserted.on_conflict_do_nothing() if once else inserted).returning(*table.c)
 
 
 def compile_statement(statement: Executable | Prepared, params: Mapping[str, Any]) -> tuple[str, list[Any]]:

@@ -1,9 +1,11 @@
-"""Schedules of accidents from seeds. BACKOFFICE_SEED replays one, and tells its story."""
+"""Schedules of accidents from seeds. BACKOFFICE_SEED replays one, and tells its story; BACKOFFICE_SCHEDULES says how
+many are played (`.ci/run`: 10,000)."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 
 import asyncpg
@@ -11,11 +13,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from tests.platform.jobs.job_world import Place
 from tests.platform.jobs.simulator import CAP, Simulator
+from tests.scale import at_scale
 
+from backoffice.platform.db import Database
 from backoffice.platform.jobs import lease, routing
 
-SHARDS = 8
-SCHEDULES = 1_000_000 if os.environ.get("BACKOFFICE_CHAOS") else 1_500
+SHARDS = 16
+SCHEDULES = int(os.environ.get("BACKOFFICE_SCHEDULES") or at_scale(1_500, 1_000_000))
 SEED = os.environ.get("BACKOFFICE_SEED")
 
 
@@ -24,10 +28,12 @@ async def _play(place: Place, seeds: list[int]) -> Counter[str]:
     dispatcher = await asyncpg.connect(place.settings.dsn("bo_dispatch"))
     admin = conninfo_to_dict(place.postgres.admin_dsn("backoffice"))
     time = await asyncpg.connect(host=admin["host"], port=admin["port"], user=admin["user"], database=admin["dbname"])
+    database = Database(place.settings.dsn("bo_app"), size=1)  # nobody waits for its doorbell
+    await database.open()
     try:
         for number, seed in enumerate(seeds):
             if number % 50 == 0:  # what schedules have left behind does not slow the next
-                tenant = place.tenant(cap=CAP)
+                tenant = replace(place.tenant(cap=CAP), runtime=replace(place.runtime, db=database))
             simulator = Simulator(tenant, dispatcher, time, seed)
             try:
                 ends += await simulator.play()
@@ -35,6 +41,7 @@ async def _play(place: Place, seeds: list[int]) -> Counter[str]:
                 error.add_note(f"BACKOFFICE_SEED={seed}: " + "; ".join(simulator.story))
                 raise
     finally:
+        await database.close()
         await dispatcher.close()
         await time.close()
     return ends

@@ -144,10 +144,11 @@ class Line:
 @asynccontextmanager
 async def behind_a_line(world: World, key: str) -> AsyncIterator[tuple[Line, asyncio.Server, httpx.AsyncClient]]:
     """A client of the application, whose database is reached through a line."""
-    parts = urlsplit(world.runtime.settings.dsn("bo_app"))
+    dsn = replace(world.runtime.settings, socket_dir="").dsn("bo_app")
+    parts = urlsplit(dsn)
     line = Line(str(parts.hostname), int(parts.port or 0))
     async with line.open() as server:
-        database = Database(world.runtime.settings.dsn("bo_app").replace(f":{parts.port}/", f":{line.port}/"), size=4)
+        database = Database(dsn.replace(f":{parts.port}/", f":{line.port}/"), size=4)
         database.ciphers = world.runtime.ciphers
         await database.open()
         app = _with(world, database).application()

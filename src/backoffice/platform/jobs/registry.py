@@ -14,6 +14,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -146,6 +147,13 @@ async def preview(tx: Tx) -> None:
 
 def load(package: str = "backoffice") -> list[str]:
     """Import the `jobs` module of every domain, and so register all handlers; returns the kinds."""
+    _import_jobs(package)
+    return kinds()
+
+
+@cache
+def _import_jobs(package: str) -> None:
+    """Once a process: to look for the modules takes milliseconds, and every tenant that is planned asks for it."""
     root = importlib.import_module(package)
     for domain in pkgutil.iter_modules(root.__path__):
         if not domain.ispkg or domain.name in ("kernel", "platform", "migrations"):
@@ -153,4 +161,3 @@ def load(package: str = "backoffice") -> list[str]:
         name = f"{package}.{domain.name}.jobs"
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name)
-    return kinds()
