@@ -183,6 +183,7 @@ class Engine:
             self._wake.set()
             raise
         measures.FLUSH_SECONDS.observe(perf_counter() - began)
+        measures.IN_FLIGHT.set(self._slots.in_use)
         self._settle(results, recorded)
         for each in claimed:
             each.lease_ends = now + lease
@@ -296,7 +297,6 @@ class Engine:
             log.error("send_failed", delivery_id=str(claimed.id), **logs.error_fields(error))
         self._slots.in_use -= 1
         self._slots.suspects -= suspect
-        measures.IN_FLIGHT.set(self._slots.in_use)
         self._fairness.charge(lane, monotonic() - began)
         if answer is None:
             back, _ = lane.refused(item, monotonic(), delay=OURS_AGAIN_SECONDS, hold=0.0, slower=False)
@@ -304,8 +304,7 @@ class Engine:
             self._hands.results.append(Result(claimed, "ready", delay=OURS_AGAIN_SECONDS, ends_chain=True))
         else:
             verdict = judge(answer, claimed.attempt, now=clock.wall(), random=random.random, waits=self._options.waits)
-            metrics.DELIVERIES.labels(verdict.error_code or "delivered").inc()
-            metrics.DELIVERY_SECONDS.observe(answer.milliseconds / 1000)
+            metrics.count_delivery(verdict.error_code or "delivered", answer.milliseconds / 1000)
             if verdict.state == "delivered":
                 self._delivered(lane, item, answer)
             else:
