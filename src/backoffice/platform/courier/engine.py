@@ -24,6 +24,7 @@ from backoffice.platform.courier.loops import bell_or, forever
 from backoffice.platform.courier.notes import Notes
 from backoffice.platform.courier.ports import Claimed, Exchange, LaneKey, Post, Result, Want
 from backoffice.platform.courier.sender import CONNECT_SECONDS, KEEP_BYTES, TOTAL_SECONDS, Sender
+from backoffice.platform.courier.starts import Starts
 from backoffice.platform.courier.tenants import Tenants
 from backoffice.platform.courier.verdict import WAITS, Answer, Verdict, judge
 from backoffice.platform.courier.watch import Watch
@@ -81,6 +82,7 @@ class Engine:
         self._worker = f"courier-{uuid4().hex[:12]}"
         self._hands = Hands(options.first_probe)
         self._slots = _Slots()
+        self._starts = Starts(lambda lane, item, suspect: self._spawn(self._deliver(lane, item, suspect=suspect)))
         self._fairness = Fairness(options.window, options.round)
         self._fan_out = FanOut(dispatch, self._tenants, post, listener, self._on_new)
         self._notes = Notes(self._tenants, post, listener.wake)
@@ -118,6 +120,7 @@ class Engine:
             await _ended(loops.pop("fan_out"))
             await self._drain()
         finally:
+            self._starts.clear()
             for running in [*loops.values(), *self._tasks]:
                 await _ended(running)
             with suppress(Exception):
@@ -266,7 +269,7 @@ class Engine:
                 break
             slots.in_use += 1
             slots.suspects += suspect
-            self._spawn(self._deliver(lane, item, suspect=suspect))
+            self._starts.add(lane, item, suspect)
         for lost in lane.take_expired():
             self._hands.forget(lost.claimed)
 
