@@ -93,8 +93,9 @@ def test_an_old_python_is_told(environment: ModuleType, monkeypatch: pytest.Monk
         environment.main(Path("requirements.lock"))
 
 
-def test_ci_checks_then_tests_and_demands_rabbitmq() -> None:
+def test_ci_checks_then_tests_and_demands_rabbitmq_and_node() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert lines[-2:] == ["make check", "make test"]
-    assert "export BACKOFFICE_TEST_REQUIRE=rabbitmq" in lines[:-2]
+    assert "export BACKOFFICE_TEST_REQUIRE=rabbitmq,node" in lines[:-2]
+    assert [line for line in lines[:-2] if line.startswith("npm --prefix examples/front_office_ts ci ")]
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111

@@ -1,5 +1,5 @@
-"""Starts what may start, a few in each turn of the event loop: everybody who waits for the database, a fresh event on its
-way above all, gets its answer between two turns, and one turn with hundreds of requests takes as long as the answer."""
+"""Starts what may start, a few in each turn of the event loop: whoever waits for the database, a fresh event on its way
+above all, gets the answer between two turns, and a turn with hundreds of requests in it would be long."""
 
 from __future__ import annotations
 
