@@ -26,7 +26,7 @@ _EVENTS = select(_event.id, _event.body, _event.traceparent).where(
 _in_overlap = _endpoint.previous_secret_until > func.clock_timestamp()
 _ENDPOINTS = select(
     *(_endpoint.id, _endpoint.url, _endpoint.status, _endpoint.health, _endpoint.version, _endpoint.max_concurrency),
-    *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload),
+    *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload, _endpoint.api_version),
     case((_in_overlap, _endpoint.previous_secret_sealed)).label("previous"),
 ).where(_endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id))))
 
