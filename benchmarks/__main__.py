@@ -11,7 +11,10 @@ from pathlib import Path
 
 import uvloop
 
-NAMES = ("hot_read", "rls", "neighbour", "jobs", "queues", "fairness", "recovery", "payday", "gross_to_net")
+NAMES = (
+    *("hot_read", "rls", "neighbour", "jobs", "queues", "fairness", "recovery", "courier"),
+    *("payday", "gross_to_net"),
+)
 RESULTS = Path(__file__).parent / "RESULTS.md"
 _HEAD = """# Results
 

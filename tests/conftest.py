@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from dataclasses import replace
 import hypothesis
 import pytest
 import uvloop
+from tests.machine import lacks
 from tests.rules import statements
 from tests.scale import CHAOS
 from tests.webhooks.bodies import wrong_events
@@ -55,12 +55,13 @@ def every_statement_of_the_run_names_its_tenant() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that needs RabbitMQ is skipped by name where there is none, and fails where it is required."""
+    """A test marked with what this machine lacks is skipped by name, or fails where BACKOFFICE_TEST_REQUIRE names it
+    (commas between)."""
     required = os.environ.get("BACKOFFICE_TEST_REQUIRE", "").split(",")
-    if "rabbitmq" not in required and shutil.which("rabbitmq-server") is None:
-        for item in items:
-            if item.get_closest_marker("rabbitmq"):
-                item.add_marker(pytest.mark.skip(reason="no rabbitmq-server on this machine"))
+    for name, reason in lacks().items():
+        for item in items if name not in required else ():
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

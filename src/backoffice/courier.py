@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import resource
 import signal
 import sys
@@ -43,6 +44,11 @@ POST = Post(
 _DISPATCH_CONNECTIONS = 4
 _PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 _FILES = 65_536
+_COLLECT = (
+    20_000,
+    20,
+    20,
+)  # thousands of requests are under way: the usual 700 has them all looked through all the time
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event | None = None, options: Options | None = None) -> None:
@@ -81,6 +87,8 @@ def main() -> int:
     logs.configure("courier", settings.log_level)
     traces.configure("courier", settings.trace_share)
     _open_many_files()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
     uvloop.run(serve(settings))
     return 0
 

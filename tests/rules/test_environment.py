@@ -93,9 +93,10 @@ def test_an_old_python_is_told(environment: ModuleType, monkeypatch: pytest.Monk
         environment.main(Path("requirements.lock"))
 
 
-def test_ci_checks_then_tests_demands_rabbitmq_and_plays_ten_thousand_schedules() -> None:
+def test_ci_checks_then_tests_demands_what_some_tests_need_and_plays_ten_thousand_schedules() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert lines[-2:] == ["make check", "make test"]
-    assert "export BACKOFFICE_TEST_REQUIRE=rabbitmq" in lines[:-2]
+    assert "export BACKOFFICE_TEST_REQUIRE=rabbitmq,node" in lines[:-2]
+    assert [line for line in lines[:-2] if line.startswith("npm --prefix examples/front_office_ts ci ")]
     assert any(line.startswith("export BACKOFFICE_SCHEDULES=10000 ") for line in lines[:-2])
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111

@@ -15,7 +15,7 @@ KEY = LaneKey(UUID(int=1), UUID(int=2))
 
 
 def claimed(number: int, about: int = 0) -> Claimed:
-    return Claimed(KEY, UUID(int=1000 + number), UUID(int=about), number, 0, 1, lease_ends=1e9)
+    return Claimed(KEY, UUID(int=1000 + number), UUID(int=2000 + number), UUID(int=about), number, 0, 1, lease_ends=1e9)
 
 
 def envelope(version: int = 1, most: int = 16) -> Envelope:

@@ -14,7 +14,7 @@ from tests.webhooks.test_http import URL, Door, key_of
 
 from backoffice.kernel import clock, ids
 from backoffice.platform.effects import Effect
-from backoffice.platform.events import Cause, Emitted, EventType, body
+from backoffice.platform.events import API_VERSION, Cause, Emitted, EventType, body
 from backoffice.webhooks.queries.bodies import as_asked, numbered
 
 
@@ -109,7 +109,8 @@ async def test_a_body_has_at_most_20_kb_with_its_number(world: Any, length: int)
 
 def test_a_type_that_is_no_more_is_read_among_the_events() -> None:
     data = {"object": {"id": "d_1", "object": "dinosaur", "size": 9}, "changed": ["size"], "effects": []}
-    stored = {"id": "evt_1", "type": "dinosaur.found", "object_sequence": 1, "data": data}
-    sent = msgspec.json.decode(as_asked({"payload": "ids"}, msgspec.json.encode(stored).decode()))
+    stored = {"id": "evt_1", "type": "dinosaur.found", "api_version": API_VERSION, "object_sequence": 1, "data": data}
+    endpoint = {"payload": "ids", "api_version": API_VERSION}
+    sent = msgspec.json.decode(as_asked(endpoint, msgspec.json.encode(stored).decode()))
     assert sent["data"]["object"] == {"id": "d_1", "object": "dinosaur", "object_url": "/v1/events/evt_1"}
     assert sent["data"]["changed"] == ["size"]

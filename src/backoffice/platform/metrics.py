@@ -41,6 +41,7 @@ DELIVERY_SECONDS = Histogram(
 POOL_WAITS = Counter("bo_pool_refusals", "Requests shed because no slot was free", ("why",), registry=REGISTRY)
 _shown: set[str] = set()  # tenants whose jobs in flight are shown
 _requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # `labels` takes longer than the counting
+_deliveries: dict[str, Counter] = {}
 
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -51,6 +52,15 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
         _requests[method, route, status] = found
     found[0].inc()
     found[1].observe(seconds)
+
+
+def count_delivery(outcome: str, seconds: float) -> None:
+    """One attempt at a webhook; `outcome` is `delivered` or an error code."""
+    found = _deliveries.get(outcome)
+    if found is None:
+        found = _deliveries[outcome] = DELIVERIES.labels(outcome)
+    found.inc()
+    DELIVERY_SECONDS.observe(seconds)
 
 
 def show_shares(in_flight: Mapping[UUID, int], paid: Mapping[UUID, float]) -> None:

@@ -68,7 +68,18 @@ webhook_delivery = tenant_table(
     refs=[("endpoint_id", "webhook_endpoint"), ("event_id", "event")],
     dispatch=Dispatch(
         select=(
-            *("id", "tenant_id", "endpoint_id", "object_key", "sequence", "state", "run_at", "attempt", "fence"),
+            *(
+                "id",
+                "tenant_id",
+                "endpoint_id",
+                "event_id",
+                "object_key",
+                "sequence",
+                "state",
+                "run_at",
+                "attempt",
+                "fence",
+            ),
             *("lease_until", "worker", "finished_at", "turn"),
         ),
         update=("state", "attempt", "fence", "lease_until", "worker", "run_at", "finished_at"),

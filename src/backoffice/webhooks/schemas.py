@@ -21,12 +21,14 @@ EventTypes = Annotated[
 ]
 Payload = Annotated[Literal["full", "ids"], Meta(examples=["full"])]
 Concurrency = Annotated[int, Meta(ge=1, le=64)]
+ApiVersion = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-11-21"])]
 
 
 class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`event_types`: names, or `resource.*` for all of one resource; absent or null means all events.
     `payload`: `full` sends the whole object, `ids` its id and address alone. `ordered`: the events of one object one
-    after the other, each when the one before it was taken; false sends whatever is there, at once."""
+    after the other, each when the one before it was taken; false sends whatever is there, at once. `api_version`: of
+    what it is sent; absent or null means the current one, which the endpoint keeps until somebody changes it."""
 
     url: Url
     description: Description | None = None
@@ -34,6 +36,7 @@ class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     payload: Payload = "full"
     ordered: bool = True
     max_concurrency: Concurrency = 16
+    api_version: ApiVersion | None = None
     external_id: ExternalId | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
 
@@ -47,6 +50,7 @@ class UpdateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     payload: Payload | UnsetType = UNSET
     ordered: bool | UnsetType = UNSET
     max_concurrency: Concurrency | UnsetType = UNSET
+    api_version: ApiVersion | UnsetType = UNSET
     external_id: ExternalId | UnsetType | None = UNSET
     metadata: MetadataPatch | UnsetType = UNSET
 

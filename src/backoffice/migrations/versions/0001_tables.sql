@@ -906,7 +906,7 @@ CREATE POLICY tenant_isolation ON app.webhook_delivery FOR ALL TO bo_app, bo_exp
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.webhook_delivery TO bo_app;
 GRANT SELECT ON app.webhook_delivery TO bo_export;
 CREATE POLICY dispatch ON app.webhook_delivery FOR ALL TO bo_dispatch USING (true) WITH CHECK (true);
-GRANT SELECT (id, tenant_id, endpoint_id, object_key, sequence, state, run_at, attempt, fence, lease_until, worker, finished_at, turn) ON app.webhook_delivery TO bo_dispatch;
+GRANT SELECT (id, tenant_id, endpoint_id, event_id, object_key, sequence, state, run_at, attempt, fence, lease_until, worker, finished_at, turn) ON app.webhook_delivery TO bo_dispatch;
 GRANT UPDATE (state, attempt, fence, lease_until, worker, run_at, finished_at) ON app.webhook_delivery TO bo_dispatch;
 
 CREATE TABLE app.webhook_digest (

@@ -24,6 +24,7 @@ from backoffice.platform.courier.loops import bell_or, forever
 from backoffice.platform.courier.notes import Notes
 from backoffice.platform.courier.ports import Claimed, Exchange, LaneKey, Post, Result, Want
 from backoffice.platform.courier.sender import CONNECT_SECONDS, KEEP_BYTES, TOTAL_SECONDS, Sender
+from backoffice.platform.courier.starts import Starts
 from backoffice.platform.courier.tenants import Tenants
 from backoffice.platform.courier.verdict import WAITS, Answer, Verdict, judge
 from backoffice.platform.courier.watch import Watch
@@ -81,6 +82,7 @@ class Engine:
         self._worker = f"courier-{uuid4().hex[:12]}"
         self._hands = Hands(options.first_probe)
         self._slots = _Slots()
+        self._starts = Starts(lambda lane, item, suspect: self._spawn(self._deliver(lane, item, suspect=suspect)))
         self._fairness = Fairness(options.window, options.round)
         self._fan_out = FanOut(dispatch, self._tenants, post, listener, self._on_new)
         self._notes = Notes(self._tenants, post, listener.wake)
@@ -118,6 +120,7 @@ class Engine:
             await _ended(loops.pop("fan_out"))
             await self._drain()
         finally:
+            self._starts.clear()
             for running in [*loops.values(), *self._tasks]:
                 await _ended(running)
             with suppress(Exception):
@@ -183,6 +186,7 @@ class Engine:
             self._wake.set()
             raise
         measures.FLUSH_SECONDS.observe(perf_counter() - began)
+        measures.IN_FLIGHT.set(self._slots.in_use)
         self._settle(results, recorded)
         for each in claimed:
             each.lease_ends = now + lease
@@ -265,7 +269,7 @@ class Engine:
                 break
             slots.in_use += 1
             slots.suspects += suspect
-            self._spawn(self._deliver(lane, item, suspect=suspect))
+            self._starts.add(lane, item, suspect)
         for lost in lane.take_expired():
             self._hands.forget(lost.claimed)
 
@@ -296,7 +300,6 @@ class Engine:
             log.error("send_failed", delivery_id=str(claimed.id), **logs.error_fields(error))
         self._slots.in_use -= 1
         self._slots.suspects -= suspect
-        measures.IN_FLIGHT.set(self._slots.in_use)
         self._fairness.charge(lane, monotonic() - began)
         if answer is None:
             back, _ = lane.refused(item, monotonic(), delay=OURS_AGAIN_SECONDS, hold=0.0, slower=False)
@@ -304,8 +307,7 @@ class Engine:
             self._hands.results.append(Result(claimed, "ready", delay=OURS_AGAIN_SECONDS, ends_chain=True))
         else:
             verdict = judge(answer, claimed.attempt, now=clock.wall(), random=random.random, waits=self._options.waits)
-            metrics.DELIVERIES.labels(verdict.error_code or "delivered").inc()
-            metrics.DELIVERY_SECONDS.observe(answer.milliseconds / 1000)
+            metrics.count_delivery(verdict.error_code or "delivered", answer.milliseconds / 1000)
             if verdict.state == "delivered":
                 self._delivered(lane, item, answer)
             else:

@@ -36,10 +36,10 @@ class Fairness:
             if want is not None:
                 lane.used = max(lane.used, self.now_used)
                 asking.append((lane.used, by_tenant.get(lane.key.tenant, 0), lane, want))
-        free = min(self.window - held, self.round)
-        suspects = self.window // 2 - sum(len(lane.items) for lane in lanes if lane.breaker.row)
         if not asking:
             return []
+        free = min(self.window - held, self.round)
+        suspects = self.window // 2 - sum(len(lane.items) for lane in lanes if lane.breaker.row)
         asking.sort(key=lambda each: each[:2])
         self.now_used = asking[0][0]
         share = max(1, free // len(asking))  # evenly, as far as it goes round

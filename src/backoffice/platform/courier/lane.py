@@ -131,6 +131,8 @@ class Lane:
 
     def wakes_at(self, now: float) -> float | None:
         """When `wants` may become positive by the passing of time alone; None when it does not hang on time."""
+        if self.due_at is None and self.replay_due_at is None:
+            return None  # most lanes, most of the time
         room, replay_room = self._room() if self.breaker.open_until is None else (1, 1)
         times = [at for at, free in ((self.due_at, room), (self.replay_due_at, replay_room)) if at is not None and free]
         at = max(min(times), self.hold_until, self.breaker.open_until or 0.0) if times else now

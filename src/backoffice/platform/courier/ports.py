@@ -59,12 +59,13 @@ Turn = Literal["fresh", "late", "again"]
 
 @dataclass(slots=True, eq=False)
 class Claimed:
-    """A delivery this process holds under a lease. `attempt` counts the tries recorded before; `lease_ends` is ours to
-    watch (monotonic seconds): past it nothing is sent any more. `turn` is fresh, late (replayed, never taken before) or
-    again (replayed, taken before)."""
+    """A delivery this process holds under a lease. `message` is the domain's name for what is sent. `attempt` counts
+    the tries recorded before; `lease_ends` is ours to watch (monotonic seconds): past it nothing is sent any more.
+    `turn` is fresh, late (replayed, never taken before) or again (replayed, taken before)."""
 
     lane: LaneKey
     id: UUID
+    message: UUID
     object_key: UUID
     sequence: int
     attempt: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final
 
@@ -84,7 +85,9 @@ class Sender:
         """Sign for now and send once, as part of a trace. `milliseconds` is up to the end of the answer, or to the
         failure."""
         started = perf_counter()
-        proxy = None if loopback and _names_loopback(envelope.url) else self._proxy
+        proxy = self._proxy
+        if proxy is not None and loopback and _names_loopback(envelope.url):
+            proxy = None
         session = self._loopback if loopback and proxy is None else self._public
         timestamp = int(clock.wall().timestamp())
         headers = signatures.headers(envelope.secrets, envelope.message_id, timestamp, envelope.body)
@@ -98,7 +101,11 @@ class Sender:
                 async with asyncio.timeout(self._connect):
                     await check_target(envelope.url, self._names)
             async with session.post(
-                envelope.url, data=envelope.body, headers=headers, allow_redirects=False, proxy=proxy
+                _parsed(envelope.url),
+                data=aiohttp.BytesPayload(envelope.body),
+                headers=headers,
+                allow_redirects=False,
+                proxy=proxy,
             ) as answer:
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
                 body = await self._read(answer)
@@ -125,6 +132,9 @@ class Sender:
         except TimeoutError:
             answer.close()
         return b"" if accepted else bytes(body)
+
+
+_parsed = lru_cache(10_000)(URL)
 
 
 def _names_loopback(url: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -69,44 +69,35 @@ def examine(facts: Facts) -> list[Finding]:
     return [*_jobs(facts), *_deliveries(facts), *_database(facts)]
 
 
-def _jobs(facts: Facts) -> list[Finding]:
-    found: list[Finding] = []
+def _jobs(facts: Facts) -> Iterator[Finding]:
     ready = sum(band.ready for band in facts.bands.values())
     if not facts.leader:
-        found.append(
-            _problem(
-                "no_dispatcher",
-                f"No dispatcher leads; {ready} jobs could start.",
-                "Nobody holds the leader's lock, so nothing is released and no lost lease is taken back.",
-                "Start one: `backoffice dispatcher` (or `backoffice up`), and read its log if it ends.",
-            )
+        yield _problem(
+            "no_dispatcher",
+            f"No dispatcher leads; {ready} jobs could start.",
+            "Nobody holds the leader's lock, so nothing is released and no lost lease is taken back.",
+            "Start one: `backoffice dispatcher` (or `backoffice up`), and read its log if it ends.",
         )
     if facts.slots is None:
-        found.append(
-            _problem(
-                "broker_unreachable",
-                f"The broker does not answer ({facts.broker_error}); {ready} jobs could start.",
-                "Jobs are recorded all the same and start when it is back.",
-                "Start the broker, or mend BACKOFFICE_BROKER_URL.",
-            )
+        yield _problem(
+            "broker_unreachable",
+            f"The broker does not answer ({facts.broker_error}); {ready} jobs could start.",
+            "Jobs are recorded all the same and start when it is back.",
+            "Start the broker, or mend BACKOFFICE_BROKER_URL.",
         )
     elif facts.slots == 0:
-        found.append(
-            _problem(
-                "no_worker",
-                f"No worker takes jobs; {ready} could start.",
-                "The broker knows no consumer of the queue.",
-                "Start workers: `backoffice worker` (or `backoffice up --workers 2`).",
-            )
+        yield _problem(
+            "no_worker",
+            f"No worker takes jobs; {ready} could start.",
+            "The broker knows no consumer of the queue.",
+            "Start workers: `backoffice worker` (or `backoffice up --workers 2`).",
         )
     if facts.leases_late:
-        found.append(
-            _problem(
-                "leases_not_swept",
-                f"{facts.leases_late} jobs hold a lease that ran out more than {LEASE_LATE_SECONDS:.0f} s ago.",
-                "Their worker is gone, and no dispatcher has taken them back.",
-                "Restart the dispatcher; the jobs then start again where their last finished step left them.",
-            )
+        yield _problem(
+            "leases_not_swept",
+            f"{facts.leases_late} jobs hold a lease that ran out more than {LEASE_LATE_SECONDS:.0f} s ago.",
+            "Their worker is gone, and no dispatcher has taken them back.",
+            "Restart the dispatcher; the jobs then start again where their last finished step left them.",
         )
     healthy = facts.leader and facts.slots
     for name, band in facts.bands.items():
@@ -127,100 +118,79 @@ def _jobs(facts: Facts) -> list[Finding]:
                 else "Read the dispatcher's log: it should release these."
             )
             what = f"{band.ready} {name} jobs wait, the oldest for {_span(band.oldest_seconds)}."
-            found.append(Finding("jobs_wait", "notice" if full or facts.at_cap else "problem", what, why, remedy))
+            yield Finding("jobs_wait", "notice" if full or facts.at_cap else "problem", what, why, remedy)
     for kind, count in sorted(facts.unknown_kinds.items()):
-        found.append(
-            _problem(
-                "unknown_kind",
-                f"{count} open jobs are of the kind {kind}, which this release does not know.",
-                "A newer release recorded them; workers of this one put them back untouched.",
-                "Deploy the newer release to the workers.",
-            )
+        yield _problem(
+            "unknown_kind",
+            f"{count} open jobs are of the kind {kind}, which this release does not know.",
+            "A newer release recorded them; workers of this one put them back untouched.",
+            "Deploy the newer release to the workers.",
         )
     if facts.dead:
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(facts.dead.items(), key=lambda each: -each[1]))
-        found.append(
-            Finding(
-                "dead_jobs",
-                "notice",
-                f"Jobs that gave up within a day: {told}.",
-                "They failed for good, failed too often, or took their worker down three times.",
-                "Read the problem of each (`backoffice jobs list --status failed`), put it right, and retry it.",
-            )
+        yield _notice(
+            "dead_jobs",
+            f"Jobs that gave up within a day: {told}.",
+            "They failed for good, failed too often, or took their worker down three times.",
+            "Read the problem of each (`backoffice jobs list --status failed`), put it right, and retry it.",
         )
-    return found
 
 
-def _deliveries(facts: Facts) -> list[Finding]:
-    found: list[Finding] = []
+def _deliveries(facts: Facts) -> Iterator[Finding]:
     late = facts.deliveries_oldest_seconds > DELIVERY_LATE_SECONDS
     if (late and not facts.deliveries_leased) or facts.delivery_leases_late:
-        found.append(
-            _problem(
-                "no_courier",
-                f"{facts.deliveries_due} webhooks are due, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
-                "Nobody holds any of them: no courier is delivering.",
-                "Start one: `backoffice courier` (or `backoffice up`). Nothing is lost meanwhile.",
-            )
+        yield _problem(
+            "no_courier",
+            f"{facts.deliveries_due} webhooks are due, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
+            "Nobody holds any of them: no courier is delivering.",
+            "Start one: `backoffice courier` (or `backoffice up`). Nothing is lost meanwhile.",
         )
     elif late:
-        found.append(
-            Finding(
-                "deliveries_late",
-                "notice",
-                f"{facts.deliveries_due} webhooks are due, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
-                "Their endpoints answer slowly or not at all, or more come than the courier sends.",
-                "Look at bo_courier_breakers_open and bo_courier_in_flight in its metrics.",
-            )
+        yield _notice(
+            "deliveries_late",
+            f"{facts.deliveries_due} webhooks are due, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
+            "Their endpoints answer slowly or not at all, or more come than the courier sends.",
+            "Look at bo_courier_breakers_open and bo_courier_in_flight in its metrics.",
         )
     if facts.events_waiting and not facts.deliveries_leased and (late or not facts.deliveries_due):
-        found.append(
-            Finding(
-                "events_waiting",
-                "notice",
-                f"{facts.events_waiting} events have not been handed to their endpoints yet.",
-                "The courier does so within a second when it runs.",
-                "Look again in a moment; if they are still there, start or restart the courier.",
-            )
+        yield _notice(
+            "events_waiting",
+            f"{facts.events_waiting} events have not been handed to their endpoints yet.",
+            "The courier does so within a second when it runs.",
+            "Look again in a moment; if they are still there, start or restart the courier.",
         )
     if facts.deliveries_stopped:
-        found.append(
-            Finding(
-                "deliveries_stopped",
-                "notice",
-                f"{facts.deliveries_stopped} webhooks are kept for endpoints that are paused or were given up.",
-                "Their firms have been told (webhook_endpoint.disabled).",
-                "The firm mends its receiver and enables the endpoint; everything kept is then sent.",
-            )
+        yield _notice(
+            "deliveries_stopped",
+            f"{facts.deliveries_stopped} webhooks are kept for endpoints that are paused or were given up.",
+            "Their firms have been told (webhook_endpoint.disabled).",
+            "The firm mends its receiver and enables the endpoint; everything kept is then sent.",
         )
-    return found
 
 
-def _database(facts: Facts) -> list[Finding]:
-    found: list[Finding] = []
+def _database(facts: Facts) -> Iterator[Finding]:
     if facts.transaction_seconds is not None and facts.transaction_seconds > TRANSACTION_SECONDS:
-        found.append(
-            _problem(
-                "long_transaction",
-                f"A transaction has been open for {_span(facts.transaction_seconds)}.",
-                "Until it ends nothing that changed since can be cleaned up, and the queue's tables grow slow.",
-                "Find it in pg_stat_activity (xact_start) and end it.",
-            )
+        yield _problem(
+            "long_transaction",
+            f"A transaction has been open for {_span(facts.transaction_seconds)}.",
+            "Until it ends nothing that changed since can be cleaned up, and the queue's tables grow slow.",
+            "Find it in pg_stat_activity (xact_start) and end it.",
         )
     if facts.max_connections and facts.connections > CONNECTION_SHARE * facts.max_connections:
-        found.append(
-            _problem(
-                "connections_short",
-                f"{facts.connections} of {facts.max_connections} connections are in use.",
-                "Whoever comes next is refused with 503.",
-                "Lower BACKOFFICE_POOL_SIZE, put PgBouncer before the API, or raise max_connections.",
-            )
+        yield _problem(
+            "connections_short",
+            f"{facts.connections} of {facts.max_connections} connections are in use.",
+            "Whoever comes next is refused with 503.",
+            "Lower BACKOFFICE_POOL_SIZE, put PgBouncer before the API, or raise max_connections.",
         )
-    return found
 
 
 def _problem(code: str, what: str, why: str, remedy: str) -> Finding:
     return Finding(code, "problem", what, why, remedy)
+
+
+def _notice(code: str, what: str, why: str, remedy: str) -> Finding:
+    return Finding(code, "notice", what, why, remedy)
 
 
 def _span(seconds: float) -> str:

@@ -20,16 +20,13 @@ MOST_PARKED = 5_000
 PURPOSE = "webhook_signature"
 
 _endpoint, _delivery, _event = webhook_endpoint.c, webhook_delivery.c, event_table.c
-_DELIVERIES = select(_delivery.id, _delivery.event_id).where(
-    _delivery.tenant_id == TENANT, _delivery.id == any_(bindparam("deliveries", type_=ARRAY(Id)))
-)
 _EVENTS = select(_event.id, _event.body, _event.traceparent).where(
     _event.tenant_id == TENANT, _event.id == any_(bindparam("events", type_=ARRAY(Id)))
 )
 _in_overlap = _endpoint.previous_secret_until > func.clock_timestamp()
 _ENDPOINTS = select(
     *(_endpoint.id, _endpoint.url, _endpoint.status, _endpoint.health, _endpoint.version, _endpoint.max_concurrency),
-    *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload),
+    *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload, _endpoint.api_version),
     case((_in_overlap, _endpoint.previous_secret_sealed)).label("previous"),
 ).where(_endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id))))
 
@@ -78,25 +75,24 @@ async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Mapping[UUID, Envelop
             await park(tx, id_, mine, to="held" if endpoint["deleted_at"] is None else "canceled")
     if not going:
         return {}
-    event_ids = {row["id"]: row["event_id"] for row in await tx.fetch(_DELIVERIES, deliveries=[e.id for e in going])}
-    events = {row["id"]: row for row in await tx.fetch(_EVENTS, events=list(set(event_ids.values())))}
+    events = {row["id"]: row for row in await tx.fetch(_EVENTS, events=list({each.message for each in going}))}
     cipher = await tx.cipher()
     secrets = {id_: _secrets(cipher, endpoints[id_]) for id_ in {each.lane.endpoint for each in going}}
     found = {}
     for each in going:
-        event_id = event_ids.get(each.id)
-        if event_id is None:  # gone since the claim
+        event = events.get(each.message)
+        if event is None:  # gone since the claim
             continue
         endpoint = endpoints[each.lane.endpoint]
         found[each.id] = Envelope(
             url=endpoint["url"],
-            message_id=ids.encode("event", event_id),
-            body=numbered(as_asked(endpoint, events[event_id]["body"]), each.sequence),
+            message_id=ids.encode("event", each.message),
+            body=numbered(as_asked(endpoint, event["body"]), each.sequence),
             secrets=secrets[each.lane.endpoint],
             most=endpoint["max_concurrency"],
             failing=endpoint["health"] == "failing",
             version=endpoint["version"],
-            traceparent=events[event_id]["traceparent"],
+            traceparent=event["traceparent"],
         )
     return found
 

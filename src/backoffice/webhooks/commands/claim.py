@@ -54,7 +54,7 @@ UPDATE app.webhook_delivery d
        lease_until = clock_timestamp() + make_interval(secs => $6)
   FROM decided c
  WHERE d.tenant_id = c.tenant_id AND d.id = c.id AND c.blocked_by IS NULL
-RETURNING d.tenant_id, d.id, d.endpoint_id, d.object_key, d.sequence, d.attempt, d.fence, d.turn
+RETURNING d.tenant_id, d.id, d.endpoint_id, d.event_id, d.object_key, d.sequence, d.attempt, d.fence, d.turn
 """
 
 
@@ -73,6 +73,7 @@ async def claim(connection: Dispatch, wants: Sequence[Want], worker: str, lease_
         Claimed(
             lane=LaneKey(row["tenant_id"], row["endpoint_id"]),
             id=row["id"],
+            message=row["event_id"],
             object_key=row["object_key"],
             sequence=row["sequence"],
             attempt=row["attempt"],

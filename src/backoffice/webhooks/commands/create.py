@@ -15,7 +15,7 @@ from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.tables import TENANT
 from backoffice.webhooks import events
-from backoffice.webhooks.commands.validate import check_address, check_event_types
+from backoffice.webhooks.commands.validate import check_address, check_event_types, check_version
 from backoffice.webhooks.errors import TooManyEndpoints
 from backoffice.webhooks.models import webhook_endpoint
 from backoffice.webhooks.queries.endpoints import endpoint_view, shown
@@ -32,6 +32,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
     faults = FaultList()
     check_address(faults, tx.principal.tenant, data.url)
     check_event_types(faults, data.event_types)
+    check_version(faults, data.api_version or API_VERSION)
     faults.raise_if_any()
     if await tx.value(_COUNT) >= MOST_ENDPOINTS:
         raise TooManyEndpoints(f"A tenant has at most {MOST_ENDPOINTS} endpoints; delete one that is not used.")
@@ -45,7 +46,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
         event_types=_unique(data.event_types),
         secret_sealed=cipher.seal(Cell("webhook_endpoint", "secret", id_), secret),
         status="enabled",
-        api_version=API_VERSION,
+        api_version=data.api_version or API_VERSION,
         payload=data.payload,
         ordered=data.ordered,
         max_concurrency=data.max_concurrency,

@@ -14,14 +14,14 @@ from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.bodies import merged_metadata
 from backoffice.webhooks import events
-from backoffice.webhooks.commands.validate import check_address, check_event_types
+from backoffice.webhooks.commands.validate import check_address, check_event_types, check_version
 from backoffice.webhooks.events import WebhookEndpointView
 from backoffice.webhooks.models import webhook_endpoint
 from backoffice.webhooks.queries.endpoints import endpoint_view, find
 from backoffice.webhooks.schemas import UpdateWebhookEndpoint
 
-_PLAIN = ("url", "description", "event_types", "payload", "ordered", "max_concurrency", "external_id")
-_TOLD = ("url", "event_types", "payload", "ordered", "max_concurrency")
+_PLAIN = ("url", "description", "event_types", "payload", "ordered", "max_concurrency", "api_version", "external_id")
+_TOLD = ("url", "event_types", "payload", "ordered", "max_concurrency", "api_version")
 _endpoint = webhook_endpoint.c
 _TAKEN = select(_endpoint.id).where(
     _endpoint.tenant_id == TENANT,
@@ -71,6 +71,8 @@ async def _values(tx: Tx, current: Row, data: UpdateWebhookEndpoint) -> dict[str
         check_event_types(faults, values["event_types"])
         if values["event_types"]:
             values["event_types"] = list(dict.fromkeys(values["event_types"]))
+    if "api_version" in values:
+        check_version(faults, values["api_version"])
     faults.raise_if_any()
     if data.metadata is not UNSET:
         values["metadata"] = merged_metadata(current["metadata"], data.metadata)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backoffice.kernel.errors import FaultList
+from backoffice.platform import event_versions
 from backoffice.platform.courier import loopback
 from backoffice.platform.events import CATALOGUE, nearest, resource
 from backoffice.platform.principal import TenantFacts
@@ -36,6 +37,13 @@ def check_event_types(faults: FaultList, event_types: Sequence[str] | None) -> N
             faults.add(pointer, "unknown_event_type", "leave event_types out, or send null, to get all events")
         else:
             check_event_type(faults, pointer, name, [*CATALOGUE, *patterns])
+
+
+def check_version(faults: FaultList, version: str) -> None:
+    """Adds that payloads never had this version."""
+    if version not in event_versions.VERSIONS:
+        told = f"there is no such version; there are {', '.join(event_versions.VERSIONS)}"
+        faults.add("#/api_version", "unknown_api_version", told)
 
 
 def check_event_type(faults: FaultList, pointer: str, name: str, offered: Sequence[str] | None = None) -> None:

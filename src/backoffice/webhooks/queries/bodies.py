@@ -7,20 +7,22 @@ from typing import Any
 import msgspec
 
 from backoffice.platform.db import Row
-from backoffice.platform.events import CATALOGUE, cut
+from backoffice.platform.event_versions import as_of
+from backoffice.platform.events import API_VERSION, CATALOGUE, cut
 
 _MARK = ',"object_sequence":'
 
 
 def as_asked(endpoint: Row, body: str) -> str:
-    """The body, with the object cut to its ids and where it is read, and nothing told of its values, where the endpoint
-    asks for ids alone."""
-    if endpoint["payload"] == "full":
+    """The body as the endpoint's version tells it; where the endpoint asks for ids alone, with the object cut to its
+    ids and where it is read, and nothing told of its values."""
+    if endpoint["payload"] == "full" and endpoint["api_version"] == API_VERSION:
         return body
-    told: dict[str, Any] = msgspec.json.decode(body)
-    kind = CATALOGUE.get(told["type"])
-    path = kind.path if kind is not None else f"/v1/events/{told['id']}"
-    told["data"] = {"object": cut(told["data"]["object"], path), "changed": told["data"]["changed"], "effects": []}
+    told: dict[str, Any] = as_of(endpoint["api_version"], msgspec.json.decode(body))
+    if endpoint["payload"] == "ids":
+        kind = CATALOGUE.get(told["type"])
+        path = kind.path if kind is not None else f"/v1/events/{told['id']}"
+        told["data"] = {"object": cut(told["data"]["object"], path), "changed": told["data"]["changed"], "effects": []}
     return msgspec.json.encode(told).decode()
 
 

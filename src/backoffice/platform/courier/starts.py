@@ -1,0 +1,43 @@
+"""Starts what may start, a few in each turn of the event loop: whoever waits for the database, a fresh event on its way
+above all, gets the answer between two turns, and a turn with hundreds of requests in it would be long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from backoffice.platform.courier.lane import Item, Lane
+
+AT_ONCE: Final = 16
+Start = tuple[Lane, Item, bool]
+
+
+class Starts:
+    """Calls `begin(lane, item, suspect)` for each that is added: what is fresh before what is replayed, each in the
+    order it came."""
+
+    def __init__(self, begin: Callable[[Lane, Item, bool], None]) -> None:
+        self._begin = begin
+        self._fresh: deque[Start] = deque()
+        self._replays: deque[Start] = deque()
+        self._turning = False
+
+    def add(self, lane: Lane, item: Item, suspect: bool) -> None:
+        (self._replays if item.claimed.replay else self._fresh).append((lane, item, suspect))
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def clear(self) -> None:
+        """Start nothing more."""
+        self._fresh.clear()
+        self._replays.clear()
+
+    def _turn(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._fresh) + len(self._replays))):
+            self._begin(*(self._fresh or self._replays).popleft())
+        self._turning = bool(self._fresh or self._replays)
+        if self._turning:
+            asyncio.get_running_loop().call_soon(self._turn)
