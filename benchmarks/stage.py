@@ -22,8 +22,8 @@ import psycopg
 from msgspec import structs
 from sqlalchemy import select
 
+from backoffice.accounts import clocks, models, provision
 from backoffice.accounts import commands as accounts
-from backoffice.accounts import models, provision
 from backoffice.accounts.schemas import CreateTestClock
 from backoffice.accounts.tenant_file import load
 from backoffice.local.place import Place, open_place
@@ -104,7 +104,7 @@ class Stage:
         for tenant in tenants.values():
             async with self.tx(tenant) as tx:
                 if tenant.facts.mode == "test":
-                    await accounts.freeze_clock(tx, CreateTestClock(frozen_time=MONDAY))
+                    await clocks.freeze(tx, CreateTestClock(frozen_time=MONDAY))
                 for slug_ in people_:
                     tenant.keys[slug_] = await self._key(tx, slug_)
         return tenants

@@ -174,7 +174,8 @@ async def test_a_test_clock_freezes_and_goes_forward_only(world: World) -> None:
         preview = await http.post(path + "?dry_run=true", json={"to": "2026-11-20T09:00:00-05:00"})
         assert preview.headers["bo-dry-run"] == "true"
         moved = await http.post(path, json={"to": "2026-11-20T09:00:00-05:00"})
-        assert moved.status_code == 200
+        assert moved.status_code == 202
+        await world.work(firm.test)
         assert (await http.get("/v1/tenant")).json()["now"] == "2026-11-20T14:00:00Z"
     async with world.client(firm.live.keys["dana-whitfield"]) as http:
         refused = await http.post("/v1/test/clocks", json={"frozen_time": "2026-11-16T09:00:00-05:00"})

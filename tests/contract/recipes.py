@@ -86,7 +86,7 @@ _collection("listApiKeys", "/v1/api_keys", Maker.api_key)
 _one("getApiKey", "/v1/api_keys/{id}", Maker.api_key)
 _act("revokeApiKey", "/v1/api_keys/{id}/revoke", Maker.api_key, {}, if_match=True)
 _one("getTestClock", "/v1/test/clocks/{id}", Maker.clock)
-_act("advanceTestClock", "/v1/test/clocks/{id}/advance", Maker.clock, {"to": NOW})
+_act("advanceTestClock", "/v1/test/clocks/{id}/advance", Maker.still_clock, {"to": NOW})
 
 
 @recipe("createApiKey")
