@@ -36,6 +36,7 @@ from backoffice.platform.web import problem_pages
 from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
+from backoffice.sandbox import http as sandbox
 from backoffice.staffing import http as staffing
 from backoffice.webhooks import http as webhooks
 
@@ -48,6 +49,7 @@ HANDLERS: list[Any] = [
     *staffing.handlers,
     *payroll.handlers,
     *webhooks.handlers,
+    *sandbox.handlers,
 ]
 PUBLIC = frozenset({"/healthz", "/readyz", "/metrics"})
 

@@ -44,6 +44,10 @@ async def chain(run: JobRun, payload: Chain) -> str:
     return str(await run.step("link", link))
 
 
+def keyed() -> dict[str, str]:
+    return {"idempotency-key": uuid4().hex}
+
+
 class Clock:
     """A test tenant whose clock stands at START, and its door."""
 
@@ -56,7 +60,7 @@ class Clock:
         self.path = f"/v1/test/clocks/{made.json()['id']}"
 
     async def advance(self, to: datetime) -> httpx.Response:
-        return await self.http.post(f"{self.path}/advance", json={"to": to.isoformat()})
+        return await self.http.post(f"{self.path}/advance", json={"to": to.isoformat()}, headers=keyed())
 
     async def now(self) -> dict[str, Any]:
         found: dict[str, Any] = (await self.http.get(self.path)).json()
@@ -130,7 +134,9 @@ async def test_one_move_at_a_time_forward_and_not_too_far(world: World) -> None:
     far = await clock.advance(START + timedelta(days=401))
     assert (far.status_code, far.json()["code"]) == (409, "advance_too_far")
     assert "2027-04-06T14:00:00.000Z" in far.json()["detail"]
-    preview = await clock.http.post(f"{clock.path}/advance?dry_run=true", json={"to": "2026-03-04T00:00:00Z"})
+    preview = await clock.http.post(
+        f"{clock.path}/advance?dry_run=true", json={"to": "2026-03-04T00:00:00Z"}, headers=keyed()
+    )
     assert preview.json()["effects"][0]["kind"] == "clock_advancing"
     assert (await clock.now())["status"] == "ready"
     assert (await clock.advance(START + HOUR)).status_code == 202
@@ -143,7 +149,7 @@ async def test_one_move_at_a_time_forward_and_not_too_far(world: World) -> None:
     assert (await clock.now())["frozen_time"] == "2026-03-02T15:00:00Z"
     live = (await world.firm()).live
     async with world.client(live.keys[ADMIN]) as http:
-        refused = await http.post(f"{clock.path}/advance", json={"to": "2026-03-04T00:00:00Z"})
+        refused = await http.post(f"{clock.path}/advance", json={"to": "2026-03-04T00:00:00Z"}, headers=keyed())
         assert refused.status_code == 404
 
 

@@ -15,6 +15,8 @@ from backoffice.platform.web.openapi import document
 
 Recipe = Callable[[Maker], Awaitable[Ask]]
 RECIPES: dict[str, Recipe] = {}
+FIXTURE = {"name": "staffing_small", "seed": 7}
+ONCE = {"createTestClock", "createTestFixture"}  # a tenant has one; the maker's is taken
 KEYLESS = {"openDownload"}  # the path is the credential: `test_download_links.py`
 
 
@@ -98,6 +100,13 @@ async def create_api_key(maker: Maker) -> Ask:
 async def create_test_clock(maker: Maker) -> Ask:
     """Only a tenant without a clock can make one: asked of the second firm's, it conflicts."""
     return Ask("POST", "/v1/test/clocks", {"frozen_time": NOW})
+
+
+@recipe("createTestFixture")
+async def create_test_fixture(maker: Maker) -> Ask:
+    """Only in an empty tenant: in one that has a worker it conflicts."""
+    await maker.worker()
+    return Ask("POST", "/v1/test/fixtures", FIXTURE)
 
 
 _collection("listJobs", "/v1/jobs", Maker.job)

@@ -32,7 +32,7 @@ _MINUTE: Final = timedelta(minutes=1)
 _clock, _job = models.test_clock, models.job
 
 
-async def freeze(tx: Tx, data: CreateTestClock) -> TestClock:
+async def freeze(tx: Tx, data: CreateTestClock, *, seed_: int | None = None) -> TestClock:
     """Freeze the tenant's clock at an instant. ClockNotMovable for a tenant whose clock is the real one."""
     await must_be_movable(tx)
     faults = FaultList()
@@ -40,8 +40,11 @@ async def freeze(tx: Tx, data: CreateTestClock) -> TestClock:
     faults.raise_if_any()
     row = await tx.insert_or_none(
         _clock,
-        id=ids.new(data.frozen_time),
+        id=ids.new(data.frozen_time) if seed_ is None else ids.SeededIds(seed_, 0).make(data.frozen_time),
         frozen_time=data.frozen_time,
+        seed=seed_,
+        created_at=data.frozen_time,
+        updated_at=data.frozen_time,
         external_id=data.external_id,
         metadata=data.metadata,
     )
@@ -93,22 +96,29 @@ async def advance(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
 
 
 async def seed(tx: Tx, seed_: int, at: datetime) -> TestClock:
-    """From here on the tenant's ids are drawn from a seed. Its clock is frozen `at`, unless it stands already.
-    ClockNotMovable; ClockAdvancing; ClockSeeded when it has a seed (409)."""
+    """From here on, this request included, the tenant's ids are drawn from a seed. Its clock is frozen `at`, unless it
+    stands already. ClockNotMovable; ClockAdvancing; ClockSeeded when it has a seed (409)."""
     await must_be_movable(tx)
-    there = await tx.row(select(_clock.c.id).where(_clock.c.tenant_id == TENANT))
-    if there is None:
-        await freeze(tx, CreateTestClock(frozen_time=at))
-    before = await _held(tx)
-    if before["seed"] is not None:
-        raise ClockSeeded(f"It is played from the seed {before['seed']}. Ask for another test tenant.")
-    if before["status"] == "advancing":
-        raise ClockAdvancing("Wait until it is ready.")
-    row = await tx.change(_clock, before["id"], {"seed": seed_})
-    assert row is not None
-    tx.audit("test_clock.seeded", object_type="test_clock", object_id=row["id"], object_version=row["version"])
+    if await tx.value(select(_clock.c.id).where(_clock.c.tenant_id == TENANT)) is None:
+        await freeze(tx, CreateTestClock(frozen_time=at), seed_=seed_)
+        row = await _held(tx)
+    else:
+        before = await _held(tx)
+        if before["seed"] is not None:
+            raise ClockSeeded(f"It is played from the seed {before['seed']}. Ask for another test tenant.")
+        if before["status"] == "advancing":
+            raise ClockAdvancing("Wait until it is ready.")
+        changed = await tx.change(_clock, before["id"], {"seed": seed_})
+        assert changed is not None
+        row = changed
     tx.forget_time()
-    return queries.clock_view(tx, row)
+    await tx.name_request()
+    view = queries.clock_view(tx, row)
+    message = f"What is made in this tenant from now on has ids drawn from the seed {seed_}, and its jobs take turns."
+    effect = Effect(kind="clock_seeded", subject=view.id, after=seed_, message=message)
+    tx.emit(events.TEST_CLOCK_SEEDED, view, changed=["seed"], effects=[effect])
+    tx.audit("test_clock.seeded", object_type="test_clock", object_id=row["id"], object_version=row["version"])
+    return view
 
 
 # ---------------------------------------------------------------------------------------------------- from the job

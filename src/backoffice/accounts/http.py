@@ -81,7 +81,7 @@ async def get_test_clock(tx: InTx, clock_id: FromPath[str]) -> TestClock:
     return await queries.test_clock(tx, clock_id)
 
 
-@post("/v1/test/clocks/{clock_id:str}/advance", scope="test_clocks:write", keyed="optional", status=202)
+@post("/v1/test/clocks/{clock_id:str}/advance", scope="test_clocks:write", status=202)
 async def advance_test_clock(tx: InTx, clock_id: FromPath[str], data: JSONBody[AdvanceTestClock]) -> TestClock:
     """Move the clock forward. What falls due up to then runs in the order of its time, the clock standing there; the
     clock is `ready` again when all of it has ended."""
