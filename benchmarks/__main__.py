@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-NAMES = ("hot_read", "rls", "neighbour", "jobs", "queues", "fairness", "payday", "gross_to_net")
+NAMES = ("hot_read", "rls", "neighbour", "jobs", "queues", "fairness", "payday", "quarter", "gross_to_net")
 RESULTS = Path(__file__).parent / "RESULTS.md"
 _HEAD = """# Results
 

@@ -129,7 +129,8 @@ async def test_secrets_come_from_no_seed(world: World) -> None:
     for _ in range(2):
         tenant = (await world.firm()).test
         desk = Desk(world, tenant)
-        await desk.ask(ADMIN, "POST", "/v1/test/fixtures", SMALL)
+        made = await desk.doors[ADMIN].post("/v1/test/fixtures", json=SMALL, headers={"idempotency-key": "k"})
+        assert made.status_code == 202, made.text
         key = await desk.ask(ADMIN, "POST", "/v1/api_keys", {"name": "another"})
         endpoint = await desk.ask(ADMIN, "POST", "/v1/webhook_endpoints", {"url": "https://hooks.example.com/"})
         secrets.append((key["id"], endpoint["id"], key["secret"], endpoint["secret"]))
