@@ -13,7 +13,7 @@ import uvloop
 
 NAMES = (
     *("hot_read", "rls", "neighbour", "jobs", "queues", "fairness", "recovery", "courier"),
-    *("payday", "gross_to_net"),
+    *("payday", "quarter", "gross_to_net"),
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 _HEAD = """# Results

@@ -22,8 +22,8 @@ import psycopg
 from msgspec import structs
 from sqlalchemy import select
 
+from backoffice.accounts import clocks, models, provision
 from backoffice.accounts import commands as accounts
-from backoffice.accounts import models, provision
 from backoffice.accounts.schemas import CreateTestClock
 from backoffice.accounts.tenant_file import load
 from backoffice.local.place import Place, open_place
@@ -81,9 +81,12 @@ class Stage:
     def settings(self) -> Settings:
         return self.place.settings
 
-    async def firm(self, slug: str, *people_: str, jobs_in_flight: int | None = None) -> dict[str, Tenant]:
+    async def firm(
+        self, slug: str, *people_: str, jobs_in_flight: int | None = None, frozen: bool = True
+    ) -> dict[str, Tenant]:
         """A firm like Northwind, without its limits on requests: its tenants by name, the test tenants' clocks frozen
-        at Monday 2026-11-16 09:00 New York, with a key for each of `people_`. `jobs_in_flight`: else its plan's."""
+        at Monday 2026-11-16 09:00 New York unless told otherwise, with a key for each of `people_`. `jobs_in_flight`:
+        else its plan's."""
         file = load(NORTHWIND)
         number = zlib.crc32(slug.encode()) % 10_000_000
         limits = {"requests_per_minute": 1_000_000, "writes_per_minute": 1_000_000, "jobs_in_flight": jobs_in_flight}
@@ -103,8 +106,8 @@ class Stage:
         }
         for tenant in tenants.values():
             async with self.tx(tenant) as tx:
-                if tenant.facts.mode == "test":
-                    await accounts.freeze_clock(tx, CreateTestClock(frozen_time=MONDAY))
+                if frozen and tenant.facts.mode == "test":
+                    await clocks.freeze(tx, CreateTestClock(frozen_time=MONDAY))
                 for slug_ in people_:
                     tenant.keys[slug_] = await self._key(tx, slug_)
         return tenants

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,9 @@ class World:
             if not dry_run:
                 await self.runtime.db.commit(tx)
 
-    async def work(self, tenant: Tenant) -> int:
-        """Run this tenant's jobs in this process until none is left, as dispatcher and worker do; how many runs."""
+    async def work(self, tenant: Tenant, *, most: int = 100_000) -> int:
+        """Run this tenant's jobs in this process until none is left, as dispatcher and worker do, or so many have run;
+        how many runs."""
         from backoffice.platform.jobs import registry
         from backoffice.platform.jobs.heartbeat import Heartbeat
         from backoffice.platform.jobs.runner import Runner
@@ -117,14 +119,15 @@ class World:
         await dispatch.open()
         runs = 0
         try:
-            while True:
+            while runs < most:
                 async with dispatch.untenanted() as connection:
                     rows = await connection.fetch(_RELEASE, tenant.facts.id)
                 for row in rows:
                     await runner.run(tenant.facts.id, [(row["id"], row["fence"])])
                     runs += 1
                 if not rows:
-                    return runs
+                    break
+            return runs
         finally:
             await dispatch.close()
             heartbeat.close()
@@ -151,6 +154,16 @@ class World:
 @cache
 def _northwind() -> TenantFile:
     return load(ROOT / "tenants" / "northwind-staffing")
+
+
+async def set_clock(tx: Tx, to: datetime) -> None:
+    """Put a test tenant's clock at an instant, as if nothing were due on the way."""
+    from backoffice.platform.models import test_clock
+    from backoffice.platform.tables import TENANT
+
+    moved = test_clock.update().where(test_clock.c.tenant_id == TENANT).values(frozen_time=to)
+    assert await tx.execute(moved) == 1
+    tx.forget_time()
 
 
 async def person_id(tx: Tx, slug: str) -> Any:

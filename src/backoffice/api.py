@@ -14,6 +14,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from backoffice.accounts import http as accounts
+from backoffice.accounts import queries as accounts_queries
 from backoffice.accounts.bulk import http as bulk
 from backoffice.accounts.bulk import queries as bulk_queries
 from backoffice.documents import http as documents
@@ -35,6 +36,7 @@ from backoffice.platform.web import problem_pages
 from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
+from backoffice.sandbox import http as sandbox
 from backoffice.staffing import http as staffing
 from backoffice.webhooks import http as webhooks
 
@@ -47,6 +49,7 @@ HANDLERS: list[Any] = [
     *staffing.handlers,
     *payroll.handlers,
     *webhooks.handlers,
+    *sandbox.handlers,
 ]
 PUBLIC = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -120,8 +123,8 @@ def _link_opener(runtime: Runtime, links: DownloadLinks) -> Callable[[str], Awai
 
 def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[msgspec.Struct | None]]:
     async def wait(principal: Principal, body: bytes, seconds: float) -> msgspec.Struct | None:
-        """What was answered with 202 (a job, or a bulk job with its job), as it is once the job has ended; None when
-        it has not in time."""
+        """What was answered with 202 (a job, or a bulk job or a clock with its job), as it is once the job has ended;
+        None when it has not in time."""
         told = msgspec.json.decode(body, type=_Started)
         job_id = ids.decode("job", told.job_id or told.id)
         assert job_id is not None, "what is answered with 202 is a job, or names one"
@@ -131,6 +134,8 @@ def _waiter(runtime: Runtime) -> Callable[[Principal, bytes, float], Awaitable[m
         if told.job_id is None:
             return job_view(principal, row)
         async with runtime.db.tx(principal, request_id=new_request_id(), read_only=True) as tx:
+            if ids.decode("test_clock", told.id) is not None:
+                return await accounts_queries.test_clock(tx, told.id)
             return await bulk_queries.bulk_job(tx, told.id)
 
     return wait

@@ -169,12 +169,15 @@ async def test_a_test_clock_freezes_and_goes_forward_only(world: World) -> None:
         assert clock.status_code == 201, clock.text
         assert (await http.get("/v1/tenant")).json()["now"] == "2026-11-16T14:00:00Z"
         path = f"/v1/test/clocks/{clock.json()['id']}/advance"
-        back = await http.post(path, json={"to": "2026-11-15T09:00:00-05:00"})
+        back = await http.post(path, json={"to": "2026-11-15T09:00:00-05:00"}, headers={"idempotency-key": "a"})
         assert (back.status_code, back.json()["code"]) == (409, "clock_goes_forward")
-        preview = await http.post(path + "?dry_run=true", json={"to": "2026-11-20T09:00:00-05:00"})
+        preview = await http.post(
+            path + "?dry_run=true", json={"to": "2026-11-20T09:00:00-05:00"}, headers={"idempotency-key": "b"}
+        )
         assert preview.headers["bo-dry-run"] == "true"
-        moved = await http.post(path, json={"to": "2026-11-20T09:00:00-05:00"})
-        assert moved.status_code == 200
+        moved = await http.post(path, json={"to": "2026-11-20T09:00:00-05:00"}, headers={"idempotency-key": "c"})
+        assert moved.status_code == 202
+        await world.work(firm.test)
         assert (await http.get("/v1/tenant")).json()["now"] == "2026-11-20T14:00:00Z"
     async with world.client(firm.live.keys["dana-whitfield"]) as http:
         refused = await http.post("/v1/test/clocks", json={"frozen_time": "2026-11-16T09:00:00-05:00"})

@@ -87,8 +87,8 @@ async def test_a_test_clock_opens_the_payroll_runs_of_a_month(world: World) -> N
         path = f"/v1/test/clocks/{clock['id']}/advance"
         schedule = await named(http, "open-weekly")
         assert schedule["next_fire_at"] == "2026-03-02T11:00:00Z"
-        moved = await admin.post(path, json={"to": "2026-03-24T09:00:00-04:00"})
-        assert moved.status_code == 200, moved.text
+        moved = await admin.post(path, json={"to": "2026-03-24T09:00:00-04:00"}, headers=KEYED)
+        assert moved.status_code == 202, moved.text
         await world.work(tenant)
         runs = (await http.get("/v1/payroll_runs")).json()["data"]
         assert sorted(run["period_begin"] for run in runs) == ["2026-02-23", "2026-03-02", "2026-03-09", "2026-03-16"]
@@ -101,7 +101,7 @@ async def test_a_test_clock_opens_the_payroll_runs_of_a_month(world: World) -> N
         assert about == ["payroll.open_run"] * 4
         after = await named(http, "open-weekly")
         assert (after["last_fire_at"], after["next_fire_at"]) == ("2026-03-23T10:00:00Z", "2026-03-30T10:00:00Z")
-        too_far = await admin.post(path, json={"to": "2029-01-01T00:00:00Z"})
+        too_far = await admin.post(path, json={"to": "2029-01-01T00:00:00Z"}, headers={"idempotency-key": "far"})
         assert (too_far.status_code, too_far.json()["code"]) == (409, "advance_too_far")
         assert (await admin.get(f"/v1/test/clocks/{clock['id']}")).json()["frozen_time"] == "2026-03-24T13:00:00Z"
 
@@ -181,7 +181,8 @@ async def test_what_the_plan_lacks_is_refused_at_submit_and_stored_nowhere(world
         assert await jobs_of(world, tenant, "payroll.open_run") == []
         clock = (await admin.post("/v1/test/clocks", json={"frozen_time": "2026-03-01T09:00:00-05:00"})).json()
         to = {"to": "2026-03-03T09:00:00-05:00"}
-        assert (await admin.post(f"/v1/test/clocks/{clock['id']}/advance", json=to)).status_code == 200
+        assert (await admin.post(f"/v1/test/clocks/{clock['id']}/advance", json=to, headers=KEYED)).status_code == 202
+        await world.work(tenant)
         assert await jobs_of(world, tenant, "payroll.open_run") == []
         assert len(await jobs_of(world, tenant, "platform.tidy")) == 2
 

@@ -159,8 +159,9 @@ def test_the_door_to_the_api(serving: Serving) -> None:
     preview = serving.json("test", "clocks", "create", "--set", "frozen_time=2026-11-16T09:00:00-05:00", "--dry-run")
     assert preview["object"] == "dry_run"
     clock = serving.json("test", "clocks", "create", "--set", "frozen_time=2026-11-16T09:00:00-05:00")
-    moved = serving.json("test", "clocks", "advance", clock["id"], "--data", '{"to": "2026-11-17T09:00:00-05:00"}')
-    assert moved["frozen_time"] == "2026-11-17T14:00:00Z"
+    to = '{"to": "2026-11-17T09:00:00-05:00"}'
+    moved = serving.json("test", "clocks", "advance", clock["id"], "--data", to, "--wait")
+    assert (moved["status"], moved["frozen_time"]) == ("ready", "2026-11-17T14:00:00Z")
     back = serving.door("test", "clocks", "advance", clock["id"], "--set", "to=2026-11-01T09:00:00-05:00")
     assert (back.exit_code, back.stderr.split(":")[0]) == (1, "409 clock_goes_forward")
 

@@ -162,6 +162,12 @@ class Maker:
 
         return await self.once("clock", make)
 
+    async def still_clock(self) -> Body:
+        """The clock, when nothing moves it any more."""
+        clock = await self.clock()
+        await self.work()
+        return clock
+
     # -- people
 
     async def worker(self, **more: Any) -> Body:

@@ -16,6 +16,8 @@ from backoffice.platform.web.openapi import document
 
 Recipe = Callable[[Maker], Awaitable[Ask]]
 RECIPES: dict[str, Recipe] = {}
+FIXTURE = {"name": "staffing_small", "seed": 7}
+ONCE = {"createTestClock", "createTestFixture"}  # a tenant has one; the maker's is taken
 KEYLESS = {"openDownload"}  # the path is the credential: `test_download_links.py`
 
 
@@ -92,7 +94,7 @@ _collection("listApiKeys", "/v1/api_keys", Maker.api_key)
 _one("getApiKey", "/v1/api_keys/{id}", Maker.api_key)
 _act("revokeApiKey", "/v1/api_keys/{id}/revoke", Maker.api_key, {}, if_match=True)
 _one("getTestClock", "/v1/test/clocks/{id}", Maker.clock)
-_act("advanceTestClock", "/v1/test/clocks/{id}/advance", Maker.clock, {"to": NOW})
+_act("advanceTestClock", "/v1/test/clocks/{id}/advance", Maker.still_clock, {"to": NOW})
 
 
 @recipe("createApiKey")
@@ -104,6 +106,13 @@ async def create_api_key(maker: Maker) -> Ask:
 async def create_test_clock(maker: Maker) -> Ask:
     """Only a tenant without a clock can make one: asked of the second firm's, it conflicts."""
     return Ask("POST", "/v1/test/clocks", {"frozen_time": NOW})
+
+
+@recipe("createTestFixture")
+async def create_test_fixture(maker: Maker) -> Ask:
+    """Only in an empty tenant: in one that has a worker it conflicts."""
+    await maker.worker()
+    return Ask("POST", "/v1/test/fixtures", FIXTURE)
 
 
 _collection("listJobs", "/v1/jobs", Maker.job)

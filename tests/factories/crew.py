@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from msgspec import structs
-from tests.world import ROOT, Firm, Tenant, World
+from tests.world import ROOT, Firm, Tenant, World, set_clock
 
-from backoffice.accounts import commands as accounts
-from backoffice.accounts.schemas import AdvanceTestClock, CreateTestClock
+from backoffice.accounts import clocks
+from backoffice.accounts.schemas import CreateTestClock
 from backoffice.accounts.tenant_file import TenantFile, load
 from backoffice.accounts.tenant_file.structs import PaySchedule
 from backoffice.people import commands as people
@@ -139,7 +139,7 @@ class Crew:
 
     async def move_clock(self, to: datetime) -> None:
         async with self.world.tx(self.tenant) as tx:
-            await accounts.advance_clock(tx, self.clock, AdvanceTestClock(to=to))
+            await set_clock(tx, to)
 
     async def _add(self, tx: Tx, hand: Hand) -> None:
         serial = len(self.workers) + 1
@@ -219,7 +219,7 @@ async def crew(
     """A new firm with these workers."""
     made = Crew(world, await world.firm(file=file))
     async with world.tx(made.tenant) as tx:
-        made.clock = (await accounts.freeze_clock(tx, CreateTestClock(frozen_time=at))).id
+        made.clock = (await clocks.freeze(tx, CreateTestClock(frozen_time=at))).id
     await made.add(*hands, approved=approved)
     return made
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from msgspec import structs
 from tests.world import ROOT, Firm, Tenant, World
 
-from backoffice.accounts import commands as accounts
+from backoffice.accounts import clocks
 from backoffice.accounts.schemas import CreateTestClock
 from backoffice.kernel.csv_rows import CsvRow
 from backoffice.people import commands as people
@@ -57,7 +57,7 @@ async def payday(
     known = {row.record.external_id for row in rows}
     rows += [_other(row, copy, len(rows) * copy + place) for copy in range(1, copies) for place, row in enumerate(rows)]
     async with world.tx(tenant) as tx:
-        await accounts.freeze_clock(tx, CreateTestClock(frozen_time=MONDAY))
+        await clocks.freeze(tx, CreateTestClock(frozen_time=MONDAY))
     for chunk in in_chunks(rows, 100):
         async with world.tx(tenant) as tx:
             applied = await people.upsert_workers(tx, chunk)

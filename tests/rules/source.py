@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "backoffice"
-DOMAINS = ("accounts", "ledger", "documents", "people", "staffing", "payroll", "webhooks")
+DOMAINS = ("accounts", "ledger", "documents", "people", "staffing", "payroll", "webhooks", "sandbox")
 CEILING = 450
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from tests.contract.maker import Maker, firm
-from tests.contract.recipes import RECIPES, operations
+from tests.contract.recipes import ONCE, RECIPES, operations
 from tests.rules import plans, statements
 from tests.rules.statements import faults
 from tests.world import Server, World
@@ -148,7 +148,7 @@ async def test_every_operation_and_job_names_its_tenant_and_keeps_its_indexes(wo
     ).open()
     for operation in operations(api.HANDLERS):
         answer = await maker.ask(await RECIPES[operation](maker))
-        assert answer.status_code < 300 or operation == "createTestClock", (operation, answer.text)
+        assert answer.status_code < 300 or operation in ONCE, (operation, answer.text)
     await maker.work()
     await maker.close()
     await asyncio.sleep(0)

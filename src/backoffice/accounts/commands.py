@@ -1,4 +1,4 @@
-"""Writes of accounts: keys and clocks."""
+"""Writes of accounts: keys, and what people do to jobs and schedules; clocks are in `clocks.py`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,15 @@ from sqlalchemy import func, select
 
 from backoffice.accounts import events, models, queries
 from backoffice.accounts.errors import (
-    ClockExists,
-    ClockGoesForward,
-    ClockNotMovable,
     KeyRevoked,
     ScopeNotYours,
 )
 from backoffice.accounts.roles import SCOPES, scopes_of
 from backoffice.accounts.schemas import (
-    AdvanceTestClock,
     ApiKey,
     CreateApiKey,
-    CreateTestClock,
     RetryJob,
     RevokeApiKey,
-    TestClock,
 )
 from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
@@ -176,64 +170,6 @@ async def _ends(tx: Tx, key_id: UUID) -> datetime | None:
     return found
 
 
-async def freeze_clock(tx: Tx, data: CreateTestClock) -> TestClock:
-    """Freeze the tenant's clock at an instant. ClockNotMovable for a tenant whose clock is the real one."""
-    await _must_be_movable(tx)
-    faults = FaultList()
-    check_instant(faults, "#/frozen_time", data.frozen_time)
-    faults.raise_if_any()
-    row = await tx.insert_or_none(
-        platform_models.test_clock,
-        id=ids.new(data.frozen_time),
-        frozen_time=data.frozen_time,
-        external_id=data.external_id,
-        metadata=data.metadata,
-    )
-    if row is None:
-        raise ClockExists
-    await schedules.clock_was_frozen(tx, data.frozen_time)
-    view = queries.clock_view(tx, row)
-    message = f"The tenant's clock stands at {rfc3339(row['frozen_time'])} until it is advanced."
-    effect = Effect(kind="clock_frozen", subject=view.id, after=rfc3339(row["frozen_time"]), message=message)
-    tx.emit(events.TEST_CLOCK_CREATED, view, effects=[effect])
-    tx.audit("test_clock.created", object_type="test_clock", object_id=row["id"])
-    return view
-
-
-async def advance_clock(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
-    """Move the clock forward: what falls due up to then is started in that order. ClockGoesForward when `to` is
-    earlier, AdvanceTooFar when a schedule is due too often until then (409)."""
-    clock_id = await find_id(tx, platform_models.test_clock, "test_clock", id_)
-    clock = platform_models.test_clock
-    before = await tx.row(
-        select(clock.c.frozen_time).where(clock.c.tenant_id == TENANT, clock.c.id == clock_id).with_for_update()
-    )
-    if before is None:
-        raise NotFound
-    await _must_be_movable(tx)
-    faults = FaultList()
-    check_instant(faults, "#/to", data.to)
-    faults.raise_if_any()
-    if data.to < before["frozen_time"]:
-        raise ClockGoesForward(f"The clock stands at {rfc3339(before['frozen_time'])}.")
-    row = await tx.change(clock, clock_id, {"frozen_time": data.to})
-    assert row is not None
-    await schedules.advance(tx, data.to)
-    due = await job_commands.make_due(tx, data.to)
-    view = queries.clock_view(tx, row)
-    effect = Effect(
-        kind="clock_advanced",
-        subject=view.id,
-        before=rfc3339(before["frozen_time"]),
-        after=rfc3339(data.to),
-        message=f"The tenant's clock moved to {rfc3339(data.to)}; {due} jobs fell due.",
-    )
-    previous = {"frozen_time": rfc3339(before["frozen_time"])}
-    tx.emit(events.TEST_CLOCK_ADVANCED, view, changed=["frozen_time"], previous=previous, effects=[effect])
-    tx.audit("test_clock.advanced", object_type="test_clock", object_id=clock_id, object_version=row["version"])
-    return view
-
-
 async def cancel_job(tx: Tx, id_: str) -> JobView:
     """NotFound, NotCancelable (409). The event is told when the job has ended."""
     return job_view(tx.principal, await job_commands.cancel(tx, _job_id(id_)))
@@ -273,8 +209,3 @@ def _job_id(text: str) -> UUID:
     if job_id is None:
         raise NotFound
     return job_id
-
-
-async def _must_be_movable(tx: Tx) -> None:
-    if (await queries.tenant_settings(tx)).clock != "movable":
-        raise ClockNotMovable("Use a test tenant's key.")

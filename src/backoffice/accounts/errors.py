@@ -32,6 +32,20 @@ class ClockGoesForward(StateConflict):
     title = "A clock only goes forward"
 
 
+class ClockAdvancing(StateConflict):
+    """One move at a time; the job that moves it can be canceled."""
+
+    code = "clock_advancing"
+    title = "The clock is being moved"
+
+
+class ClockSeeded(StateConflict):
+    """A tenant is played from one seed, once."""
+
+    code = "clock_seeded"
+    title = "The tenant has a seed already"
+
+
 class ModeFixed(Problem):
     status = 409
     code = "tenant_mode_fixed"

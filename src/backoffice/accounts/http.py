@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, SkipValidation
 
-from backoffice.accounts import commands, queries
+from backoffice.accounts import clocks, commands, queries
 from backoffice.accounts.schemas import (
     AdvanceTestClock,
     ApiKey,
@@ -72,7 +72,7 @@ async def revoke_api_key(tx: InTx, key_id: FromPath[str], data: JSONBody[RevokeA
 @post("/v1/test/clocks", scope="test_clocks:write", keyed="optional")
 async def create_test_clock(tx: InTx, data: JSONBody[CreateTestClock]) -> TestClock:
     """Freeze a test tenant's clock."""
-    return await commands.freeze_clock(tx, data)
+    return await clocks.freeze(tx, data)
 
 
 @get("/v1/test/clocks/{clock_id:str}", scope="tenant:read")
@@ -81,10 +81,11 @@ async def get_test_clock(tx: InTx, clock_id: FromPath[str]) -> TestClock:
     return await queries.test_clock(tx, clock_id)
 
 
-@post("/v1/test/clocks/{clock_id:str}/advance", scope="test_clocks:write", keyed="optional", status=200)
+@post("/v1/test/clocks/{clock_id:str}/advance", scope="test_clocks:write", status=202)
 async def advance_test_clock(tx: InTx, clock_id: FromPath[str], data: JSONBody[AdvanceTestClock]) -> TestClock:
-    """Move the clock forward; what falls due up to then becomes due."""
-    return await commands.advance_clock(tx, clock_id, data)
+    """Move the clock forward. What falls due up to then runs in the order of its time, the clock standing there; the
+    clock is `ready` again when all of it has ended."""
+    return await clocks.advance(tx, clock_id, data)
 
 
 @get("/v1/jobs", scope="jobs:read", listing=queries.JOBS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from backoffice.accounts import commands
+from backoffice.accounts import clocks, commands
 from backoffice.accounts.bulk.jobs import discard_upload, run_bulk_job
-from backoffice.accounts.schemas import Tidy
+from backoffice.accounts.schemas import MoveClock, Tidy
 from backoffice.platform import logs
 from backoffice.platform.jobs import forgetting
 from backoffice.platform.jobs.kinds import Recurring
@@ -13,7 +13,7 @@ from backoffice.platform.jobs.run import JobRun
 from backoffice.platform.jobs.tidying import forgetful, forgets, in_parts
 from backoffice.platform.web import idempotency
 
-__all__ = ["discard_upload", "forget_answers", "forget_jobs", "run_bulk_job", "tidy"]
+__all__ = ["advance_clock", "discard_upload", "forget_answers", "forget_jobs", "run_bulk_job", "tidy"]
 log = logs.get("tidy")
 
 
@@ -23,6 +23,13 @@ async def tidy(run: JobRun, payload: Tidy) -> None:
     gone = {what: await forget(run) for what, forget in forgetful().items()}
     await run.finish(commands.note_tidied, gone)
     log.info("tidied", count=sum(gone.values()))
+
+
+@handles(MoveClock, preview=clocks.preview_move, unfinished=clocks.stopped)
+async def advance_clock(run: JobRun, payload: MoveClock) -> None:
+    """From instant to instant. It runs once for each, and holds no worker between them."""
+    await run.stand_by(clocks.next_instant, run.id, payload)
+    await run.finish(clocks.arrive, payload)
 
 
 @forgets("answers")

@@ -202,7 +202,11 @@ async def api_key(tx: Tx, id_: str) -> ApiKey:
 
 
 def clock_view(tx: Tx, row: Row) -> TestClock:
-    return TestClock(**noun_fields(tx, "test_clock", row), frozen_time=row["frozen_time"], status=row["status"])
+    return TestClock(
+        **noun_fields(tx, "test_clock", row),
+        **{name: row[name] for name in ("frozen_time", "status", "advancing_to", "seed")},
+        job_id=None if row["job_id"] is None else ids.encode("job", row["job_id"]),
+    )
 
 
 async def test_clock(tx: Tx, id_: str) -> TestClock:

@@ -101,9 +101,26 @@ class Tidy(JobPayload, frozen=True, kw_only=True):
     quiet: ClassVar[bool] = True
 
 
+class MoveClock(JobPayload, frozen=True, kw_only=True):
+    """Move a test tenant's clock from `since` to `to`. That it has come there is told by the clock's own event."""
+
+    kind: ClassVar[str] = "test_clock.advance"
+    quiet: ClassVar[bool] = True
+    clock_id: str
+    since: datetime
+    to: datetime
+
+
 class TestClock(Noun, kw_only=True):
+    """`status` is `advancing` from the request until all that falls due up to `advancing_to` has ended; `frozen_time`
+    is where the clock has come to. `job_id` moves it, or moved it last. `seed`: what the tenant's ids are drawn
+    from."""
+
     frozen_time: datetime
-    status: str
+    status: Literal["ready", "advancing"]
+    advancing_to: datetime | None = None
+    job_id: str | None = None
+    seed: int | None = None
 
 
 class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -109,10 +109,9 @@ async def claim(tx: Tx, documents: Sequence[NewDocument], job_id: UUID) -> list[
     document (of another kind, title, file name, media type or subject)."""
     _check(documents)
     by_key = {document.key: document for document in documents}
-    now = await tx.now()
     rows = []
     for key in sorted(by_key):
-        id_, document = ids.new(now), by_key[key]
+        id_, document = await tx.new_id(), by_key[key]
         told = {name: getattr(document, name) for name in (*_SAME, "key", "retention_until", "metadata")}
         rows.append({**told, "id": id_, "status": "storing", "job_id": job_id, "storage_key": storage_key(id_)})
     new = {row["key"]: row for row in await tx.insert_new(_documents, rows)}

@@ -39,13 +39,12 @@ async def ensure_accounts(tx: Tx, accounts: Sequence[Account]) -> dict[str, UUID
     there = await queries.accounts(tx, list(wanted))
     missing = [wanted[code] for code in sorted(wanted.keys() - there.keys())]  # one order of locks for everybody
     if missing:
-        now = await tx.now()
         new = await tx.insert_new(
             models.account,
             [
                 {
                     **{name: getattr(each, name) for name in ("code", "name", "kind", "currency", "normal_side")},
-                    "id": ids.new(now),
+                    "id": await tx.new_id(),
                     "facts": dict(each.facts),
                 }
                 for each in missing
@@ -87,10 +86,9 @@ async def post(tx: Tx, postings: Sequence[Posting]) -> dict[str, UUID]:
     new = await _insert_transactions(tx, chosen)
     skipped = [posting for key, posting in chosen.items() if key not in new]
     old = await _already_posted(tx, skipped) if skipped else {}
-    now = await tx.now()
     entries = [
         {
-            "id": ids.new(now),
+            "id": await tx.new_id(),
             "transaction_id": new[posting.key],
             "line": number,
             "account_id": accounts[line.account]["id"],
@@ -159,7 +157,7 @@ async def _insert_transactions(tx: Tx, chosen: Mapping[str, Posting]) -> dict[st
         models.transaction,
         [
             {
-                "id": ids.new(now),
+                "id": await tx.new_id(),
                 "key": key,
                 "fingerprint": posting.fingerprint(),
                 "effective_date": posting.effective_date,

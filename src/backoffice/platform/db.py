@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import Executable, Table, bindparam, func, select
+from sqlalchemy import Executable, Table, bindparam, false, func, literal, select
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound, Problem, VersionConflict
@@ -27,7 +27,7 @@ from backoffice.platform.connections import Connections
 from backoffice.platform.crypto import Ciphers, TenantCipher
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import Cause, Emitted, EventType
-from backoffice.platform.jobs import plans
+from backoffice.platform.jobs import plans, turns
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.outbox import Started
 from backoffice.platform.principal import Principal
@@ -44,8 +44,17 @@ _TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s"
 
 
 _clock = models.test_clock.c
-_FROZEN = select(_clock.frozen_time).where(_clock.tenant_id == TENANT).scalar_subquery()
-_NOW = Prepared(select(func.coalesce(_FROZEN, func.now())))
+_one = select(literal(1).label("one")).subquery()
+_NOW = Prepared(
+    select(
+        func.coalesce(_clock.frozen_time, func.now()).label("now"),
+        func.coalesce(_clock.seed.is_not(None) | (_clock.status == "advancing"), false()).label("in_turn"),
+        _clock.seed,
+    ).select_from(_one.outerjoin(models.test_clock, _clock.tenant_id == TENANT))
+)
+_DRAW = Prepared(
+    models.test_clock.update().where(_clock.tenant_id == TENANT).values(drawn=_clock.drawn + 1).returning(_clock.drawn)
+)
 
 
 class Unavailable(Problem):
@@ -97,12 +106,17 @@ class Tx:
     dry_run: bool = False
     traceparent: str | None = None
     ciphers: Ciphers | None = None
+    ordered: bool = False  # holds a seeded tenant's place from its first statement, and so may draw its ids
     emitted: list[Emitted] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     announce: set[str] = field(default_factory=set)  # channels to notify once this is committed, never within
     _effects: list[Effect] = field(default_factory=list)
     audited: list[dict[str, Any]] = field(default_factory=list)
     _now: datetime | None = None
+    in_turn: bool = False  # known after `now`: the tenant's jobs run one after another (`jobs/turns.py`)
+    _seed: int | None = None
+    _drawn: ids.SeededIds | None = None
+    turn: Literal["", "ended", "held"] = ""  # jobs have ended, or were put behind others: the commit looks who is next
     _savepoints: int = 0
     rang: bool = False  # whether a commit should ring the dispatcher's and courier's doorbell
 
@@ -240,9 +254,16 @@ class Tx:
         """The tenant's clock: frozen for a test tenant that froze it, else the transaction's start. In whole
         milliseconds, as events tell it, so that what is shown of an instant finds it again."""
         if self._now is None:
-            at = (await self.value(_NOW)).astimezone(UTC)
+            row = await self.row(_NOW)
+            assert row is not None
+            at = row["now"].astimezone(UTC)
             self._now = at.replace(microsecond=at.microsecond // 1000 * 1000)
+            self.in_turn, self._seed = row["in_turn"], row["seed"]
         return self._now
+
+    def forget_time(self) -> None:
+        """The tenant's clock was moved in this transaction."""
+        self._now = None
 
     async def cipher(self) -> TenantCipher:
         """Seals and opens this tenant's values."""
@@ -250,7 +271,20 @@ class Tx:
         return await self.ciphers.for_tenant(self.tenant)
 
     async def new_id(self) -> UUID:
-        return ids.new(await self.now())
+        """An id for the tenant's time; in a tenant that is played from a seed, the next one that it gives."""
+        now = await self.now()
+        if self._seed is None or not self.ordered:
+            return ids.new(now)
+        if not self._drawn:
+            self._drawn = ids.SeededIds(self._seed, await self.value(_DRAW))
+        return self._drawn.make(now)
+
+    async def name_request(self) -> str:
+        """The id of the request that this transaction is: the one given, or one drawn as all ids of a seeded tenant."""
+        await self.now()
+        if self._seed is not None and self.ordered:
+            self.request_id = ids.encode("request", await self.new_id())
+        return self.request_id
 
     # -- what happened
 
@@ -295,6 +329,7 @@ class Tx:
                 )
                 return UUID(str(there))
             started.written = self.rang = True
+            self.turn = "held" if self.in_turn else self.turn
         self.started.append(started)
         return started.id
 
@@ -404,10 +439,12 @@ class Database:
         dry_run: bool = False,
         traceparent: str | None = None,
         time_class: str = "write",
+        ordered: bool = False,
     ) -> AsyncIterator[Tx]:
         """A transaction bound to the principal's tenant. It is rolled back unless `await db.commit(tx)` was called.
 
-        Unavailable (503) when no connection can be had. `time_class`: read 2 s, write 5 s, step 60 s.
+        Unavailable (503) when no connection can be had. `time_class`: read 2 s, write 5 s, step 60 s. `ordered`: what
+        a request or a job writes; in a tenant that is played from a seed, one such after another.
         """
         if not _ACTOR.match(principal.actor) or not _ACTOR.match(request_id):
             raise ValueError("actor and request id must be ids")
@@ -418,6 +455,8 @@ class Database:
             f"SET LOCAL app.actor='{principal.actor}'; SET LOCAL app.request_id='{request_id}'; "
             f"SET LOCAL statement_timeout='{statement}'; SET LOCAL transaction_timeout='{whole}'"
         )
+        if ordered and principal.tenant.mode == "test":
+            begin += f"; SELECT FROM app.test_clock WHERE tenant_id = '{tenant}' AND seed IS NOT NULL FOR NO KEY UPDATE"
         async with self._connection() as connection:
             try:
                 await connection.execute(begin)
@@ -430,6 +469,7 @@ class Database:
                 dry_run=dry_run,
                 traceparent=traceparent,
                 ciphers=self.ciphers,
+                ordered=ordered,
             )
             try:
                 yield tx
@@ -467,6 +507,8 @@ class Database:
     async def commit(self, tx: Tx) -> None:
         """Flush what was said and COMMIT; then ring the doorbell. CommitUncertain when the connection breaks in it."""
         await tx.flush()
+        if tx.turn and tx.principal.tenant.mode == "test":
+            await turns.next_turn(tx)
         try:
             await tx.connection.execute("COMMIT")
         except (*LOST, asyncpg.OperatorInterventionError) as error:  # an administrator may end a session after it

@@ -226,6 +226,10 @@ test_clock = tenant_table(
     Column("frozen_time", Instant, nullable=False),
     one_of("status", ("ready", "advancing"), default="ready"),
     Column("advancing_to", Instant),
+    Column("job_id", Id),  # what moves it, or moved it last
+    Column("seed", BigInteger),  # what the tenant's ids are drawn from; none: they are random
+    Column("drawn", BigInteger, nullable=False, server_default=_ZERO),  # transactions that drew ids
+    CheckConstraint("(status = 'advancing') = (advancing_to IS NOT NULL)", name="advancing"),
     Column("one", Boolean, CheckConstraint("one", name="one"), nullable=False, server_default=text("true")),
     unique=[("one",)],  # a tenant has one clock
 )

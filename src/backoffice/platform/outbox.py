@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import msgspec
 
-from backoffice.kernel import ids
 from backoffice.platform import models
 from backoffice.platform.events import Cause
 from backoffice.platform.events import body as event_body
@@ -17,6 +16,10 @@ from backoffice.platform.jobs.kinds import JobPayload
 
 if TYPE_CHECKING:
     from backoffice.platform.db import Row, Tx
+
+
+HELD: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""`run_at` of a job that the dispatcher does not look at: its turn comes (`jobs/turns.py`)."""
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ async def write(tx: Tx) -> None:
             "key_id": tx.principal.key_id,
             "request_id": tx.request_id,
         }
-        rows = [{"id": ids.new(now), **who, **row} for row in tx.audited]
+        rows = [{"id": await tx.new_id(), **who, **row} for row in tx.audited]
         tx.audited.clear()
         await tx.insert_many(models.audit_event, rows)
     if new_jobs:
@@ -53,6 +56,7 @@ async def write(tx: Tx) -> None:
         for job in new_jobs:
             job.written = True
         tx.rang = True
+        tx.turn = "held" if tx.in_turn else tx.turn
         await tx.insert_many(models.job, [row for row in rows if "run_at" not in row])
         await tx.insert_many(models.job, [row for row in rows if "run_at" in row])
     if tx.emitted:
@@ -69,7 +73,7 @@ def job_row(tx: Tx, job: Started, now: datetime) -> dict[str, Any]:
         "kind_version": job.payload.version,
         "key": job.key,
         "band": job.payload.band,
-        "state": "scheduled" if waits else "ready",
+        "state": "scheduled" if waits or tx.in_turn else "ready",
         "payload": msgspec.to_builtins(job.payload),
         "actor": tx.principal.actor,
         "request_id": tx.request_id,
@@ -81,7 +85,9 @@ def job_row(tx: Tx, job: Started, now: datetime) -> dict[str, Any]:
         "created_at": now,
         "updated_at": now,
     }
-    if waits:  # a claim looks again whether the tenant's clock, which may stand still, has come so far
+    if tx.in_turn:
+        row["run_at"] = HELD
+    elif waits:  # a claim looks again whether the tenant's clock, which may stand still, has come so far
         row["run_at"] = job.due_at
     return row
 
@@ -105,7 +111,7 @@ async def _write_events(tx: Tx, now: datetime) -> None:
     written = []
     own = Cause(tx.principal, tx.request_id, tx.traceparent)
     for emitted in tx.emitted:
-        id_, cause = ids.new(now), emitted.cause or own
+        id_, cause = await tx.new_id(), emitted.cause or own
         number = next_[emitted.object_id]
         next_[emitted.object_id] += 1
         written.append(

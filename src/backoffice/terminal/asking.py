@@ -57,6 +57,9 @@ def refused(answer: Answer) -> int:
     return 1
 
 
+_SHOWN = {"bulk_job": "/v1/bulk_jobs", "test_clock": "/v1/test/clocks"}  # what a job was for, where it says so itself
+
+
 def wait(http: ApiClient, answer: Answer, as_json: bool, *, where: str | None = None) -> int:
     """Follow a job until it has ended, with a progress bar where somebody watches, and show what it was for; 0 only
     when it succeeded. `where` it is seen, unless the answer says so."""
@@ -74,14 +77,14 @@ def wait(http: ApiClient, answer: Answer, as_json: bool, *, where: str | None = 
             told = job.get("progress") or {}
             text = told.get("text") or f"{job.get('kind', job.get('operation', 'job'))} {job['status']}"
             progress.update(bar, description=text, completed=told.get("done", 0), total=told.get("total") or None)
-            if job["status"] not in ("queued", "running", "open"):
+            if job["status"] not in ("queued", "running", "open", "advancing"):
                 break
             time.sleep(POLL_SECONDS)
             answer = http.request("GET", where)
             if not answer.ok:
                 return refused(answer)
-    if begun["object"] == "bulk_job":
-        answer = http.request("GET", f"/v1/bulk_jobs/{begun['id']}")
+    if begun["object"] in _SHOWN:
+        answer = http.request("GET", f"{_SHOWN[begun['object']]}/{begun['id']}")
         if not answer.ok:
             return refused(answer)
     show(answer.json(), as_json=as_json)

@@ -311,7 +311,10 @@ async def test_after_seven_days_nothing_of_the_file_is_kept(world: World) -> Non
         path = await started(http, "workers.upsert", lines(BAD_SSN))
         await done(world, firm, http, path)
         assert (await http.get(path + "/errors.csv")).status_code == 200
-        await http.post(f"/v1/test/clocks/{clock.json()['id']}/advance", json={"to": "2026-11-23T09:00:00-05:00"})
+        to, key = {"to": "2026-11-23T09:00:00-05:00"}, {"idempotency-key": "week"}
+        assert (
+            await http.post(f"/v1/test/clocks/{clock.json()['id']}/advance", json=to, headers=key)
+        ).status_code == 202
         await run_waiting_jobs(world, firm.test)
         gone = await http.get(path + "/errors.csv")
         assert (gone.status_code, gone.json()["code"]) == (409, "upload_gone")

@@ -19,6 +19,7 @@ from dramatiq.middleware import Middleware
 from tests.platform.jobs import job_kinds  # registers the handlers
 
 from backoffice import dispatcher
+from backoffice.accounts import jobs as account_jobs  # noqa: F401 - registers what moves clocks
 from backoffice.platform import logs
 from backoffice.platform.jobs import dispatch, process, runner
 from backoffice.platform.jobs.leaving import leave

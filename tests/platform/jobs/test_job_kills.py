@@ -11,19 +11,24 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from tests.platform.jobs.job_kinds import Crashing, Once, Steps
+from tests.platform.jobs.job_kinds import Crashing, Once, Recurs, Steps
 from tests.platform.jobs.job_world import Place, Processes, Tenant, Transport, marks, until, with_settings
 from tests.platform.jobs.mother import Child
 from tests.scale import CHAOS, at_scale, seeded
 
+from backoffice.accounts.schemas import MoveClock
+from backoffice.kernel import ids
+from backoffice.platform import models
 from backoffice.platform.db import CommitUncertain, Database, Row, Unavailable
-from backoffice.platform.jobs import commands
+from backoffice.platform.jobs import commands, schedules
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 
 pytestmark = pytest.mark.kills
@@ -480,3 +485,40 @@ def _leads(place: Place, pid: int) -> bool:
         " AND granted AND usename = 'bo_dispatch'"
     )
     return (f"backoffice:{pid}",) in rows
+
+
+async def test_a_clock_is_moved_while_its_workers_are_killed(place: Place, processes: Processes) -> None:
+    """Thirty days of a schedule: each fire once, at its own time and after the one before, whoever dies."""
+    tenant, mark, dice = place.tenant(), uuid4(), random.Random(seeded(3))
+    start, to = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
+    values = {"source": "tenant_file", "rule": "daily at 06:00", "time_zone": "UTC", "catch_up": "one"}
+    processes.dispatcher()
+    workers = [processes.worker(), processes.worker()]
+    await processes.ready(place, 2)
+    async with tenant.tx() as tx:
+        clock = await tx.insert(models.test_clock, frozen_time=start)
+    async with tenant.tx() as tx:
+        payload = {"mark": str(mark)}
+        await schedules.put(tx, "daily", {**values, "catch_up_limit": 1, "payload": payload}, Recurs)
+    async with tenant.tx() as tx:
+        shown = ids.encode("test_clock", clock["id"])
+        job = await tx.start(MoveClock(clock_id=shown, since=start, to=to))
+        moving = {"status": "advancing", "advancing_to": to, "job_id": job}
+        await tx.change(models.test_clock, clock["id"], moving)
+    for kill in range(at_scale(4, 200)):
+        await asyncio.sleep(dice.uniform(0.1, 0.5))
+        workers[kill % 2].kill()
+        await asyncio.to_thread(free_leases, place.settings.dsn("bo_dispatch"), worker_name(workers[kill % 2].pid))
+        workers[kill % 2] = processes.worker()
+    await tenant.until(job, "succeeded", seconds=60)
+    async with tenant.tx() as tx:
+        fires = await tx.connection.fetch(
+            "SELECT * FROM app.job WHERE tenant_id = $1 AND kind = $2 ORDER BY due_at", tenant.facts.id, Recurs.kind
+        )
+        there = await tx.connection.fetchrow("SELECT * FROM app.test_clock WHERE tenant_id = $1", tenant.facts.id)
+    assert (there["status"], there["frozen_time"]) == ("ready", to)
+    assert [(row["due_at"] - start).days for row in fires] == list(range(30))
+    assert all(row["state"] == "succeeded" and row["updated_at"] == row["due_at"] for row in fires)
+    assert all(one["finished_at"] <= two["started_at"] for one, two in pairwise(fires))
+    assert await tenant.effects() == {mark: 30}
+    await nothing_is_leased(place)

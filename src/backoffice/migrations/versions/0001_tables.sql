@@ -447,6 +447,9 @@ CREATE TABLE app.test_clock (
 	frozen_time TIMESTAMP WITH TIME ZONE NOT NULL, 
 	status TEXT DEFAULT 'ready' NOT NULL CONSTRAINT test_clock_status_check CHECK (status IN ('ready', 'advancing')), 
 	advancing_to TIMESTAMP WITH TIME ZONE, 
+	job_id UUID, 
+	seed BIGINT, 
+	drawn BIGINT DEFAULT 0 NOT NULL, 
 	one BOOLEAN DEFAULT true NOT NULL CONSTRAINT test_clock_one_check CHECK (one), 
 	external_id TEXT CONSTRAINT test_clock_external_id_check CHECK (length(external_id) <= 128), 
 	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
@@ -454,6 +457,7 @@ CREATE TABLE app.test_clock (
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT test_clock_pkey PRIMARY KEY (tenant_id, id), 
+	CONSTRAINT test_clock_advancing_check CHECK ((status = 'advancing') = (advancing_to IS NOT NULL)), 
 	CONSTRAINT test_clock_tenant_id_one_key UNIQUE (tenant_id, one), 
 	CONSTRAINT test_clock_tenant_id_external_id_key UNIQUE (tenant_id, external_id)
 );

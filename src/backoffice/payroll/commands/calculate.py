@@ -71,13 +71,12 @@ async def calculate_workers(tx: Tx, payload: CalculateRun, workers: Sequence[str
     run = await wanted(tx, payload, "calculating")
     worker_ids = [id_ for text in workers if (id_ := ids.decode("worker", text))]
     hours = await hours_of_run(tx, run, free=False, worker_ids=worker_ids)
-    now = await tx.now()
     checks: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     for each in (await assess(tx, run, hours)).values():
         if not each.blocked:
             assert each.pay is not None and each.result is not None, "nothing stands against it"  # noqa: PT018
-            check_id = ids.new(now)
+            check_id = await tx.new_id()
             checks.append(_check_row(check_id, run, each, each.pay, each.result))
             lines += _line_rows(check_id, each.pay, each.result)
     await tx.insert_many(_checks, checks)

@@ -68,6 +68,11 @@ def any_of(column: Any, values: Iterable[Any], type_: Any = Id) -> Any:
 # -------------------------------------------------------------------------------------------------------- workers
 
 
+async def has_workers(tx: Tx) -> bool:
+    """Whether the tenant has any."""
+    return await tx.value(select(_workers.c.id).where(_workers.c.tenant_id == TENANT).limit(1)) is not None
+
+
 def worker_view(tx: Tx, row: Row) -> Worker:
     return Worker(
         **noun_fields(tx, "worker", row),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, Text, any_, false, func, literal, null, select
+from sqlalchemy import ColumnElement, Text, any_, false, func, literal, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from backoffice.kernel import ids
@@ -15,10 +14,10 @@ from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import ending, queries
 from backoffice.platform.jobs.errors import NotCancelable, NotRetryable
 from backoffice.platform.jobs.states import ENDED, STATUS
+from backoffice.platform.outbox import HELD
 from backoffice.platform.tables import TENANT
 
 _job = models.job
-_STEP = timedelta(microseconds=1)
 
 
 async def cancel(tx: Tx, job_id: UUID) -> Row:
@@ -74,47 +73,28 @@ async def retry(tx: Tx, job_id: UUID, note: str) -> Row:
     return again
 
 
-async def make_due(tx: Tx, to: datetime) -> int:
-    """The tenant's clock was moved to `to`: what waits for it becomes ready, in the order in which it fell due; how
-    many."""
-    in_order = (
-        select(_job.c.id, func.row_number().over(order_by=(_job.c.due_at, _job.c.id)).label("place"))
-        .where(_job.c.tenant_id == TENANT, _job.c.state == "scheduled", _job.c.due_at <= to)
-        .subquery()
-    )
-    count = await tx.execute(
-        _job.update()
-        .where(_job.c.tenant_id == TENANT, _job.c.id == in_order.c.id)
-        .values(
-            state="ready",
-            run_at=func.now() + in_order.c.place * literal(_STEP, Interval(native=True)),
-            updated_at=to,
-        )
-    )
-    tx.rang = tx.rang or count > 0
-    return count
-
-
 async def _requeue(tx: Tx, job_id: UUID) -> Row:
+    now = await tx.now()
     row = await tx.row(
         _job.update()
         .where(_job.c.tenant_id == TENANT, _job.c.id == job_id)
         .values(
-            state="ready",
+            state="scheduled" if tx.in_turn else "ready",
             fence=_job.c.fence + 1,
             attempt=0,
             crashes=0,
             problem=null(),
             finished_at=null(),
             cancel_requested=false(),
-            run_at=func.clock_timestamp(),
+            run_at=HELD if tx.in_turn else func.clock_timestamp(),
             version=_job.c.version + 1,
-            updated_at=await tx.now(),
+            updated_at=now,
         )
         .returning(*_job.c)
     )
     assert row is not None
     tx.rang = True
+    tx.turn = "held" if tx.in_turn else tx.turn
     return row
 
 

@@ -86,6 +86,7 @@ async def cancel_now_or_ask(tx: Tx, job_id: UUID, state: str) -> Row | None:
     assert row is not None
     if not at_once:
         return None
+    tx.turn = tx.turn or "ended"
     await unfinished(tx, row)
     return row
 

@@ -61,10 +61,10 @@ class SchedulePaused(StateConflict):
 
 
 class AdvanceTooFar(StateConflict):
-    """The clock would pass more fire times than one request starts."""
+    """One move of a clock passes at most 400 days; move it in parts."""
 
     code = "advance_too_far"
-    title = "The clock would pass too many fire times at once"
+    title = "The clock cannot be moved so far at once"
 
 
 class NotInPlan(Problem):

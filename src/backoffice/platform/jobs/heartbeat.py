@@ -45,6 +45,11 @@ class _Held:
     until: float  # monotonic: past it, the handler has outlived its deadline and its lease may run out
     missed: bool = False
 
+    @property
+    def job(self) -> tuple[UUID, UUID]:
+        """Tenants that are played from the same seed have jobs of the same id."""
+        return self.run.principal.tenant.id, self.run.id
+
 
 class Heartbeat(threading.Thread):
     """Every third of the lease: extend all, read the cancel flags, and stop the runs whose lease is lost."""
@@ -53,7 +58,7 @@ class Heartbeat(threading.Thread):
         super().__init__(name="heartbeat", daemon=True)
         self._dsn = dsn
         self._lease = lease_seconds
-        self._held: dict[tuple[UUID, int], _Held] = {}
+        self._held: dict[JobRun, _Held] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._connection: psycopg.Connection | None = None
@@ -62,12 +67,12 @@ class Heartbeat(threading.Thread):
         """Keep the lease of a run that was just claimed, for at most `seconds`. From its event loop."""
         held = _Held(run, task, asyncio.get_running_loop(), time.monotonic() + seconds + self._lease)
         with self._lock:
-            self._held[run.id, run.fence] = held
+            self._held[run] = held
 
     def drop(self, run: JobRun) -> None:
         """The run is over."""
         with self._lock:
-            self._held.pop((run.id, run.fence), None)
+            self._held.pop(run, None)
 
     def close(self) -> None:
         """Stop beating."""
@@ -94,17 +99,17 @@ class Heartbeat(threading.Thread):
             return True
         connection = self._connect()
         told = connection.execute(routing.BEAT, {**_keys(held), "lease": self._lease}).fetchall()
-        flags = {row[0]: row[1] for row in told}
-        missing = [each for each in held if each.run.id not in flags]
+        flags = {(row[0], row[1]): row[2] for row in told}
+        missing = [each for each in held if each.job not in flags]
         for each in held:
-            if flags.get(each.run.id):
+            if flags.get(each.job):
                 each.run.cancel_requested = True
-            each.missed = each.missed and each.run.id not in flags
+            each.missed = each.missed and each.job not in flags
         if not missing:
             return True
-        there = {row[0] for row in connection.execute(routing.STILL_HELD, _keys(missing)).fetchall()}
+        there = {(row[0], row[1]) for row in connection.execute(routing.STILL_HELD, _keys(missing)).fetchall()}
         for each in missing:
-            if each.run.id in there:
+            if each.job in there:
                 continue  # its own step is being written
             if each.missed:
                 self._lose(each)
@@ -118,7 +123,7 @@ class Heartbeat(threading.Thread):
                 held.task.cancel()
 
         with self._lock:
-            if self._held.pop((held.run.id, held.run.fence), None) is None:
+            if self._held.pop(held.run, None) is None:
                 return
         held.loop.call_soon_threadsafe(stop)
 

@@ -34,6 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from backoffice.platform import models
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs.errors import LeaseLost
+from backoffice.platform.jobs.states import RELEASABLE
 from backoffice.platform.tables import TENANT, Id
 
 CRASH_LIMIT: Final = 3  # without a finished step between them
@@ -68,10 +69,11 @@ UPDATE app.job AS j
    SET state = 'running', attempt = j.attempt + 1, worker = $4, started_at = clock_timestamp(),
        began_at = coalesce(j.began_at, clock.now), lease_until = clock_timestamp() + $5::interval,
        version = j.version + 1, updated_at = clock.now
-  FROM (SELECT date_trunc('milliseconds', coalesce(
-         (SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now())) AS now) AS clock
+  FROM (SELECT date_trunc('milliseconds', coalesce(c.frozen_time, now())) AS now,
+               coalesce(c.seed IS NOT NULL OR c.status = 'advancing', false) AS in_turn
+          FROM (SELECT 1) AS one LEFT JOIN app.test_clock AS c ON c.tenant_id = $1) AS clock
  WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3 AND coalesce(j.state, '') = 'released'
-RETURNING j.*, clock.now AS tenant_now"""
+RETURNING j.*, clock.now AS tenant_now, clock.in_turn AS in_turn"""
 _SUCCEED = """
 UPDATE app.job AS j
    SET state = 'succeeded', fence = j.fence + 1, lease_until = NULL, finished_at = clock_timestamp(), problem = NULL,
@@ -119,6 +121,7 @@ async def succeed(tx: Tx, ended: Sequence[tuple[UUID, int, Any, Progress | None]
         told = None if result is None else msgspec.json.encode(result).decode()
         each.append((tx.tenant, job_id, fence, told, *(progress or (None, None, None))))
     rows: list[Row] = await tx.connection.fetchmany(_SUCCEED, each)
+    tx.turn = tx.turn or "ended"
     return rows
 
 
@@ -147,6 +150,7 @@ async def leave(tx: Tx, job_id: UUID, fence: int, state: str, values: Mapping[st
     itself says so. LeaseLost when it is not held any more."""
     left = {"state": state, "lease_until": null(), "fence": _job.c.fence + 1}
     row = await write(tx, job_id, fence, {**left, **values})
+    tx.turn = tx.turn or ("ended" if state not in RELEASABLE else "")
     outcome = _outcome(state, values)
     if outcome is not None:
         code = (row["problem"] or {}).get("code") if outcome in ("retried", "failed") else None

@@ -108,10 +108,11 @@ WITH held AS MATERIALIZED (
      FOR NO KEY UPDATE OF j SKIP LOCKED)
 UPDATE app.job AS j SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
   FROM held WHERE j.tenant_id = held.tenant_id AND j.id = held.id
-RETURNING j.id, j.cancel_requested"""
+RETURNING j.tenant_id, j.id, j.cancel_requested"""
 
 STILL_HELD: Final = """
-SELECT j.id FROM unnest(%(tenants)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS r (tenant_id, id, fence)
+SELECT j.tenant_id, j.id
+  FROM unnest(%(tenants)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) AS r (tenant_id, id, fence)
   JOIN app.job AS j ON j.tenant_id = r.tenant_id AND j.id = r.id AND j.fence = r.fence"""
 
 FREE: Final = """

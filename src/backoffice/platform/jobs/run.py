@@ -64,6 +64,7 @@ class JobRun:
     request_id: str
     traceparent: str | None
     parent_id: UUID | None
+    in_turn: bool = False  # the tenant's clock stands or is being moved: no second of it passes by itself
     ended: bool = False  # finished, in a transaction that is committed
     cancel_requested: bool = False
     draining: bool = False
@@ -135,10 +136,11 @@ class JobRun:
         return result
 
     async def progress(self, done: int, total: int, text: str | None = None) -> None:
-        """Tell how far it is. Written at most once a second, or with the next step; a border like a step."""
+        """Tell how far it is. Written at most once a second, or with the next step; a border like a step. Where jobs
+        run in turn it is written with steps alone, so that the tenant sees the same each time."""
         self._border()
         self._progress = (done, total, text)
-        if time.monotonic() - self._progress_at < PROGRESS_SECONDS:
+        if self.in_turn or time.monotonic() - self._progress_at < PROGRESS_SECONDS:
             return
         async with self._tx() as tx:
             await self._keep(tx)
@@ -172,6 +174,25 @@ class JobRun:
         self.ended = True
         raise Waiting
 
+    async def stand_by(
+        self, command: Callable[Concatenate[Tx, A], Awaitable[Progress | None]], *args: A.args, **kwargs: A.kwargs
+    ) -> None:
+        """Run `command(tx, …)` and, in the same transaction, stand in `waiting` until nothing else of the tenant is
+        left to do (`turns.py` wakes it); the handler then runs again from its start. The command says how far it is, or
+        None when there is nothing to stand by for: then this returns."""
+        self._border()
+        async with self._tx() as tx:
+            self._progress = await command(tx, *args, **kwargs)
+            if self._progress is None:
+                await self._keep(tx, crashes=0)
+                await self.db.commit(tx)
+                return
+            again = {"attempt": _job.c.attempt - 1, "crashes": 0, **self._progress_values()}
+            await lease.leave(tx, self.id, self.fence, "waiting", again)
+            await self.db.commit(tx)
+        self.ended = True
+        raise Waiting
+
     # -- inside
 
     def _border(self) -> None:
@@ -184,7 +205,9 @@ class JobRun:
             raise Drained
 
     def _tx(self) -> Any:
-        return self.db.tx(self.principal, request_id=self.request_id, traceparent=self.traceparent, time_class="step")
+        return self.db.tx(
+            self.principal, request_id=self.request_id, traceparent=self.traceparent, time_class="step", ordered=True
+        )
 
     async def _keep(self, tx: Tx, **values: Any) -> None:
         row = await lease.write(tx, self.id, self.fence, {**values, **self._progress_values()})

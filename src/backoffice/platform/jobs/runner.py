@@ -35,6 +35,7 @@ UNKNOWN_KIND_PAUSE: Final = timedelta(seconds=2)  # until a newer worker may be 
 CRASH_PAUSE_SECONDS: Final = 1.0
 SUSPECT_PAUSE_SECONDS: Final = 0.3
 BACKOFF_CAP: Final = 100  # times the kind's own backoff
+IN_TURN_PAUSE: Final = timedelta(seconds=0.05)
 _FOREVER: Final = timedelta(days=36_500)
 _REQUEST: Final = "system:worker"
 _DATABASE_LOST: Final = (
@@ -172,6 +173,7 @@ class Runner:
                 request_id=row["request_id"],
                 traceparent=span.traceparent or row["traceparent"],
                 parent_id=row["parent_id"],
+                in_turn=row["in_turn"],
                 _steps=claimed.steps,
             )
             outcome = await self._to_an_end(run, row, claimed.handled)
@@ -251,7 +253,7 @@ class Runner:
     # -- how it ended
 
     def _tx(self, run: JobRun) -> Any:
-        return self._db.tx(run.principal, request_id=run.request_id, traceparent=run.traceparent)
+        return self._db.tx(run.principal, request_id=run.request_id, traceparent=run.traceparent, ordered=True)
 
     async def _failed(self, run: JobRun, row: Row, handled: Handled | None, error: BaseException) -> str:
         """Try again after a pause, or give up: at once for a refusal that will not change, else after the last
@@ -265,6 +267,8 @@ class Runner:
         problem = self._problem(run, told)
         if not final and run.attempt < row["max_attempts"]:
             pause = _backoff(run.attempt, handled.payload.backoff_seconds if handled else 1.0)
+            if run.in_turn:  # all else waits for it
+                pause = min(pause, IN_TURN_PAUSE)
             async with self._tx(run) as tx:
                 values = lease.again(after=pause, problem=problem)
                 await lease.leave(tx, run.id, run.fence, "retry_wait", values)

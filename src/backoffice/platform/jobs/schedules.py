@@ -13,21 +13,20 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, null, select
 
-from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
 from backoffice.kernel.recurrence import CatchUp, Rule, caught_up, due_from, next_fire, parse
 from backoffice.platform import models
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import plans, registry
-from backoffice.platform.jobs.errors import AdvanceTooFar, PayloadRefused, SchedulePaused
+from backoffice.platform.jobs.errors import PayloadRefused, SchedulePaused
 from backoffice.platform.jobs.events import SCHEDULE_MISSED, SCHEDULE_PAUSED, SCHEDULE_RESUMED
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
+from backoffice.platform.outbox import HELD
 from backoffice.platform.tables import TENANT, Id
 
 ACTOR: Final = "system:schedule"
-PASSED_AT_MOST: Final = 400  # fire times of one schedule that one advance of a clock may pass
 
 _schedule, _job, _clock = models.schedule, models.job, models.test_clock
 _LOCKED = (
@@ -59,26 +58,21 @@ async def fire(tx: Tx, schedule_id: UUID) -> int:
     return len(await _start(tx, [(at, row) for at in starts], state="ready"))
 
 
-async def advance(tx: Tx, to: datetime) -> int:
-    """The tenant's clock is about to be moved to `to`: record a job for every fire time that it passes, each in the
-    state `scheduled`; how many. Whoever moves the clock makes them due, together with what else waits for it.
+async def clock_passes(tx: Tx, at: datetime) -> int:
+    """The tenant's clock has been moved to `at`, where the next schedules are due: record a job for each, by name; how
+    many. Their turn comes with what else is due then (`turns.py`).
 
-    Time passes, nothing is missed: the catch-up rule has no say. AdvanceTooFar above 400 fire times of one schedule."""
+    Time passes, nothing is missed: the catch-up rule has no say."""
     rows = await tx.fetch(
         select(*_schedule.c)
-        .where(_schedule.c.tenant_id == TENANT, _schedule.c.due_at <= to)
+        .where(_schedule.c.tenant_id == TENANT, _schedule.c.due_at <= at)
         .order_by(_schedule.c.id)
         .with_for_update()
     )
     fires: list[tuple[datetime, Row]] = []
     for row in rows:
-        due = due_from(parse(row["rule"]), row["time_zone"], row["due_at"], to, most=PASSED_AT_MOST)
-        if len(due) > PASSED_AT_MOST:
-            raise AdvanceTooFar(
-                f"The schedule {row['name']} is due more than {PASSED_AT_MOST} times until then; advance in steps, "
-                f"first to {rfc3339(due[-2])} at the latest."
-            )
-        fires += [(at, row) for at in due if _in_plan(tx, row)]
+        due = due_from(parse(row["rule"]), row["time_zone"], row["due_at"], at)
+        fires += [(then, row) for then in due if _in_plan(tx, row)]
         await _moved_on(tx, row, due[-1])
     return len(await _start(tx, sorted(fires, key=lambda each: (each[0], each[1]["name"])), state="scheduled"))
 
@@ -183,7 +177,7 @@ async def _start(tx: Tx, fires: Sequence[tuple[datetime, Row]], *, state: str) -
     now = await tx.now()
     rows = [
         {
-            "id": ids.new(born),
+            "id": await tx.new_id(),
             **{name: row[name] for name in ("kind", "kind_version", "band", "max_attempts")},
             "key": f"schedule:{row['id']}:{rfc3339(at)}",
             "state": state,
@@ -192,14 +186,15 @@ async def _start(tx: Tx, fires: Sequence[tuple[datetime, Row]], *, state: str) -
             "request_id": tx.request_id,
             "traceparent": tx.traceparent,
             "due_at": at,
-            "created_at": born,
-            "updated_at": born,
+            "created_at": now,
+            "updated_at": now,
+            **({"run_at": HELD} if state == "scheduled" else {}),
         }
         for at, row in fires
-        for born in [at if state == "scheduled" else now]  # a clock that is moved passes through it
     ]
     made = await tx.insert_new(_job, rows)
     tx.rang = tx.rang or bool(made)
+    tx.turn = "held" if made and state == "scheduled" else tx.turn
     return made
 
 

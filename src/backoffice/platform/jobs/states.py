@@ -16,8 +16,8 @@ MOVES: Final[dict[str, frozenset[str]]] = {
     "retry_wait": frozenset({"released", "canceled"}),
     "waiting": frozenset({"ready", "canceled"}),  # the last child; cancel
     "succeeded": frozenset(),
-    "canceled": frozenset({"ready"}),  # a child, when its parent is retried
-    "dead": frozenset({"ready"}),  # retried by an operator
+    "canceled": frozenset({"ready", "scheduled"}),  # a child, when its parent is retried
+    "dead": frozenset({"ready", "scheduled"}),  # retried by an operator; in turn, where jobs have turns
 }
 LEASED: Final = ("released", "running")
 RELEASABLE: Final = ("scheduled", "ready", "retry_wait")

@@ -26,7 +26,8 @@ _job, _clock = models.job, models.test_clock
 
 class JobWhy(msgspec.Struct, frozen=True, kw_only=True):
     """What a job waits for. `code` is one of ended, running, stopping, starting, children, clock_stands, not_due,
-    retry_pause, put_off, tenant_limit, kind_limit, kind_rate, behind, no_worker, next; `reason` says it in words."""
+    retry_pause, put_off, in_turn, tenant_limit, kind_limit, kind_rate, behind, no_worker, next; `reason` says it in
+    words."""
 
     id: str
     object: str = "job_why"
@@ -67,6 +68,8 @@ def explain(row: Row, facts: Facts) -> tuple[str, str, datetime | None]:
     if state == "released":
         return "starting", "It was released, and starts as soon as a worker takes it.", row["lease_until"]
     if state == "waiting":
+        if not facts.open_children and facts.stands:
+            return "in_turn", "It moves the clock on when all that is due by now has ended.", None
         return "children", f"It waits for {facts.open_children} of the {facts.children} jobs it has started.", None
     if row["due_at"] is not None and row["due_at"] > facts.tenant_now:
         due = rfc3339(row["due_at"])
@@ -74,6 +77,8 @@ def explain(row: Row, facts: Facts) -> tuple[str, str, datetime | None]:
             now = rfc3339(facts.tenant_now)
             return "clock_stands", f"It is due at {due}; the tenant's clock stands at {now}: advance it.", row["due_at"]
         return "not_due", f"It is due at {due}.", row["due_at"]
+    if state == "scheduled" and facts.stands and row["run_at"] > facts.now:
+        return "in_turn", "The tenant's jobs run one after another while its clock stands; its turn will come.", None
     if row["run_at"] > facts.now:
         at = rfc3339(row["run_at"])
         if state == "retry_wait":

@@ -220,12 +220,15 @@ class Edge:
             self.db.tx(
                 principal,
                 request_id=request.id,
+                ordered=write,
                 read_only=not write,
                 dry_run=request.dry_run,
                 traceparent=span.traceparent if write else None,
             ) as tx,
         ):
             request.tx = tx
+            if write:
+                await tx.name_request()
             await self._run(scope, request, held)
             await self._finish(request, held)
         if held.status in (403, 429):  # a scope, a second person, a limit that a command keeps
@@ -274,6 +277,9 @@ class Edge:
                 body=held.body,
             )
         await self.db.commit(tx)
+        if request.id != tx.request_id:  # as the events say it; what was refused keeps the one it came with
+            request.id = tx.request_id
+            logs.also(request_id=request.id)
 
     async def _note_refusal(self, principal: Principal, request: Request, held: _Held, route: str) -> None:
         """A refused authorisation is an audit event too, in a short transaction of its own after the rollback, and a

@@ -1,0 +1,48 @@
+"""What goes in and comes out of the sandbox."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from backoffice.platform.jobs.kinds import Band, JobPayload
+
+FixtureName = Literal["staffing_small"]
+SEED_MOST = 2**31 - 1
+Seed = Annotated[int, Meta(ge=0, le=SEED_MOST, examples=[7])]
+
+
+class CreateTestFixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`staffing_small`: three clients, twelve workers with W-4s and bank accounts in up to four states, and their
+    hours of the three weeks before the tenant's clock; the last week's are not approved yet."""
+
+    name: FixtureName
+    seed: Seed
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """What a company came to, and the clock that moves it."""
+
+    test_clock: str
+    clients: int
+    workers: int
+    days_of_hours: int
+
+
+class BuildFixture(JobPayload, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "sandbox.build_fixture"
+    band: ClassVar[Band] = "bulk"
+    name: FixtureName
+    seed: int
+    clock_id: str
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What a company is built upon: the Monday of the clock's week, the employer's states, a weekly pay schedule."""
+
+    monday: date
+    states: list[str]
+    pay_schedule: str
