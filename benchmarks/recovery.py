@@ -34,7 +34,7 @@ SELECT extract(epoch FROM finished_at)::float8 FROM app.job
  WHERE tenant_id = %s AND finished_at IS NOT NULL ORDER BY finished_at"""
 _TWICE = "SELECT count(*) FROM app.job WHERE tenant_id = %s AND attempt > 1"
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
-Fault = Callable[[], float]  # strikes; when it was over, by the wall clock
+Fault = Callable[[Stage, list[int]], float]  # strikes the workers, or what the stage holds; when it was over
 
 
 async def run() -> str:
@@ -50,20 +50,17 @@ async def run() -> str:
     return "\n".join([f"{stamp}\n", f"Leases of {LEASE_SECONDS:.0f} s, two workers.\n", *lines])
 
 
-async def _measured(name: str, target: float, fault: Callable[[Stage, list[int]], Fault] | None) -> str:
+async def _measured(name: str, target: float, fault: Fault | None) -> str:
     async with stage() as usual:
         settings = replace(usual.settings, lease_seconds=LEASE_SECONDS)
         if fault is not None:
             return await _struck(_with(usual, settings), name, target, fault)
         with rabbitmq() as node:
 
-            def kill_broker(here: Stage, workers: list[int]) -> Fault:
-                def strike() -> float:
-                    node.kill()
-                    node.start()
-                    return time.time()
-
-                return strike
+            def kill_broker(here: Stage, workers: list[int]) -> float:
+                node.kill()
+                node.start()
+                return time.time()
 
             return await _struck(_with(usual, replace(settings, broker_url=node.url)), name, target, kill_broker)
 
@@ -72,7 +69,7 @@ def _with(here: Stage, settings: Settings) -> Stage:
     return replace(here, place=replace(here.place, settings=settings))
 
 
-async def _struck(here: Stage, name: str, target: float, fault: Callable[[Stage, list[int]], Fault]) -> str:
+async def _struck(here: Stage, name: str, target: float, fault: Fault) -> str:
     server = here.place.embedded
     assert server is not None
     tenant = (await here.firm("struck", jobs_in_flight=IN_FLIGHT))["test"]
@@ -83,26 +80,26 @@ async def _struck(here: Stage, name: str, target: float, fault: Callable[[Stage,
     with kept_alive(server, lambda _: None), processes(here) as supervisor:
         await until_ended(here, tenant, WARM_UP, Nothing)
         await asyncio.sleep(BEFORE)
-        strike = fault(here, supervisor.pids("worker"))
-        over = await asyncio.to_thread(strike)
+        workers, began = supervisor.pids("worker"), time.time()
+        over = await asyncio.to_thread(fault, here, workers)
         await asyncio.sleep(AFTER)
     with psycopg.connect(server.admin_dsn("backoffice"), autocommit=True) as admin:
         ended = [row[0] for row in admin.execute(_ENDED.encode(), (tenant.facts.id,)).fetchall()]
         again = admin.execute(_TWICE.encode(), (tenant.facts.id,)).fetchone()
-    seconds = _back(ended, over)
+    seconds = _back(ended, began, over)
     told = "not within the run" if seconds is None else f"{seconds:.1f} s"
     met = "met" if seconds is not None and seconds <= target else "**missed**"
     assert again is not None
     return f"| {name} | {told} | ≤ {target:.0f} s, {met} | {again[0]} |"
 
 
-def _back(ended: list[float], over: float) -> float | None:
-    """Seconds from the end of the fault until the rate is what it was; None when it never is."""
+def _back(ended: list[float], began: float, over: float) -> float | None:
+    """Seconds from the end of the fault until the rate is what it was before it began; None when it never is."""
 
     def rate(at: float) -> float:
         return (bisect_right(ended, at) - bisect_right(ended, at - WINDOW)) / WINDOW
 
-    usual = median(rate(over - BEFORE + number * STEP) for number in range(int((BEFORE - 1) / STEP)))
+    usual = median(rate(began - BEFORE + number * STEP) for number in range(int((BEFORE - 1) / STEP)))
     assert usual > 0, "nothing was worked off before the fault"
     for number in range(int((AFTER - WINDOW) / STEP)):
         at = over + WINDOW + number * STEP
@@ -111,20 +108,14 @@ def _back(ended: list[float], over: float) -> float | None:
     return None
 
 
-def _kill_worker(here: Stage, workers: list[int]) -> Fault:
-    def strike() -> float:
-        os.kill(workers[0], signal.SIGKILL)
-        return time.time()
-
-    return strike
+def _kill_worker(here: Stage, workers: list[int]) -> float:
+    os.kill(workers[0], signal.SIGKILL)
+    return time.time()
 
 
-def _crash_postgres(here: Stage, workers: list[int]) -> Fault:
-    def strike() -> float:
-        assert here.place.embedded is not None
-        here_is = here.place.embedded.pid
-        assert here_is is not None
-        os.kill(here_is, signal.SIGQUIT)  # immediate: as a crash, with recovery at the next start
-        return time.time()
-
-    return strike
+def _crash_postgres(here: Stage, workers: list[int]) -> float:
+    assert here.place.embedded is not None
+    postmaster = here.place.embedded.pid
+    assert postmaster is not None
+    os.kill(postmaster, signal.SIGQUIT)  # at once, without a checkpoint: the next start recovers
+    return time.time()
