@@ -47,6 +47,13 @@ INSTANTS = [
     *("2026-11-16T09:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1999-12-31T23:59:59Z"),
     *("2200-01-01T00:00:00Z", "2026-11-16", "2026-13-16T09:00:00Z", "now", ""),
 ]
+LOOSE = {"integer": ["16", "1", True, 1.5], "boolean": [0, 1, "true", "1"], "string": [1, True]}
+EXACT = [
+    (name, field, schema["type"])
+    for name in WITH_BODY
+    for field, schema in (body_of(name) or {})["properties"].items()
+    if schema.get("type") in LOOSE
+]
 NO_DATES = ["2026-02-30", "20260105", "2026-W02-1", "2026-01-05T00:00:00Z", "05/01/2026", "today", ""]
 TEXTS: list[Any] = ["\x00", "a\x00b", "\x1f", "", "x" * 50_000, "\u202e", "ext:", "💶", 7, 1.5, None, True, [], {}]
 
@@ -54,6 +61,18 @@ TEXTS: list[Any] = ["\x00", "a\x00b", "\x1f", "", "x" * 50_000, "\u202e", "ext:"
 def test_there_are_instants_and_dates() -> None:
     assert {form for *_, form in TIMED} == {"date-time", "date"}
     assert len(TIMED) >= 10
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in EXACT}))
+async def test_a_value_of_another_type_is_refused_by_name(maker: Maker, name: str) -> None:
+    """No "16" for 16 and no 0 for false: what is loose in one client is a wrong amount in the next."""
+    ask = await RECIPES[name](maker)
+    for field, type_ in ((field, type_) for each, field, type_ in EXACT if each == name):
+        for value in LOOSE[type_]:
+            body = {**(ask.body or {}), field: value}
+            answer = await asked(maker, Ask(ask.method, ask.path, body, if_match=ask.if_match, by=ask.by))
+            assert answer.status_code == 422, (field, value, answer.text)
+            assert f"#/{field}" in [fault["pointer"] for fault in answer.json()["errors"]], (field, value)
 
 
 @pytest.mark.parametrize(("name", "field", "form"), TIMED)
