@@ -44,11 +44,8 @@ POST = Post(
 _DISPATCH_CONNECTIONS = 4
 _PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 _FILES = 65_536
-_COLLECT = (
-    20_000,
-    20,
-    20,
-)  # thousands of requests are under way: the usual 700 has them all looked through all the time
+# Thousands of requests are under way: at the usual 700 new objects they would all be looked through all the time.
+_COLLECT = (20_000, 20, 20)
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event | None = None, options: Options | None = None) -> None:

@@ -225,7 +225,7 @@ async def test_a_hanging_receiver_does_not_delay_another(world: Any, bench: Benc
             await bench.tell(firm.test, number)
             await healthy.until(number + 1)
             waits.append(monotonic() - began)
-        assert sorted(waits)[18] < 0.6  # fan-out is polled every 0.25 s here; the hanging ones hold 2 s each
+        assert sorted(waits)[18] < 1.5  # fan-out is polled every 0.25 s here; the hanging ones hold 2 s each
     assert {row["error_code"] for row in await bench.attempts(firm.test)} <= {None, "timeout"}
 
 

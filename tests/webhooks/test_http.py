@@ -177,7 +177,7 @@ async def test_the_log_shows_request_answer_and_timing(doors: Any, bench: Bench,
     log = await call("GET", f"/v1/webhook_endpoints/{made['id']}/deliveries?status=failed")
     (delivery,) = log["data"]
     assert (delivery["status"], delivery["sequence"], delivery["event_type"]) == ("failed", 1, "job.told")
-    (attempt,) = delivery["attempts"]
+    *_, attempt = delivery["attempts"]  # on a machine that stands still for two seconds it is not the first
     assert attempt["response"] == {"status": 410, "body": "closed for good"}
     assert attempt["request"]["url"] == receiver.url
     assert attempt["request"]["body"] == receiver.requests[0].raw.decode()
