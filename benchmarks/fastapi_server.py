@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel
@@ -22,7 +23,9 @@ from backoffice.people.models import worker
 from backoffice.platform.crypto import credential_hmac
 
 KEEP_SECONDS = 5.0
-engine = create_async_engine(os.environ["DSN"].replace("postgresql://", "postgresql+asyncpg://"), pool_size=12)
+engine = create_async_engine(
+    "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(os.environ["DSN"]), pool_size=12
+)
 new_session = async_sessionmaker(engine, expire_on_commit=False)
 pepper = os.environ["PEPPER"].encode()
 known: dict[bytes, tuple[float, UUID, frozenset[str]]] = {}
