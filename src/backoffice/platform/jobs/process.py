@@ -72,9 +72,14 @@ class Life(Middleware):
         self.heartbeat = Heartbeat(settings.dsn("bo_dispatch"), settings.lease_seconds)
         self.heartbeat.start()
         self.runner = Runner(runtime, self.heartbeat, worker=self._name)
-        asking = asyncio.create_task(pulse.ask(runtime.db))
-        self._stack.callback(asking.cancel)
+        self._stack.push_async_callback(_ended, asyncio.create_task(pulse.ask(runtime.db)))
         pulse.expect("broker")
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel it, and wait: the loop is stopped soon after, and a question under way would be left without one."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class WorkerProcess:
