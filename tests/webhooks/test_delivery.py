@@ -216,16 +216,23 @@ async def test_a_hanging_receiver_does_not_delay_another(world: Any, bench: Benc
 
     async with bench.receiver() as hanging, bench.receiver() as healthy, couriers(settings):
         hanging.answer = hanging.hang
+        await bench.endpoint(firm.test, healthy.url)
+
+        async def waited(first: int, count: int) -> list[float]:
+            waits = []
+            for number in range(first, first + count):
+                began = monotonic()
+                await bench.tell(firm.test, number)
+                await healthy.until(number + 1)
+                waits.append(monotonic() - began)
+            return sorted(waits)
+
+        alone = await waited(0, 10)
         for _ in range(10):
             await bench.endpoint(firm.test, hanging.url)
-        await bench.endpoint(firm.test, healthy.url)
-        waits = []
-        for number in range(20):
-            began = monotonic()
-            await bench.tell(firm.test, number)
-            await healthy.until(number + 1)
-            waits.append(monotonic() - began)
-        assert sorted(waits)[18] < 1.5  # fan-out is polled every 0.25 s here; the hanging ones hold 2 s each
+        beside = await waited(10, 20)
+        # Fan-out is polled every 0.25 s here, and the hanging ones hold 2 s each; a slow machine is slow alone as well.
+        assert beside[18] < max(0.6, 2 * alone[8]), (alone, beside)
     assert {row["error_code"] for row in await bench.attempts(firm.test)} <= {None, "timeout"}
 
 

@@ -6,7 +6,7 @@ from backoffice.kernel.errors import StateConflict
 
 
 class TenantNotEmpty(StateConflict):
-    """A made-up company is built in a tenant that has no workers, clients or seed yet."""
+    """A made-up company is built in a tenant that has no workers yet."""
 
     code = "tenant_not_empty"
     title = "The tenant is not empty"

@@ -116,10 +116,9 @@ async def test_fault_13_receivers_of_every_kind_leave_the_healthy_ones_alone(
                 waits.append(monotonic() - began)
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             await until_tried(bench, firm.test, 50)
-    # The promise of 0.1 s is for a machine that does nothing else. On a busy one half of them are not far from it, and
-    # nearly all stay below the second that a hanging request holds.
+    # Far below the second that a hanging request holds; the promise of 0.1 s is for a machine that does nothing else.
     half, nearly_all = sorted(waits)[10], sorted(waits)[17]
-    assert (half < 0.25, nearly_all < 0.9) == (True, True), sorted(waits)
+    assert (half < 0.25, nearly_all < 0.5) == (True, True), sorted(waits)
     assert grown < 100_000, "kB: what 50 receivers say is not kept in memory"
     rows = await bench.deliveries(firm.test)
     endpoint_of = {row["id"]: ids.encode("webhook_endpoint", row["endpoint_id"]) for row in rows}

@@ -25,7 +25,7 @@ from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 CHAOS = os.environ.get("BACKOFFICE_CHAOS") == "1"
 OTHERS = 4_000 if CHAOS else 300
 SHARE = 0.99 if CHAOS else 0.95  # three crashes take a dozen neighbours with them: a percent only of many
-NOISE = 0.6  # seconds: each crash has a new process load its modules, on a machine that is busy already
+NOISE = 0.25  # seconds: a small sample on a busy machine
 
 
 @asynccontextmanager

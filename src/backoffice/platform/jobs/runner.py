@@ -69,7 +69,7 @@ class Runner:
         self._lease = timedelta(seconds=runtime.settings.lease_seconds)
         self._tenants: dict[UUID, tuple[float, TenantFacts]] = {}
         self._active: dict[JobRun, asyncio.Task[Any]] = {}
-        self._suspect: tuple[UUID, int] | None = None
+        self._suspect: tuple[UUID, UUID, int] | None = None  # tenant, job, fence
         self._draining = False
         self._hurried = False
 
@@ -85,7 +85,7 @@ class Runner:
         except (*_NOT_WRITTEN, asyncpg.PostgresError) as error:  # the rows stay released until their lease runs out
             log.warning("claim_failed", count=len(jobs), **logs.error_fields(error))
         finally:
-            if self._suspect in jobs:
+            if self._suspect in [(tenant_id, *each) for each in jobs]:
                 self._suspect = None
         self._ring()
 
@@ -143,7 +143,7 @@ class Runner:
             # Of two that were in a worker when it died, one may be to blame: they do not meet again.
             if self._suspect is not None:
                 return "ready", timedelta(seconds=random.uniform(0, SUSPECT_PAUSE_SECONDS))  # noqa: S311
-            self._suspect = (row["id"], row["fence"])
+            self._suspect = (row["tenant_id"], row["id"], row["fence"])
         if handled is None:
             log.warning("kind_not_known", kind=row["kind"], version=row["kind_version"])
             return "ready", UNKNOWN_KIND_PAUSE
