@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from time import monotonic
 from typing import Any
@@ -200,7 +201,7 @@ async def test_while_one_object_waits_others_go_on(world: Any, bench: Bench, set
     def answer(request: Request) -> web.Response:
         return web.Response(status=500 if request.body["data"]["object"]["id"] == ids.encode("job", stuck) else 200)
 
-    slow = type(FAST)(**{**{name: getattr(FAST, name) for name in FAST.__slots__}, "waits": (30.0, 30.0)})
+    slow = replace(FAST, waits=(30.0, 30.0))
     async with bench.receiver(answer) as receiver, couriers(settings, slow):
         await bench.endpoint(firm.test, receiver.url)
         await bench.tell(firm.test, 1, about=stuck)
@@ -214,7 +215,8 @@ async def test_while_one_object_waits_others_go_on(world: Any, bench: Bench, set
 async def test_a_hanging_receiver_does_not_delay_another(world: Any, bench: Bench, settings: Any) -> None:
     firm = await world.firm(keys=False)
 
-    async with bench.receiver() as hanging, bench.receiver() as healthy, couriers(settings):
+    options = replace(FAST, total=2.0, connect=1.0)
+    async with bench.receiver() as hanging, bench.receiver() as healthy, couriers(settings, options):
         hanging.answer = hanging.hang
         await bench.endpoint(firm.test, healthy.url)
 

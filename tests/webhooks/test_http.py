@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-from tests.webhooks.bench import FAST, Bench, couriers
+from tests.webhooks.bench import Bench, couriers
 
 from backoffice.kernel import clock, ids
 from backoffice.webhooks import commands
@@ -172,8 +171,7 @@ async def test_the_log_shows_request_answer_and_timing(doors: Any, bench: Bench,
 
     async with bench.receiver(lambda _: web.Response(status=410, text="closed for good")) as receiver:
         made = await call("POST", "/v1/webhook_endpoints", {"url": receiver.url, "event_types": ["job.*"]}, status=201)
-        patient = replace(FAST, total=15.0)  # a machine that stands still for two seconds makes no second try
-        async with couriers(settings, patient):
+        async with couriers(settings):
             await bench.tell(firm.test)
             await bench.settled(firm.test, "failed")
     log = await call("GET", f"/v1/webhook_endpoints/{made['id']}/deliveries?status=failed")

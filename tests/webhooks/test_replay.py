@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -79,7 +80,7 @@ async def test_a_range_and_what_was_not_taken(world: Any, bench: Bench, settings
     def answer(_: Request) -> web.Response:
         return web.Response(status=200 if well else 500)
 
-    slow = type(FAST)(**{**{name: getattr(FAST, name) for name in FAST.__slots__}, "waits": (3600.0, 3600.0)})
+    slow = replace(FAST, waits=(3600.0, 3600.0))
     async with bench.receiver(answer) as receiver, couriers(settings, slow):
         endpoint = await bench.endpoint(firm.test, receiver.url)
         await bench.hears_only_told(firm.test, endpoint.id)
@@ -265,7 +266,7 @@ async def test_fresh_events_do_not_wait_for_a_replay(world: Any, bench: Bench, s
         await until(lambda: all(came(number) for number in numbers))
         return sorted((came(number) or 0.0) - began[number] for number in numbers)
 
-    quick = type(FAST)(**{**{name: getattr(FAST, name) for name in FAST.__slots__}, "scan": 0.02})
+    quick = replace(FAST, scan=0.02)
     async with bench.receiver(answer) as receiver, couriers(settings, quick):
         endpoint = await bench.endpoint(firm.test, receiver.url, max_concurrency=4)
         await bench.hears_only_told(firm.test, endpoint.id)
