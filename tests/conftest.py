@@ -7,6 +7,7 @@ have run, every event that any of them (or a process of theirs) emitted is held 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 from collections.abc import Iterator
@@ -62,6 +63,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items if name not in required else ():
             if item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collections_are_short() -> Iterator[None]:
+    """What a module leaves behind is looked through once and then never again: among all that thousands of tests leave,
+    a full collection stands still for a second, in the middle of a test of time."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

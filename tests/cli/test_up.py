@@ -32,11 +32,26 @@ READY_SECONDS = 90
 class Serving:
     """A running `up` in a folder of its own."""
 
-    process: subprocess.Popen[bytes]
     folder: Path
     env: dict[str, str]
     url: str
     key: str = ""
+
+    def start(self) -> None:
+        with (self.folder / "up.out").open("w") as out, (self.folder / "up.log").open("w") as log:
+            command = [*COMMAND, "up", "--workers", "1"]
+            self.process = subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=out, stderr=log)
+        _wait_until_ready(self)
+
+    def new_key(self, tenant: str) -> str:
+        keyed = self.run("keys", "create", "--tenant", tenant, "--person", "dana-whitfield")
+        assert keyed.returncode == 0, keyed.stderr
+        return keyed.stdout.strip()
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(15)
 
     def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -67,22 +82,14 @@ def serving() -> Iterator[Serving]:
         port = free_port()
         env = {name: value for name, value in os.environ.items() if not name.startswith("BACKOFFICE_")}
         env |= {"BACKOFFICE_PORT": str(port), "BACKOFFICE_POSTGRES_PORT": str(free_port())}
-        out, log = (folder / "up.out").open("w"), (folder / "up.log").open("w")
-        process = subprocess.Popen([*COMMAND, "up", "--workers", "1"], cwd=folder, env=env, stdout=out, stderr=log)
-        made = Serving(process, folder, env, f"http://127.0.0.1:{port}")
+        made = Serving(folder, env, f"http://127.0.0.1:{port}")
         try:
-            _wait_until_ready(made)
+            made.start()
             made.run("tenants", "apply", "northwind-staffing", "--folder", str(ROOT / "tenants"))
-            keyed = made.run("keys", "create", "--tenant", "northwind-staffing/test", "--person", "dana-whitfield")
-            assert keyed.returncode == 0, keyed.stderr
-            made.key = keyed.stdout.strip()
+            made.key = made.new_key("northwind-staffing/test")
             yield made
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(15)
-            out.close()
-            log.close()
+            made.end()
 
 
 def _wait_until_ready(serving: Serving) -> None:
@@ -173,7 +180,8 @@ def test_all_faults_are_printed(serving: Serving) -> None:
     assert "request req_" in refused.stderr
 
 
-def test_lists_page_filter_and_count(serving: Serving) -> None:
+def test_lists_page_filter_and_count(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "key", serving.new_key("northwind-staffing/live"))  # which has nobody yet
     made = [
         serving.json(
             "workers", "create", "--data", json.dumps({"first_name": "A", "last_name": name, "address": ADDRESS})
@@ -254,14 +262,14 @@ def test_a_database_that_dies_is_started_again(serving: Serving) -> None:
         time.sleep(0.1)
     body = json.dumps({"operation": "workers.upsert"})  # and the processes have come back to it
     made = serving.json("bulk-jobs", "create", "--data", body)
-    file = str(ROOT / "tenants" / "harbor-talent" / "workers.csv")
+    file = str(ROOT / "tenants" / "northwind-staffing" / "workers.csv")
     assert serving.json("bulk-jobs", "start", made["id"], "--file", file, "--wait")["status"] == "succeeded"
     out = (serving.folder / "up.out").read_text()
     assert "PostgreSQL has ended by itself; starting it again\nPostgreSQL is back\n" in out
 
 
 def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
-    """The last of this module."""
+    """And the next start goes on where it stopped."""
     pids = _children_of(serving.process.pid)
     assert len(pids) >= 4
     began = time.monotonic()
@@ -276,6 +284,8 @@ def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     assert out.endswith("stopped\n")
     assert not any(_alive(pid) for pid in pids)
     assert "Traceback" not in log
+    serving.start()
+    assert serving.json("tenant")["object"] == "tenant"
 
 
 ADDRESS = {"line1": "1 Sample Street", "city": "Albany", "state": "NY", "postal_code": "12207"}

@@ -28,7 +28,7 @@ _OPENS = "SELECT key_id, scopes FROM ctl.open_key($1)"
 
 @dataclass
 class Ground:
-    """`facts` are what attempts may name; `untouched` is what the victim has, before any of them."""
+    """`facts` are what attempts may name; `untouched` is what the victim has, before the next of them."""
 
     server: Server
     mine: Maker
@@ -36,6 +36,12 @@ class Ground:
     facts: dict[str, Any]
     secret: bytes  # the HMAC of a key of the victim's, which no attempt knows
     untouched: str = ""
+
+    async def look(self) -> None:
+        """Take what the victim has now for `untouched`."""
+        async with inside(self.dsn, self.facts["victim"]) as (connection, _):
+            self.untouched = await written(connection, self)
+        assert self.untouched
 
     @property
     def dsn(self) -> str:
@@ -69,9 +75,7 @@ async def made(world: World, server: Server, app: Any, admin_dsn: str) -> Ground
         "ein": ein[0],
     }
     ground = Ground(server, mine, victim, facts, world.runtime.peppers.for_storage(victim.keys[MAKER]))
-    async with inside(ground.dsn, facts["victim"]) as (connection, _):
-        ground.untouched = await written(connection, ground)
-    assert ground.untouched
+    await ground.look()
     return ground
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from backoffice.local.liveness import hung
+from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 from backoffice.platform.settings import Settings, SettingsRefused, to_environment
 from backoffice.platform.supervisor import OnDeath, Resting, Unit
@@ -37,12 +38,16 @@ def units(settings: Settings, *, workers: int, logs: Path | None = None) -> list
 
 
 def freeing(settings: Settings) -> OnDeath:
-    """What to do when a child has died: the jobs that a worker held are given back at once."""
+    """What to do when a child has died: the jobs that a worker held are given back at once, and the messages that it
+    had taken and not begun are offered to the others."""
     dsn = settings.dsn("bo_dispatch")
 
     def on_death(unit: str, pid: int) -> None:
         if unit == "worker":
-            free_leases(dsn, worker_name(pid))
+            dead = worker_name(pid)
+            free_leases(dsn, dead)
+            with contextlib.closing(open_broker(settings)) as broker:
+                broker.free(dead)
 
     return on_death
 

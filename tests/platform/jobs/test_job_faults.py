@@ -19,8 +19,8 @@ from tests.platform.jobs.job_world import Bench, Place, Processes, Tenant, marks
 from tests.platform.jobs.mother import Child
 
 from backoffice.kernel import clock
+from backoffice.local.processes import freeing
 from backoffice.platform import jobs
-from backoffice.platform.jobs.heartbeat import free_leases, worker_name
 
 CHAOS = os.environ.get("BACKOFFICE_CHAOS") == "1"
 OTHERS = 4_000 if CHAOS else 300
@@ -32,13 +32,13 @@ NOISE = 0.25  # seconds: a small sample on a busy machine
 async def supervised(place: Place, processes: Processes, count: int) -> AsyncIterator[list[Child]]:
     """Workers that are started again when they die, and whose jobs are then given back at once."""
     workers = [processes.worker() for _ in range(count)]
-    dsn = place.settings.dsn("bo_dispatch")
+    on_death = freeing(place.settings)
 
     async def watch() -> None:
         while True:
             for number, worker in enumerate(workers):
                 if await asyncio.to_thread(worker.poll) is not None:
-                    await asyncio.to_thread(free_leases, dsn, worker_name(worker.pid))
+                    await asyncio.to_thread(on_death, "worker", worker.pid)
                     processes.running.remove(worker)
                     workers[number] = processes.worker()
             await asyncio.sleep(0.02)

@@ -11,8 +11,10 @@ from dramatiq.errors import ConnectionClosed
 from tests.platform.jobs.job_world import Place, PostgresTransport
 from tests.platform.jobs.rabbit_node import RabbitNode
 
+from backoffice.local.processes import freeing
 from backoffice.platform.jobs.brokers import AnyBroker
 from backoffice.platform.jobs.fairness import Key
+from backoffice.platform.jobs.heartbeat import worker_name
 from backoffice.platform.jobs.messages import QUEUE
 from backoffice.platform.jobs.pg_broker import PgBroker
 from backoffice.platform.jobs.rabbitmq_broker import rabbitmq_broker
@@ -129,7 +131,8 @@ def test_a_consumer_that_leaves_gives_back_what_it_did_not_begin(brokers: Open) 
 
 def test_the_messages_of_a_dead_worker_are_offered_again(place: Place) -> None:
     dsn = place.settings.dsn("bo_queue")
-    sender, dead, other = (PgBroker(dsn, name=name) for name in ("a", "dead", "other"))
+    pid = 1 << 30  # none that there is
+    sender, dead, other = (PgBroker(dsn, name=name) for name in ("a", worker_name(pid), "other"))
     for broker in (sender, dead, other):
         broker.declare_queue(QUEUE)
     sender.publish(batches(2))
@@ -137,7 +140,7 @@ def test_the_messages_of_a_dead_worker_are_offered_again(place: Place) -> None:
     assert len(take(lost, 2)) == 2
     consumer = other.consume(queue_name=QUEUE, prefetch=2, timeout=100)
     assert next(consumer) is None
-    sender.free("dead")
+    freeing(place.settings)("worker", pid)  # as the supervisor does
     got = take(consumer, 2, 2)
     assert len(got) == 2
     for message in got:
