@@ -11,7 +11,6 @@ import gc
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import hypothesis
@@ -21,9 +20,8 @@ from tests.machine import lacks
 from tests.rules import statements
 from tests.scale import CHAOS
 from tests.webhooks.bodies import wrong_events
-from tests.world import Server, World
+from tests.world import Server, World, opened
 
-from backoffice.platform.db import Database
 from backoffice.platform.migrate import migrate
 from backoffice.platform.postgres import (
     THROWAWAY,
@@ -34,7 +32,6 @@ from backoffice.platform.postgres import (
     role_passwords,
     throwaway_state,
 )
-from backoffice.platform.runtime import open_runtime
 from backoffice.platform.settings import Settings
 from backoffice.platform.state import StateDirectory
 
@@ -115,17 +112,6 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made = uvloop.new_event_loop()
     yield made
     made.close()
-
-
-@contextmanager
-def opened(settings: Settings, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
-    stack = open_runtime(settings)
-    runtime = loop.run_until_complete(stack.__aenter__())
-    control = Database(settings.dsn("bo_migrate"), size=2)
-    loop.run_until_complete(control.open())
-    yield World(runtime, control)
-    loop.run_until_complete(control.close())
-    loop.run_until_complete(stack.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")

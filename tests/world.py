@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
@@ -20,7 +21,7 @@ from backoffice.accounts.tenant_file import TenantFile, load
 from backoffice.platform.db import Database, Tx
 from backoffice.platform.postgres import EmbeddedPostgres
 from backoffice.platform.principal import Principal, TenantFacts
-from backoffice.platform.runtime import Runtime, new_request_id
+from backoffice.platform.runtime import Runtime, new_request_id, open_runtime
 from backoffice.platform.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -149,6 +150,18 @@ class World:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         transport = httpx.ASGITransport(app=self.app if app is None else app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers)
+
+
+@contextmanager
+def opened(settings: Settings, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    """A world in the database of these settings, for the life of the block."""
+    stack = open_runtime(settings)
+    runtime = loop.run_until_complete(stack.__aenter__())
+    control = Database(settings.dsn("bo_migrate"), size=2)
+    loop.run_until_complete(control.open())
+    yield World(runtime, control)
+    loop.run_until_complete(control.close())
+    loop.run_until_complete(stack.__aexit__(None, None, None))
 
 
 @cache

@@ -1,5 +1,5 @@
 """The product's processes in milliseconds: one process imports everything and forks a real one for each that is asked
-for, which then runs the composition root that `backoffice api|worker|dispatcher` runs.
+for, which then runs the composition root that `backoffice api|worker|dispatcher|courier` runs.
 
 Spoken to over standard input and output, a JSON object a line. It has no thread when it forks; when its input ends it
 ends its children and itself."""
@@ -20,20 +20,22 @@ from typing import Any
 from backoffice.platform.settings import Settings, to_environment
 
 ROOT = Path(__file__).parents[2]
-ROOTS = ("api", "worker", "dispatcher")
+ROOTS = ("api", "worker", "dispatcher", "courier")
 
 
 @dataclass
 class Platform:
-    """A running platform. `start` and `kill` processes by pid; `close` ends all of them."""
+    """A running platform. `start` and `kill` processes by pid; `close` ends all of them. `beside` names modules that
+    its processes import too: the tests' own kinds of jobs."""
 
     settings: Settings
     log: Path
+    beside: tuple[str, ...] = ()
     pids: dict[int, str] = field(default_factory=dict)  # living ones, and what they are
 
     def __post_init__(self) -> None:
         self._mother = subprocess.Popen(
-            [sys.executable, "-m", "tests.factories.forked", str(self.log)],
+            [sys.executable, "-m", "tests.factories.forked", str(self.log), *self.beside],
             cwd=ROOT,
             env={**os.environ, **to_environment(self.settings)},
             stdin=subprocess.PIPE,
@@ -46,10 +48,14 @@ class Platform:
         self.pids[pid] = what
         return pid
 
-    def kill(self, pid: int) -> None:
-        """SIGKILL, and wait until it is gone."""
+    def kill(self, pid: int) -> bool:
+        """SIGKILL, and wait until it is gone; False when it had ended by itself."""
         del self.pids[pid]
-        assert self._ask(kill=pid) == -signal.SIGKILL
+        return bool(self._ask(kill=pid) == -signal.SIGKILL)
+
+    def ended(self) -> dict[int, str]:
+        """Those that have ended by themselves, and what they were."""
+        return {pid: self.pids.pop(pid) for pid in self._ask(ended=True)}
 
     def said(self, event: str) -> int:
         """How often an event stands in the logs."""
@@ -69,12 +75,14 @@ class Platform:
         return json.loads(self._mother.stdout.readline())
 
 
-def main(log: str) -> None:
+def main(log: str, *beside: str) -> None:
     """Fork on demand until the input ends."""
     from backoffice.platform.jobs import registry
 
     roots = {name: importlib.import_module(f"backoffice.{name}") for name in ROOTS}
     registry.load()
+    for module in beside:
+        importlib.import_module(module)
     children: set[int] = set()
     for line in sys.stdin:
         asked = json.loads(line)
@@ -83,6 +91,9 @@ def main(log: str) -> None:
             _, status = os.waitpid(asked["kill"], 0)
             children.discard(asked["kill"])
             answer = os.waitstatus_to_exitcode(status)
+        elif "ended" in asked:
+            answer = [pid for pid in children if os.waitpid(pid, os.WNOHANG) != (0, 0)]
+            children.difference_update(answer)
         else:
             answer = os.fork()
             if answer == 0:
@@ -105,4 +116,4 @@ def _hear_nothing_and_write_to(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

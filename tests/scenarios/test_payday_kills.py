@@ -90,7 +90,7 @@ class Hunt:
         pid = int(row["worker"].rsplit(":", 1)[1])
         if pid not in self.platform.pids:  # killed before, and its lease has not run out
             return False
-        self.platform.kill(pid)
+        assert self.platform.kill(pid)
         self.left -= 1
         self.struck[f"{row['kind']}, {row['done']} steps done"] += 1
         self.platform.start("worker")

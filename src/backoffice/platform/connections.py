@@ -12,6 +12,9 @@ from contextlib import suppress
 import asyncpg
 import msgspec
 
+CLOSED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver says of a connection that is closed, and of one whose server has just died and that it has not closed
+yet ("cannot switch to state …")."""
 OPEN_SECONDS = 5.0
 IDLE_SECONDS = 60.0
 
@@ -69,7 +72,7 @@ class Connections:
             pass
         idle, self._idle = self._idle, []
         for connection, _ in idle:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            with suppress(asyncpg.PostgresError, *CLOSED, OSError, TimeoutError):
                 await connection.close(timeout=1)
         self._opened -= len(idle)
 

@@ -23,7 +23,7 @@ from sqlalchemy import Executable, Table, bindparam, false, func, literal, selec
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound, Problem, VersionConflict
 from backoffice.platform import models, outbox
-from backoffice.platform.connections import Connections
+from backoffice.platform.connections import CLOSED, Connections
 from backoffice.platform.crypto import Ciphers, TenantCipher
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import Cause, Emitted, EventType
@@ -39,7 +39,7 @@ Row = Mapping[str, Any]
 _ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$")
 CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
 # The line broke; InternalClientError is how the driver says so while the server's last message is being read.
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+LOST = (asyncpg.PostgresConnectionError, *CLOSED, OSError)
 _TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
 
 
@@ -398,7 +398,7 @@ class _Lent:
     async def __aenter__(self) -> asyncpg.Connection:
         try:
             self._connection = await self._connections.take(5)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (TimeoutError, OSError, asyncpg.PostgresError, *CLOSED) as error:
             raise Unavailable from error
         return self._connection
 
@@ -490,7 +490,7 @@ class Database:
         try:
             async with self.autocommit() as connection:
                 await connection.fetchval("SELECT 1", timeout=2)
-        except (Unavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (Unavailable, OSError, TimeoutError, asyncpg.PostgresError, *CLOSED):
             return False
         return True
 

@@ -14,11 +14,12 @@ from typing import Any, Final
 import asyncpg
 
 from backoffice.platform import logs
+from backoffice.platform.connections import CLOSED
 
 CHANNEL: Final = "bo_jobs"
 COALESCE_SECONDS: Final = 0.005
 RECONNECT_SECONDS: Final = 0.2
-_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_LOST = (asyncpg.PostgresError, *CLOSED, OSError, TimeoutError)
 log = logs.get("doorbell")
 
 

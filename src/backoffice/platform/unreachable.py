@@ -8,6 +8,7 @@ import asyncpg
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from backoffice.platform.connections import CLOSED
 from backoffice.platform.db import Unavailable
 
 _LOGIN = ("28000", "28P01")  # invalid authorization, invalid password
@@ -32,7 +33,7 @@ def sentence(error: BaseException) -> str | None:
         return "The disk that holds the database is full: free some space there and start again; nothing was changed."
     if state in _NOT_SET_UP:
         return "The database lacks the newest schema: run `backoffice db migrate`."
-    gone = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, psycopg.OperationalError, Unavailable)
+    gone = (asyncpg.PostgresConnectionError, *CLOSED, psycopg.OperationalError, Unavailable)
     if isinstance(error, asyncpg.TooManyConnectionsError):
         return "The database takes no more connections: lower BACKOFFICE_POOL_SIZE, or raise its max_connections."
     if isinstance(error, gone) or _of_a_socket(error):

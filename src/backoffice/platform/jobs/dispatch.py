@@ -17,6 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from backoffice.platform import logs, metrics, pulse
+from backoffice.platform.connections import CLOSED
 from backoffice.platform.db import Database, Unavailable
 from backoffice.platform.doorbell import Listener
 from backoffice.platform.jobs import plans, routing
@@ -39,7 +40,7 @@ SCAN_LEAST_SECONDS: Final = 0.005
 PACE_SECONDS: Final = 0.003
 SCAN_SHARE: Final = 10  # between two looks for ready tenants passes ten times what the last one took
 LOOK_AHEAD: Final = (100, 2000)  # jobs looked at past those of a kind at its limit: a little, and if need be more
-_DATABASE_LOST = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DATABASE_LOST = (Unavailable, asyncpg.PostgresError, *CLOSED, OSError, TimeoutError)
 log = logs.get("dispatcher")
 
 

@@ -18,6 +18,7 @@ import msgspec
 from backoffice.kernel import ids
 from backoffice.kernel.errors import Problem
 from backoffice.platform import logs, metrics, traces
+from backoffice.platform.connections import CLOSED
 from backoffice.platform.db import CommitUncertain, Row, Tx, Unavailable
 from backoffice.platform.jobs import ending, lease, registry
 from backoffice.platform.jobs.errors import Canceled, DeadlinePassed, Drained, JobCrashed, LeaseLost, Waiting
@@ -46,7 +47,7 @@ _DATABASE_LOST: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
-_NOT_WRITTEN: Final = (*_DATABASE_LOST, asyncpg.InterfaceError, OSError, TimeoutError)
+_NOT_WRITTEN: Final = (*_DATABASE_LOST, *CLOSED, OSError, TimeoutError)
 log = logs.get("worker")
 
 
@@ -362,7 +363,7 @@ class Runner:
 def _is_database_lost(error: BaseException) -> bool:
     """Whether the database went away under the handler. The driver's InterfaceError says so too ("connection is
     closed"), but not where it means a wrong argument."""
-    closed = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+    closed = isinstance(error, CLOSED) and not isinstance(error, ValueError)
     return closed or isinstance(error, _DATABASE_LOST)
 
 

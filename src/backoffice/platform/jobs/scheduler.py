@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from backoffice.platform import logs
+from backoffice.platform.connections import CLOSED
 from backoffice.platform.db import CommitUncertain, Database, Unavailable
 from backoffice.platform.jobs import schedules
 from backoffice.platform.principal import Principal
@@ -23,7 +24,7 @@ LOOK_SHARE: Final = 100  # a look at many schedules takes at most a hundredth of
 AT_ONCE: Final = 200
 PUT_OFF_SECONDS: Final = 60.0
 _DUE: Final = "SELECT tenant_id, id FROM app.schedule WHERE next_at <= clock_timestamp() ORDER BY next_at, id LIMIT $1"
-_DATABASE_LOST = (Unavailable, CommitUncertain, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
+_DATABASE_LOST = (Unavailable, CommitUncertain, asyncpg.PostgresConnectionError, *CLOSED,
                   asyncpg.OperatorInterventionError, OSError, TimeoutError)  # fmt: skip
 log = logs.get("scheduler")
 

@@ -15,6 +15,7 @@ import asyncpg
 
 from backoffice.kernel import ids
 from backoffice.platform import apikeys, logs
+from backoffice.platform.connections import CLOSED
 from backoffice.platform.crypto import Peppers
 from backoffice.platform.db import Database, Unavailable
 from backoffice.platform.principal import Principal, TenantFacts
@@ -118,7 +119,7 @@ class Authenticator:
                     await closed.wait()
                 finally:
                     await connection.close(timeout=1)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except (OSError, asyncpg.PostgresError, *CLOSED, TimeoutError) as error:
                 log.warning("listening_interrupted", **logs.error_fields(error))
                 await asyncio.sleep(1)
 
@@ -127,5 +128,5 @@ class Authenticator:
             await asyncio.sleep(10)
             try:
                 await self.note_use()
-            except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (Unavailable, OSError, asyncpg.PostgresError, *CLOSED) as error:
                 log.warning("key_use_not_noted", **logs.error_fields(error))
