@@ -38,8 +38,7 @@ Row = Mapping[str, Any]
 
 _ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$")
 CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
-# The line broke; InternalClientError is how the driver says so while the server's last message is being read.
-LOST = (asyncpg.PostgresConnectionError, *CLOSED, OSError)
+LOST = (asyncpg.PostgresConnectionError, *CLOSED, OSError)  # the line broke
 _TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
 
 
