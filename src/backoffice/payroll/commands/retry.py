@@ -171,7 +171,7 @@ async def _must_be_alone(tx: Tx) -> None:
 
 async def _wanted(tx: Tx, payload: RetryPayment) -> Row:
     """The payment, which still waits for this very job. WorkNotWanted (409)."""
-    row = await find_payment(tx, payload.payment_id, lock=True)
+    row = await find_payment(tx, payload.payment_id)
     if row["status"] != "retrying" or row["version"] != payload.payment_version:
         raise WorkNotWanted(f"The payment is {row['status']}. To send it again, ask anew, on the payment.")
     return row
