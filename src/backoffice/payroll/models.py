@@ -103,7 +103,7 @@ payment = tenant_table(
     Column("return_code", Text),
     Column("returned_on", Date),
     CheckConstraint("amount_minor > 0", name="amount"),
-    CheckConstraint("(attempt = 1) = (retry_of IS NULL) AND attempt >= 1", name="attempt"),
+    CheckConstraint("attempt = 1 OR (attempt > 1 AND retry_of IS NOT NULL)", name="attempt"),
     CheckConstraint(
         "(return_code IS NOT NULL) = (status <> 'sent') AND (returned_on IS NOT NULL) = (status <> 'sent')",
         name="returned",

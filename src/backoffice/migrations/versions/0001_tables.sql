@@ -1148,7 +1148,7 @@ CREATE TABLE app.payment (
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT payment_pkey PRIMARY KEY (tenant_id, id), 
 	CONSTRAINT payment_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT payment_attempt_check CHECK ((attempt = 1) = (retry_of IS NULL) AND attempt >= 1), 
+	CONSTRAINT payment_attempt_check CHECK (attempt = 1 OR (attempt > 1 AND retry_of IS NOT NULL)), 
 	CONSTRAINT payment_returned_check CHECK ((return_code IS NOT NULL) = (status <> 'sent') AND (returned_on IS NOT NULL) = (status <> 'sent')), 
 	CONSTRAINT payment_tenant_id_paycheck_id_attempt_key UNIQUE (tenant_id, paycheck_id, attempt), 
 	CONSTRAINT payment_tenant_id_retry_of_key UNIQUE (tenant_id, retry_of), 
