@@ -232,6 +232,27 @@ async def test_files_of_an_employer_are_made_one_after_another(world: World) -> 
         assert (await at.see(run))["status"] == "paid"
 
 
+async def test_the_next_run_warns_of_an_account_that_a_deposit_came_back_from(world: World) -> None:
+    made = await crew(world, Hand("A"), Hand("B"), at=datetime(2026, 11, 23, 14, tzinfo=UTC))
+    for name in "AB":
+        await made.work(name, date(2026, 11, 16), ["8"])
+    async with desk(world, made.tenant) as at, world.client(made.tenant.keys["dana-whitfield"]) as admin:
+        await at.paid(await at.approved(await at.calculated(await at.open(pay_date="2026-11-25"))))
+        run = await at.calculated(await at.open("2026-11-16"))
+        before = await at.codes(run, "warning")
+        await come_back(admin, await payment_of(at, made.workers["A"]), "R16")  # which may be paid to again
+        assert await at.codes(run, "warning") == before
+        await come_back(admin, await payment_of(at, made.workers["B"]), "R02")
+        [warned] = [each for each in await at.blockers(run) if each["code"] == "account_came_back"]
+        assert (warned["subject"], warned["severity"]) == (made.workers["B"], "warning")
+        assert warned["detail"].endswith("came back: the account is closed (R02).")
+        run = await at.approved(run)
+        assert "account_came_back" in await at.codes(run, "warning")
+        async with world.tx(made.tenant) as tx:
+            await people.create_bank_account(tx, made.workers["B"], account(90_555))
+        assert "account_came_back" not in await at.codes(run, "warning")
+
+
 # -------------------------------------------------------------------------------------------------- the fixed values
 
 

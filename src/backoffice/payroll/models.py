@@ -119,6 +119,10 @@ payment = tenant_table(
     indexes=[("status", "id")],
 )
 
+# Few come back: what did is found by its account without the rest.
+Index("payment_returned_idx", payment.c.tenant_id, payment.c.bank_account_id,
+      postgresql_where=text("return_code IS NOT NULL"))  # fmt: skip
+
 # What paid runs of a year add up to: the sums of their tax lines.
 year_to_date = tenant_table(
     "year_to_date",

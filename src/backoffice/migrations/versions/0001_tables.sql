@@ -1159,6 +1159,7 @@ CREATE TABLE app.payment (
 	CONSTRAINT payment_tenant_id_bank_account_id_fkey FOREIGN KEY(tenant_id, bank_account_id) REFERENCES app.bank_account (tenant_id, id), 
 	CONSTRAINT payment_tenant_id_retry_of_fkey FOREIGN KEY(tenant_id, retry_of) REFERENCES app.payment (tenant_id, id)
 );
+CREATE INDEX payment_returned_idx ON app.payment (tenant_id, bank_account_id) WHERE return_code IS NOT NULL;
 CREATE INDEX payment_tenant_id_bank_account_id_idx ON app.payment (tenant_id, bank_account_id);
 CREATE INDEX payment_tenant_id_run_id_idx ON app.payment (tenant_id, run_id);
 CREATE INDEX payment_tenant_id_status_id_idx ON app.payment (tenant_id, status, id);

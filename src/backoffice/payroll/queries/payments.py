@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from backoffice.kernel import ids
 from backoffice.kernel.dates import day_bounds, local
@@ -14,7 +16,7 @@ from backoffice.payroll.returns import REASONS, remedy
 from backoffice.payroll.schemas import Payment, PaymentReturn
 from backoffice.payroll.states import PAYMENT_STATES
 from backoffice.platform.db import Row, Tx
-from backoffice.platform.tables import TENANT
+from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 
@@ -69,6 +71,30 @@ async def payment(tx: Tx, id_: str) -> Payment:
 
 async def payments(tx: Tx, query: Query) -> Page[Payment]:
     return await page(tx, PAYMENTS, query, lambda row: payment_view(tx, row))
+
+
+async def dead_ends(tx: Tx, account_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Accounts whose last deposit came back with a code after which the next one would too: the code by account."""
+    back, later = _payments.c, _payments.alias("later").c
+    rows = await tx.fetch(
+        select(back.bank_account_id, back.return_code)
+        .where(
+            back.tenant_id == TENANT,
+            back.return_code.is_not(None),
+            back.bank_account_id == any_(literal(list(account_ids), ARRAY(Id))),
+            ~select(later.id)
+            .where(
+                later.tenant_id == TENANT,
+                later.bank_account_id == back.bank_account_id,
+                later.sent_at > back.sent_at,
+                later.return_code.is_(None),
+            )
+            .exists(),
+        )
+        .order_by(back.sent_at, back.id)
+    )
+    codes = {row["bank_account_id"]: row["return_code"] for row in rows}
+    return {id_: code for id_, code in codes.items() if not REASONS[code].same_account}
 
 
 async def run_being_paid(tx: Tx) -> UUID | None:
