@@ -29,7 +29,7 @@ PAYMENTS = Listing(
         "payroll_run_id": Filter(_payments.c.run_id, kind="payroll_run"),
         "paycheck_id": Filter(_payments.c.paycheck_id, kind="paycheck"),
         "worker_id": Filter(_payments.c.worker_id, kind="worker"),
-        "returned_on": Filter(_payments.c.returned_on, operators=("gt", "gte", "lt", "lte")),
+        "settles_on": Filter(_payments.c.settles_on, operators=("gt", "gte", "lt", "lte")),
     },
     sorts=("created_at",),
 )
