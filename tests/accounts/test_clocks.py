@@ -153,6 +153,35 @@ async def test_one_move_at_a_time_forward_and_not_too_far(world: World) -> None:
         assert refused.status_code == 404
 
 
+async def test_a_preview_tells_what_falls_due_on_the_way(world: World) -> None:
+    """By kind, in the order in which the first of each is due; it is what then runs, but for what that starts."""
+    clock = await standing(world)
+    mark = uuid4()
+    await clock.start(Chain(mark=mark, links=1), due_at=START + 2 * HOUR)
+    await clock.start(*(Once(mark=mark) for _ in range(2)), due_at=START + 3 * HOUR)
+    await clock.start(Once(mark=mark), due_at=START + timedelta(days=9))
+    to = START + timedelta(days=2)
+    body = {"to": to.isoformat()}
+    preview = await clock.http.post(f"{clock.path}/advance?dry_run=true", json=body, headers=keyed())
+    due = next(each for each in preview.json()["effects"] if each["kind"] == "work_due")
+    counts = {each["kind"]: each["count"] for each in due["after"]}
+    assert list(counts)[:2] == ["test.chain", "test.once"]
+    assert due["after"][1] == {"kind": "test.once", "count": 2, "first_at": "2026-03-02T17:00:00.000Z"}
+    assert due["message"].startswith(f"On its way {sum(counts.values())} jobs fall due: 1 test.chain, 2 test.once, ")
+    assert [each["first_at"] for each in due["after"]] == sorted(each["first_at"] for each in due["after"])
+    assert {row["state"] for row in await clock.ran()} == {"scheduled"}
+    assert (await clock.now())["status"] == "ready"
+
+    assert (await clock.advance(to)).status_code == 202
+    [started] = await clock.told("test_clock.advance_started")
+    assert started["effects"][1] == due
+    await world.work(clock.tenant)
+    ran = [row for row in await clock.ran() if row["parent_id"] is None and row["state"] == "succeeded"]
+    for kind, count in counts.items():
+        extra = {"test.chain": 1, "test.once": 2}.get(kind, 0)  # what the chain has started
+        assert len([row for row in ran if row["kind"] == kind]) == count + extra, kind
+
+
 async def test_what_fails_is_tried_again_at_once_given_up_and_told(world: World) -> None:
     clock = await standing(world)
     mark = uuid4()

@@ -66,7 +66,15 @@ async def push(told: Told) -> None:
     await webhooks(told)
     await bulk(told)
     await payday(told, worker)
-    for each in ("/v1/events", "/v1/jobs", "/v1/documents", "/v1/paychecks", "/v1/ledger_entries", "/v1/bulk_jobs"):
+    for each in (
+        "/v1/events",
+        "/v1/jobs",
+        "/v1/documents",
+        "/v1/paychecks",
+        "/v1/payments",
+        "/v1/ledger_entries",
+        "/v1/bulk_jobs",
+    ):
         await http(told, "GET", each, query={"limit": "100"})
 
 

@@ -28,7 +28,7 @@ NAMEABLE = {
     ids.PREFIXES[table.name]
     for table in METADATA.sorted_tables
     if "external_id" in table.c and table.name in ids.PREFIXES
-} - {"key", "clk", "doc", "acct", "per", "pchk", "sched"}  # no request gives these a name
+} - {"key", "clk", "doc", "acct", "per", "pchk", "pay", "sched"}  # no request gives these a name
 
 
 def ids_in(ask: Ask) -> list[str]:

@@ -326,6 +326,34 @@ class Maker:
         run = await self.paid_run()
         return await self.first(f"/v1/paychecks?payroll_run_id={run['id']}")
 
+    async def payment(self) -> Body:
+        await self.paid_run()
+        return await self.first("/v1/payments")
+
+    async def sent_payment(self) -> Body:
+        """One that is on its way: sent again, where it has come back."""
+        await self.work()
+        payment = await self.payment()
+        if payment["status"] == "returned":
+            payment = await self.retried(payment)
+        assert payment["status"] == "sent", payment
+        return payment
+
+    async def returned_payment(self) -> Body:
+        """One that has come back, from an account that may be tried again."""
+        await self.work()
+        payment = await self.payment()
+        if payment["status"] == "sent":
+            body = {"payment_id": payment["id"], "code": "R16"}
+            payment = await self.post("/v1/test/simulations/payment_return", body)
+        assert payment["status"] == "returned", payment
+        return payment
+
+    async def retried(self, payment: Body) -> Body:
+        await self.post(f"/v1/payments/{payment['id']}/retry", if_match=payment["version"], by=CHECKER)
+        await self.work()
+        return await self.payment()
+
     async def document(self) -> Body:
         await self.paid_run()
         return await self.first("/v1/documents")

@@ -249,6 +249,17 @@ _one("getPaycheck", "/v1/paychecks/{id}", Maker.paycheck)
 _one("getPaycheckDerivation", "/v1/paychecks/{id}/derivation", Maker.paycheck)
 
 
+_collection("listPayments", "/v1/payments", Maker.paid_run)
+_one("getPayment", "/v1/payments/{id}", Maker.payment)
+_act("retryPayment", "/v1/payments/{id}/retry", Maker.returned_payment, if_match=True, by=CHECKER)
+
+
+@recipe("runTestSimulation")
+async def run_test_simulation(maker: Maker) -> Ask:
+    body = {"payment_id": (await maker.sent_payment())["id"], "code": "R16"}
+    return Ask("POST", "/v1/test/simulations/payment_return", body)
+
+
 @recipe("createPayrollRun")
 async def create_payroll_run(maker: Maker) -> Ask:
     return Ask("POST", "/v1/payroll_runs", maker.run_body(await maker.week()))

@@ -168,7 +168,7 @@ class Crew:
             )
             await people.create_tax_election(tx, made.id, told)
         if hand.bank:
-            await people.create_bank_account(tx, made.id, account(70_000 + serial))
+            await people.create_bank_account(tx, made.id, account(70_100 + serial))
         if hand.opening is not None:
             await people.set_opening_balance(tx, made.id, hand.opening)
         self.assignments[hand.name] = [(await self._assign(tx, made.id, job)).id for job in hand.jobs]

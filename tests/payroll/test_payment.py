@@ -92,7 +92,7 @@ async def test_the_bank_file_read_back_is_net_pay_ledger_and_controls(world: Wor
         assert (document["status"], document["media_type"]) == ("available", "text/plain")
         file = nacha_reader.read((await at.download(document)).decode("ascii"))
         workers = {each["id"]: each for each in await at.every("/v1/workers")}
-        rows = await at.rows("SELECT worker_id, trace_number, net_minor FROM app.paycheck WHERE tenant_id = $1")
+        rows = await at.rows("SELECT worker_id, trace_number, amount_minor FROM app.payment WHERE tenant_id = $1")
         kinds = {}
         for id_ in checks:
             [bank] = await at.every(f"/v1/workers/{id_}/bank_accounts")
@@ -110,7 +110,7 @@ async def test_the_bank_file_read_back_is_net_pay_ledger_and_controls(world: Wor
             assert entry.routing == kinds[id_]["routing_number"]
             assert entry.code == (32 if kinds[id_]["kind"] == "savings" else 22)
         assert {entry.trace: entry.amount for entry in batch.entries} == {
-            row["trace_number"]: row["net_minor"] for row in rows
+            row["trace_number"]: row["amount_minor"] for row in rows
         }
         assert batch.credit == cents(run["totals"]["net"]) == -(await balances(at))["assets.payroll_cash"]
         job = await at.rows("SELECT result FROM app.job WHERE tenant_id = $1 AND kind = 'payroll.pay'")
@@ -176,8 +176,8 @@ async def test_the_stub_holds_the_nine_items_of_california_and_the_rate_and_hour
         assert f"{hours} {rate} {pay}" in told, told
     assert told.count("Sample Plant") == 2
     assert "Nov 20, 2026" in told
-    assert "0000070001"[-4:] in told
-    assert "0000070001" not in told
+    assert "0000070101"[-4:] in told
+    assert "0000070101" not in told
 
 
 async def test_the_stub_says_nothing_of_what_the_employer_owes(world: World) -> None:

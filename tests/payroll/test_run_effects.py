@@ -143,16 +143,17 @@ async def test_nobodys_numbers_are_told_or_kept(world: World) -> None:
     async with desk(world, made.tenant) as at:
         run = await at.calculated(await at.open(), "blocked")
         async with world.tx(made.tenant) as tx:
-            await people.create_bank_account(tx, made.workers["B"], account(70_002))
+            await people.create_bank_account(tx, made.workers["B"], account(70_102))
         run = await at.paid(await at.approved(await at.calculated(run)))
         [document] = await at.every("/v1/documents?kind=bank_file")
         file = (await at.download(document)).decode()
-        numbers = ("0000070001", "0000070002")
+        numbers = ("0000070101", "0000070102")
         assert all(number in file for number in numbers)
         ssns = [f"9{serial:02d}{sign}10{sign}{4000 + serial}" for serial in (1, 2) for sign in ("-", "")]
         for table in (
             "event", "job", "job_step", "audit_event", "paycheck", "paycheck_line", "payroll_run", "year_to_date",
-            "document", "document_link", "idempotency", "ledger_transaction", "ledger_entry", "object_sequence",
+            "payment", "document", "document_link", "idempotency", "ledger_transaction", "ledger_entry",
+            "object_sequence",
         ):  # fmt: skip
             rows = await at.rows(f"SELECT to_jsonb(t)::text AS text FROM app.{table} t WHERE tenant_id = $1")
             assert rows, table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from tests.world import Tenant, World
 
+from backoffice.sandbox import commands
 from backoffice.sandbox.companies import company
 from backoffice.sandbox.schemas import BuildFixture, Ground
 
@@ -83,7 +85,8 @@ class Desk:
 
 
 async def play(world: World, tenant: Tenant, seed: int) -> list[str]:
-    """A company, its clock moved over two weeks with a payday between, and what was told of that."""
+    """A company, its clock moved over two weeks with a payday between, whose deposits come back in part and are sent
+    again, and what was told of that."""
     desk = Desk(world, tenant)
     job = await desk.ask(ADMIN, "POST", "/v1/test/fixtures", {**SMALL, "seed": seed})
     built = await desk.ask(ADMIN, "GET", f"/v1/jobs/{job['id']}")
@@ -92,11 +95,16 @@ async def play(world: World, tenant: Tenant, seed: int) -> list[str]:
         "test_clock": "", "clients": 3, "workers": 12, "days_of_hours": 0
     }  # fmt: skip
     advance = f"/v1/test/clocks/{built['result']['test_clock']}/advance"
+    frozen = {"routing_number": "990100023", "account_number": "77889900160016", "kind": "checking"}
+    for worker in ("ext:SIM-W-03", "ext:SIM-W-08"):
+        await desk.ask(MAKER, "POST", f"/v1/workers/{worker}/bank_accounts", frozen)
     await desk.payday(MONDAY - timedelta(weeks=1))
     await desk.ask(ADMIN, "POST", advance, {"to": "2026-02-02T14:00:00Z"})
     await desk.hours(MONDAY)
     await desk.ask(CHECKER, "POST", "/v1/timesheets/approve", {"week_start": MONDAY.isoformat()})
     await desk.ask(ADMIN, "POST", advance, {"to": "2026-02-09T14:00:00Z"})
+    for payment in (await desk.ask(MAKER, "GET", "/v1/payments?status=returned&sort=id"))["data"]:
+        await desk.ask(CHECKER, "POST", f"/v1/payments/{payment['id']}/retry", version=payment["version"])
     return await desk.events()
 
 
@@ -117,11 +125,50 @@ async def test_the_same_seed_and_requests_give_the_same_events_byte_for_byte(wor
     one, two = [await play(world, (await world.firm()).test, 7) for _ in range(2)]
     kinds = {re.search(r'"type":"([a-z_.]+)"', each)[1] for each in one}  # type: ignore[index]
     assert {"payroll_run.paid", "document.available", "test_clock.advanced", "bulk_job.finished"} <= kinds
+    assert [sum(f'"type":"payment.{what}"' in each for each in one) for what in ("returned", "retried")] == [2, 2]
     assert len(one) > 190
     assert masked(one) == masked(two)
     assert len(set(one)) == len(one)
     at = [re.search(r'"timestamp":"([^"]+)"', each)[1] for each in one]  # type: ignore[index]
     assert at == sorted(at)
+
+
+async def test_what_cannot_be_simulated_is_refused_by_its_name(world: World) -> None:
+    firm = await world.firm()
+
+    async def ask(tenant: Tenant, name: str) -> httpx.Response:
+        async with world.client(tenant.keys[ADMIN]) as http:
+            return await http.post(f"/v1/test/simulations/{name}", json={}, headers={"idempotency-key": name})
+
+    for name, needs in (
+        ("funding_fail", "funding"),
+        ("background_check_complete", "background checks"),
+        ("timesheet_late", "deadlines of time sheets"),
+        ("invoice_paid", "invoicing"),
+        ("filing_reject", "tax filing"),
+    ):
+        later = await ask(firm.test, name)
+        assert (later.status_code, later.json()["code"]) == (409, "simulation_not_offered")
+        assert later.json()["detail"].startswith(f"{name} needs ")
+        assert needs in later.json()["detail"]
+    unknown = await ask(firm.test, "payment_retrun")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    assert "payment_return" in unknown.json()["detail"]
+    body = {"payment_id": "pay_01m79t1100e008000000000000", "code": "R02"}
+    async with world.client(firm.live.keys[ADMIN]) as http:
+        live = await http.post("/v1/test/simulations/payment_return", json=body, headers={"idempotency-key": "k"})
+    assert (live.status_code, live.json()["code"]) == (404, "not_found")
+
+
+async def test_no_payment_of_a_live_tenant_comes_back_by_word(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def found(_: object, id_: str) -> object:
+        return SimpleNamespace(id=id_)
+
+    monkeypatch.setattr(commands.payroll_queries, "payment", found)
+    body = {"payment_id": "pay_01m79t1100e008000000000000", "code": "R02"}
+    async with world.client((await world.firm()).live.keys[ADMIN]) as http:
+        live = await http.post("/v1/test/simulations/payment_return", json=body, headers={"idempotency-key": "k"})
+    assert (live.status_code, live.json()["code"]) == (409, "clock_not_movable")
 
 
 async def test_secrets_come_from_no_seed(world: World) -> None:

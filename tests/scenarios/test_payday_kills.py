@@ -275,8 +275,8 @@ async def nothing_is_lost_or_doubled(at: Desk, admin: Admin, calculations: int) 
     assert [each["status"] for each in files] == ["available"]
     file = nacha_reader.read((await at.download(files[0])).decode())
     paid = {entry.trace: entry.amount for batch in file.batches for entry in batch.entries}
-    rows = await rows_of(admin, "SELECT trace_number, net_minor FROM app.paycheck WHERE tenant_id = %s", tenant)
-    assert paid == {row["trace_number"]: row["net_minor"] for row in rows}
+    rows = await rows_of(admin, "SELECT trace_number, amount_minor FROM app.payment WHERE tenant_id = %s", tenant)
+    assert paid == {row["trace_number"]: row["amount_minor"] for row in rows}
     stubs = await at.every("/v1/documents?kind=pay_stub")
     assert Counter(each["subject"] for each in stubs) == Counter(check["id"] for check in checks.values())
     assert {each["status"] for each in stubs} == {"available"}

@@ -14,6 +14,7 @@ from sqlalchemy import func, null, select
 
 from backoffice.accounts import events, queries
 from backoffice.accounts.errors import ClockAdvancing, ClockExists, ClockGoesForward, ClockNotMovable, ClockSeeded
+from backoffice.accounts.forecast import falls_due
 from backoffice.accounts.schemas import AdvanceTestClock, CreateTestClock, MoveClock, TestClock
 from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
@@ -60,8 +61,9 @@ async def freeze(tx: Tx, data: CreateTestClock, *, seed_: int | None = None) -> 
 
 
 async def advance(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
-    """Start to move the clock forward to `to`. NotFound. 409: ClockAdvancing while it is being moved, ClockGoesForward
-    when `to` is earlier than it stands, AdvanceTooFar when it is more than 400 days later."""
+    """Start to move the clock forward to `to`, and tell what is due until then. NotFound. 409: ClockAdvancing while it
+    is being moved, ClockGoesForward when `to` is earlier than it stands, AdvanceTooFar when it is more than 400 days
+    later."""
     clock_id = await find_id(tx, _clock, "test_clock", id_)
     before = await _held(tx)
     if before["id"] != clock_id:
@@ -90,7 +92,8 @@ async def advance(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
     effect = Effect(
         kind="clock_advancing", subject=view.id, before=rfc3339(stands), after=rfc3339(data.to), message=message
     )
-    tx.emit(events.TEST_CLOCK_ADVANCE_STARTED, view, changed=["status", "advancing_to"], effects=[effect])
+    effects = [effect, await falls_due(tx, view.id, data.to)]
+    tx.emit(events.TEST_CLOCK_ADVANCE_STARTED, view, changed=["status", "advancing_to"], effects=effects)
     tx.audit("test_clock.advance_started", object_type="test_clock", object_id=clock_id, object_version=row["version"])
     return view
 
@@ -184,7 +187,7 @@ _WORDS: Final = {"failed": "has failed", "canceled": "was canceled"}
 
 
 async def preview_move(tx: Tx, payload: MoveClock) -> None:
-    """Inside a dry run: the clock's own move, as if nothing were due on the way."""
+    """Inside a dry run: the clock's own move. What is due on the way has been told, and does not run."""
     await _put(tx, payload.to)
     await arrive(tx, payload)
 

@@ -148,6 +148,13 @@ async def employer(tx: Tx) -> Employer:
     return msgspec.convert({**told, "bank": bank}, Employer, strict=False)
 
 
+async def hold_employer(tx: Tx) -> None:
+    """Lock the employer's row until the transaction ends: of two that start to move its money, one waits for the
+    other and sees what it has done."""
+    held = select(_employers.c.id).where(_employers.c.tenant_id == TENANT).order_by(_employers.c.id)
+    await tx.fetch(held.with_for_update(key_share=True))
+
+
 async def pay_schedule(tx: Tx, name: str) -> PaySchedule | None:
     row = await tx.row(select(*_schedules.c).where(_schedules.c.tenant_id == TENANT, _schedules.c.name == name))
     return None if row is None else msgspec.convert(dict(row), PaySchedule)

@@ -35,6 +35,7 @@ PATHS = {
     "timesheet": "/v1/timesheets/{id}",
     "payroll_run": "/v1/payroll_runs/{id}",
     "paycheck": "/v1/paychecks/{id}",
+    "payment": "/v1/payments/{id}",
     "ledger_account": "/v1/ledger_accounts/{id}",
     "ledger_transaction": "/v1/ledger_transactions/{id}",
     "document": "/v1/documents/{id}",

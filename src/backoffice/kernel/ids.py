@@ -35,6 +35,7 @@ PREFIXES: dict[str, str] = {
     "timesheet": "ts",
     "payroll_run": "prun",
     "paycheck": "pchk",
+    "payment": "pay",
     "payment_batch": "pbat",
     "ledger_account": "acct",
     "ledger_transaction": "ltx",

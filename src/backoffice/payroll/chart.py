@@ -89,3 +89,15 @@ def bank_file_posting(run_id: str, pay_date: date, net: int) -> Posting:
     """The credits of a run's bank file leave the payroll bank account on payday."""
     lines = (Line(WAGES_PAYABLE.code, net), Line(PAYROLL_CASH.code, -net))
     return Posting(f"bank_file:{run_id}", pay_date, "Direct deposits of a payroll run", lines, source=run_id)
+
+
+def return_posting(payment_id: str, on: date, amount: int, code: str) -> Posting:
+    """A deposit that came back: the cash is there again, and its worker is owed as before."""
+    lines = (Line(PAYROLL_CASH.code, amount), Line(WAGES_PAYABLE.code, -amount))
+    return Posting(f"payment_return:{payment_id}", on, f"Direct deposit returned ({code})", lines, source=payment_id)
+
+
+def retry_posting(payment_id: str, settles_on: date, amount: int) -> Posting:
+    """What came back leaves the payroll bank account again."""
+    lines = (Line(WAGES_PAYABLE.code, amount), Line(PAYROLL_CASH.code, -amount))
+    return Posting(f"payment:{payment_id}", settles_on, "Direct deposit sent again", lines, source=payment_id)

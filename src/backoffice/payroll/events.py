@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from backoffice.payroll.schemas import PayrollRun
+from backoffice.payroll.schemas import Payment, PayrollRun
 from backoffice.platform.events import event_type
 
 _PATH = "/v1/payroll_runs/{id}"
+_PAYMENT = "/v1/payments/{id}"
 
 RUN_CREATED = event_type("payroll_run.created", PayrollRun, _PATH, "A run was opened for a period.")
 RUN_CALCULATED = event_type("payroll_run.calculated", PayrollRun, _PATH, "Gross to net was calculated for the run.")
@@ -20,3 +21,13 @@ RUN_PAYMENT_FAILED = event_type(
     "payroll_run.payment_failed", PayrollRun, _PATH, "The payment ended before the bank file was made; it can go on."
 )
 RUN_CANCELED = event_type("payroll_run.canceled", PayrollRun, _PATH, "The run will not be paid.")
+
+PAYMENT_RETURNED = event_type(
+    "payment.returned", Payment, _PAYMENT, "A direct deposit came back from the bank; the worker has not been paid."
+)
+PAYMENT_RETRIED = event_type(
+    "payment.retried", Payment, _PAYMENT, "In place of a payment that came back, this one went out in a further file."
+)
+PAYMENT_RETRY_FAILED = event_type(
+    "payment.retry_failed", Payment, _PAYMENT, "What came back could not be sent again; it can be tried once more."
+)

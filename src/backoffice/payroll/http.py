@@ -1,4 +1,4 @@
-"""/v1/payroll_runs and /v1/paychecks."""
+"""/v1/payroll_runs, /v1/paychecks and /v1/payments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from backoffice.payroll.schemas import (
     Paycheck,
     PaycheckDerivation,
     PaycheckDetail,
+    Payment,
     PayrollRun,
     TaxLiabilityList,
 )
@@ -97,6 +98,25 @@ async def get_paycheck_derivation(tx: InTx, paycheck_id: FromPath[str]) -> Paych
     return await queries.derivation(tx, paycheck_id)
 
 
+@get("/v1/payments", scope="payroll_runs:read", listing=queries.PAYMENTS)
+async def list_payments(tx: InTx, listed: Listed) -> Page[Payment]:
+    """Direct deposits: what went to the bank, and what came back."""
+    return await queries.payments(tx, listed)
+
+
+@get("/v1/payments/{payment_id:str}", scope="payroll_runs:read")
+async def get_payment(tx: InTx, payment_id: FromPath[str]) -> Payment:
+    """One direct deposit."""
+    return await queries.payment(tx, payment_id)
+
+
+@post("/v1/payments/{payment_id:str}/retry", scope="payroll_runs:approve", if_match=True, status=202)
+async def retry_payment(tx: InTx, payment_id: FromPath[str], if_match: IfMatch) -> JobView:
+    """Send what came back again, in a further bank file, to the account that is the worker's now; a person other than
+    the one who put that account on file."""
+    return await commands.start_retry(tx, payment_id, if_match)
+
+
 handlers: list[object] = [
     create_payroll_run,
     list_payroll_runs,
@@ -111,4 +131,7 @@ handlers: list[object] = [
     list_paychecks,
     get_paycheck,
     get_paycheck_derivation,
+    list_payments,
+    get_payment,
+    retry_payment,
 ]

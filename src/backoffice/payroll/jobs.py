@@ -8,7 +8,7 @@ from backoffice.documents import jobs as documents
 from backoffice.documents.schemas import NewDocument
 from backoffice.payroll import commands
 from backoffice.payroll.queries.stubs import paychecks_to_print, stub_batch
-from backoffice.payroll.schemas import CalculateRun, OpenRun, PayRun, PrintStubs
+from backoffice.payroll.schemas import CalculateRun, OpenRun, PayRun, PrintStubs, RetryPayment, ReturnPayment
 from backoffice.payroll.stub import render
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
@@ -57,6 +57,28 @@ async def pay(run: JobRun, payload: PayRun) -> None:
     )
     stored = await documents.put(run, "bank_file", described, file.content)
     await run.finish(commands.finish_payment, payload, file, [stored])
+
+
+@handles(RetryPayment, preview=commands.preview_retry, unfinished=commands.abandon_retry)
+async def retry_payment(run: JobRun, payload: RetryPayment) -> None:
+    """A bank file of one payment, then the money is on its way again and the file can be fetched."""
+    file = await run.read(commands.build_retry_file, payload)
+    described = NewDocument(
+        key=f"bank_file:{payload.payment_id}:{payload.payment_version}",
+        kind="bank_file",
+        title="NACHA file of a payment that is sent again",
+        file_name=f"{payload.payment_id}.ach",
+        media_type="text/plain",
+        subject=payload.payment_id,
+    )
+    stored = await documents.put(run, "bank_file", described, file.content)
+    await run.finish(commands.finish_retry, payload, file, [stored])
+
+
+@handles(ReturnPayment)
+async def return_payment(run: JobRun, payload: ReturnPayment) -> None:
+    """The bank of a test tenant sends a deposit back."""
+    await run.finish(commands.return_if_sent, payload)
 
 
 @handles(PrintStubs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from backoffice.payroll.states import STATES
+from backoffice.payroll.states import PAYMENT_STATES, STATES
 from backoffice.platform.tables import Id, Instant, one_of, tenant_table
 
-PAYMENTS = ("pending", "posted", "sent")  # posted to the ledger, then sent in the bank file
+# Posted to the ledger, sent in a bank file; come back, until it is sent again.
+PAYMENTS = ("pending", "posted", "sent", "returned")
 TAXES = ("employee_tax", "employer_tax")  # the kinds of line that are owed to a jurisdiction, by who pays
 _ZERO = text("0")
 
@@ -61,7 +62,6 @@ paycheck = tenant_table(
     Column("notes", JSONB, nullable=False),
     Column("tables", JSONB, nullable=False),  # name → version of the law used
     one_of("payment", PAYMENTS, default="pending"),
-    Column("trace_number", Text),
     CheckConstraint("gross_minor - employee_taxes_minor = net_minor", name="net"),
     unique=[("run_id", "worker_id")],
     refs=[("run_id", "payroll_run"), ("worker_id", "worker"), ("bank_account_id", "bank_account")],
@@ -85,6 +85,43 @@ paycheck_line = tenant_table(
     key=("paycheck_id", "line"),
     refs=[("paycheck_id", "paycheck"), ("assignment_id", "assignment")],
 )
+
+# One entry of a bank file: a paycheck's direct deposit. What came back and went out again is another row.
+payment = tenant_table(
+    "payment",
+    one_of("status", PAYMENT_STATES, default="sent"),
+    Column("run_id", Id, nullable=False),
+    Column("paycheck_id", Id, nullable=False),
+    Column("worker_id", Id, nullable=False),
+    Column("bank_account_id", Id, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
+    Column("retry_of", Id),  # the payment that came back, of which this is the next attempt
+    Column("trace_number", Text, nullable=False),
+    Column("settles_on", Date, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("return_code", Text),
+    Column("returned_on", Date),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("attempt = 1 OR (attempt > 1 AND retry_of IS NOT NULL)", name="attempt"),
+    CheckConstraint(
+        "(return_code IS NOT NULL) = (status <> 'sent') AND (returned_on IS NOT NULL) = (status <> 'sent')",
+        name="returned",
+    ),
+    unique=[("paycheck_id", "attempt"), ("retry_of",)],
+    refs=[
+        ("run_id", "payroll_run"),
+        ("paycheck_id", "paycheck"),
+        ("worker_id", "worker"),
+        ("bank_account_id", "bank_account"),
+        ("retry_of", "payment"),
+    ],
+    indexes=[("status", "id")],
+)
+
+# Few come back: what did is found by its account without the rest.
+Index("payment_returned_idx", payment.c.tenant_id, payment.c.bank_account_id,
+      postgresql_where=text("return_code IS NOT NULL"))  # fmt: skip
 
 # What paid runs of a year add up to: the sums of their tax lines.
 year_to_date = tenant_table(

@@ -12,6 +12,7 @@ from backoffice.kernel.money import format_minor
 from backoffice.payroll import calc, nacha
 from backoffice.payroll.assembly import Weeks
 from backoffice.payroll.local_taxes import local_tax
+from backoffice.payroll.returns import REASONS
 from backoffice.people.schemas import EmploymentOn, PayProfile
 from backoffice.staffing.schemas import ApprovedHours
 
@@ -95,6 +96,14 @@ def no_bank_account(worker: str) -> Reason:
     return Reason(
         "no_bank_account", "There is no bank account to pay to.", "front_office",
         "Ask the worker for an account and add it.", f"POST {worker}/bank_accounts",
+    )  # fmt: skip
+
+
+def account_came_back(worker: str, code: str) -> Reason:
+    """The last deposit to the account came back with a code after which the next one would too."""
+    return Reason(
+        "account_came_back", f"The last deposit to the worker's account came back: {REASONS[code].means} ({code}).",
+        "front_office", "Put the worker's right account on file.", f"POST {worker}/bank_accounts", severity="warning",
     )  # fmt: skip
 
 

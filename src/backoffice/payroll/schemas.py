@@ -87,6 +87,33 @@ class PaycheckDetail(Paycheck, kw_only=True):
     lines: list[PaycheckLine]
 
 
+class PaymentReturn(msgspec.Struct, frozen=True, kw_only=True):
+    """Why and on which day a direct deposit came back: the bank's code (`R02`), what it means, and what to do."""
+
+    code: Annotated[str, Meta(examples=["R02"])]
+    reason: str
+    returned_on: date
+    ask: str
+
+
+class Payment(Noun, kw_only=True):
+    """One direct deposit in one bank file. `status`: sent, returned, retrying (a further file is being made), retried
+    (another payment, whose `retry_of` is this one, went out in its place)."""
+
+    status: str
+    payroll_run_id: str
+    paycheck_id: str
+    worker_id: str
+    bank_account_id: str
+    amount: MoneyBody
+    attempt: int
+    retry_of: Annotated[str, Meta(examples=["pay_01m79t1100e008000000000000"])] | None
+    trace_number: Annotated[str, Meta(examples=["990100020000001"])]
+    settles_on: date
+    sent_at: datetime
+    returned: PaymentReturn | None
+
+
 class PaycheckDerivation(msgspec.Struct, kw_only=True):
     """Why each line of a paycheck is what it is: inputs, rule, table row, rounding and citation of every step; `text`
     is the same for a terminal. `tables` are the versions of the law it was read from; `calculated_with` those of the
@@ -156,6 +183,24 @@ class CalculateRun(RunWork, frozen=True, kw_only=True):
 
 class PayRun(RunWork, frozen=True, kw_only=True):
     kind: ClassVar[str] = "payroll.pay"
+
+
+class RetryPayment(JobPayload, frozen=True, kw_only=True):
+    """Send again what came back, to this account. `payment_version` is the payment's since it stands in `retrying`."""
+
+    kind: ClassVar[str] = "payroll.retry_payment"
+    band: ClassVar[Band] = "interactive"
+    payment_id: str
+    payment_version: int
+    bank_account_id: str
+
+
+class ReturnPayment(JobPayload, frozen=True, kw_only=True):
+    """A test tenant's bank sends a payment back: nothing, where it has come back before."""
+
+    kind: ClassVar[str] = "payroll.return_payment"
+    payment_id: str
+    code: str
 
 
 class PrintStubs(JobPayload, frozen=True, kw_only=True):

@@ -5,6 +5,9 @@ draft ─calculate→ calculating ─finish→ ready ─approve→ approved ─p
 blocked, ready, approved ─reopen→ draft          draft, blocked, ready, approved ─cancel→ canceled
 calculating ─abandon→ draft                      paying ─abandon→ approved
 
+A payment, one entry of a bank file: sent ─return→ returned ─retry→ retrying ─finish→ retried (another payment went out
+in its place); retrying ─abandon→ returned.
+
 Reopened or canceled a run has no paychecks and counts no hours; a blocked one has paychecks and counts no hours. Once a
 paycheck is posted the run can only be paid.
 """
@@ -25,6 +28,8 @@ MOVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "reopen": (("blocked", "ready", "approved"), ("draft",)),
     "cancel": (("draft", "blocked", "ready", "approved"), ("canceled",)),
 }
+
+PAYMENT_STATES = ("sent", "returned", "retrying", "retried")
 
 
 def leaves(verb: str) -> tuple[str, ...]:

@@ -112,6 +112,7 @@ bank_account = tenant_table(
     one_of("kind", ACCOUNT_KINDS),
     Column("holder_name", Text, nullable=False),
     one_of("status", ACCOUNT_STATUSES, default="active"),
+    Column("created_by", Text, nullable=False),  # a person, or the platform: another one releases money that came back
     Column("closed_at", Instant),
     CheckConstraint("(closed_at IS NOT NULL) = (status = 'closed')", name="closed"),
     refs=[("worker_id", "worker")],

@@ -300,6 +300,7 @@ class PayAccount:
     account_last4: str
     kind: str
     holder_name: str
+    created_by: str  # who put it on file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Writes of the sandbox: a made-up company, part by part."""
+"""Writes of the sandbox: a made-up company, part by part, and what the world outside does to a test tenant."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from backoffice.accounts import clocks
 from backoffice.accounts import queries as accounts
 from backoffice.kernel.csv_rows import CsvRow
 from backoffice.kernel.dates import local_date
+from backoffice.kernel.errors import FaultList, NotFound
+from backoffice.payroll import commands as payroll
+from backoffice.payroll import queries as payroll_queries
+from backoffice.payroll.returns import DEPOSIT_CODES
+from backoffice.payroll.schemas import Payment
 from backoffice.people import commands as people
 from backoffice.people import queries as people_queries
 from backoffice.people.csv_files import WorkerRow
@@ -19,13 +24,22 @@ from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.sandbox.companies import PLACES, Company, company
-from backoffice.sandbox.errors import FixtureNotPossible, TenantNotEmpty
-from backoffice.sandbox.schemas import BuildFixture, CreateTestFixture, Ground
+from backoffice.sandbox.errors import FixtureNotPossible, SimulationNotOffered, TenantNotEmpty
+from backoffice.sandbox.schemas import BuildFixture, CreateTestFixture, Ground, RunTestSimulation
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.csv_files import TimesheetRow
 from backoffice.staffing.schemas import ApproveTimesheets, CreateAssignment, CreateClient
 
 BEGINS: Final = datetime(2026, 1, 26, 14, tzinfo=UTC)  # a Monday: where a tenant's clock is frozen that has none
+OFFERED: Final = "payment_return"
+LATER: Final = {  # what the API's conventions name besides → the part of the product that would have to be there
+    "funding_fail": "the funding of payrolls, which is not there yet: a client firm is not debited",
+    "background_check_complete": "background checks, which are not there yet",
+    "timesheet_late": "deadlines of time sheets, which are not there yet (approve hours after their run was paid, and "
+    "the next run pays them)",
+    "invoice_paid": "invoicing, which is not there yet",
+    "filing_reject": "tax filing, which is not there yet",
+}
 
 
 async def create(tx: Tx, data: CreateTestFixture) -> JobView:
@@ -40,6 +54,27 @@ async def create(tx: Tx, data: CreateTestFixture) -> JobView:
     tx.audit("test_fixture.created", changed={"name": data.name, "seed": data.seed})
     await tx.flush()
     return job_view(tx.principal, await job_queries.get(tx, job_id))
+
+
+async def simulate(tx: Tx, simulation: str, data: RunTestSimulation) -> Payment:
+    """Let it happen, by the way that the real thing would take. NotFound for a name that means nothing, and for an
+    object; 409: SimulationNotOffered for a name whose time has not come, ClockNotMovable where the bank is a real one,
+    PaymentNotInState; ValidationFailed (422) for a code that no deposit comes back with."""
+    if simulation in LATER:
+        raise SimulationNotOffered(f"{simulation} needs {LATER[simulation]}. There is: {OFFERED}.")
+    if simulation != OFFERED:
+        raise NotFound(f"There is no simulation of this name; there is: {OFFERED}.")
+    faults = FaultList()
+    if data.payment_id is None:
+        faults.add("#/payment_id", "required", "must name a payment that was sent; GET /v1/payments?status=sent")
+    if data.code not in DEPOSIT_CODES:
+        faults.add("#/code", "unknown_return_code", f"must be what deposits come back with: {', '.join(DEPOSIT_CODES)}")
+    faults.raise_if_any()
+    assert data.payment_id is not None
+    assert data.code is not None
+    payment = await payroll_queries.payment(tx, data.payment_id)  # what is not there is absent in a live tenant too
+    await clocks.must_be_movable(tx)
+    return await payroll.return_payment(tx, payment.id, data.code)
 
 
 async def ground(tx: Tx) -> Ground:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backoffice.kernel.errors import StateConflict
+from backoffice.kernel.errors import Problem, StateConflict
 
 
 class TenantNotEmpty(StateConflict):
@@ -17,3 +17,11 @@ class FixtureNotPossible(StateConflict):
 
     code = "fixture_not_possible"
     title = "The company cannot be built in this tenant"
+
+
+class SimulationNotOffered(Problem):
+    """What it would make happen belongs to a part of the product that is not there yet."""
+
+    status = 409
+    code = "simulation_not_offered"
+    title = "This cannot be simulated yet"

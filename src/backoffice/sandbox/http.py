@@ -1,13 +1,14 @@
-"""/v1/test/fixtures."""
+"""/v1/test/fixtures and /v1/test/simulations."""
 
 from __future__ import annotations
 
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
+from backoffice.payroll.schemas import Payment
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.web.routes import InTx, post
 from backoffice.sandbox import commands
-from backoffice.sandbox.schemas import CreateTestFixture
+from backoffice.sandbox.schemas import CreateTestFixture, RunTestSimulation
 
 
 @post("/v1/test/fixtures", scope="test_clocks:write", status=202)
@@ -17,4 +18,11 @@ async def create_test_fixture(tx: InTx, data: JSONBody[CreateTestFixture]) -> Jo
     return await commands.create(tx, data)
 
 
-handlers = [create_test_fixture]
+@post("/v1/test/simulations/{simulation:str}", scope="test_clocks:write", status=200)
+async def run_test_simulation(tx: InTx, simulation: FromPath[str], data: JSONBody[RunTestSimulation]) -> Payment:
+    """Let something happen to a test tenant. `payment_return`: a direct deposit comes back; those to accounts whose
+    number ends in 0001, 0002 or 0016 do so by themselves, two banking days after they settled."""
+    return await commands.simulate(tx, simulation, data)
+
+
+handlers: list[object] = [create_test_fixture, run_test_simulation]

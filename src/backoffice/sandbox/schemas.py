@@ -23,6 +23,14 @@ class CreateTestFixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     seed: Seed
 
 
+class RunTestSimulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`payment_return` takes both: a payment that was sent comes back now (or on the day it was to settle), with one of
+    the bank's return codes."""
+
+    payment_id: Annotated[str, Meta(max_length=140, examples=["pay_01m79t1100e008000000000000"])] | None = None
+    code: Annotated[str, Meta(pattern="^R[0-9]{2}$", examples=["R02"])] | None = None
+
+
 class Built(msgspec.Struct, frozen=True, kw_only=True):
     """What a company came to, and the clock that moves it."""
 

@@ -191,7 +191,7 @@ REQUIRED = {
     *("createWorker", "createEmployment", "createBankAccount", "createAssignment", "approveTimesheets"),
     *("createPayrollRun", "calculatePayrollRun", "approvePayrollRun", "payPayrollRun", "reopenPayrollRun"),
     *("cancelPayrollRun", "startBulkJob", "retryJob", "replayWebhookEndpoint", "runScheduleNow"),
-    *("advanceTestClock", "createTestFixture"),
+    *("advanceTestClock", "createTestFixture", "retryPayment", "runTestSimulation"),
 }
 
 

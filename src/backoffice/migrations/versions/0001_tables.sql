@@ -640,6 +640,7 @@ CREATE TABLE app.bank_account (
 	kind TEXT NOT NULL CONSTRAINT bank_account_kind_check CHECK (kind IN ('checking', 'savings')), 
 	holder_name TEXT NOT NULL, 
 	status TEXT DEFAULT 'active' NOT NULL CONSTRAINT bank_account_status_check CHECK (status IN ('active', 'closed')), 
+	created_by TEXT NOT NULL, 
 	closed_at TIMESTAMP WITH TIME ZONE, 
 	external_id TEXT CONSTRAINT bank_account_external_id_check CHECK (length(external_id) <= 128), 
 	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
@@ -1040,8 +1041,7 @@ CREATE TABLE app.paycheck (
 	inputs JSONB NOT NULL, 
 	notes JSONB NOT NULL, 
 	tables JSONB NOT NULL, 
-	payment TEXT DEFAULT 'pending' NOT NULL CONSTRAINT paycheck_payment_check CHECK (payment IN ('pending', 'posted', 'sent')), 
-	trace_number TEXT, 
+	payment TEXT DEFAULT 'pending' NOT NULL CONSTRAINT paycheck_payment_check CHECK (payment IN ('pending', 'posted', 'sent', 'returned')), 
 	external_id TEXT CONSTRAINT paycheck_external_id_check CHECK (length(external_id) <= 128), 
 	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
 	version BIGINT DEFAULT 1 NOT NULL, 
@@ -1124,6 +1124,51 @@ ALTER TABLE app.paycheck_line FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.paycheck_line FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.paycheck_line TO bo_app;
 GRANT SELECT ON app.paycheck_line TO bo_export;
+
+CREATE TABLE app.payment (
+	tenant_id UUID NOT NULL, 
+	id UUID DEFAULT uuidv7() NOT NULL, 
+	status TEXT DEFAULT 'sent' NOT NULL CONSTRAINT payment_status_check CHECK (status IN ('sent', 'returned', 'retrying', 'retried')), 
+	run_id UUID NOT NULL, 
+	paycheck_id UUID NOT NULL, 
+	worker_id UUID NOT NULL, 
+	bank_account_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	attempt SMALLINT NOT NULL, 
+	retry_of UUID, 
+	trace_number TEXT NOT NULL, 
+	settles_on DATE NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	return_code TEXT, 
+	returned_on DATE, 
+	external_id TEXT CONSTRAINT payment_external_id_check CHECK (length(external_id) <= 128), 
+	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
+	version BIGINT DEFAULT 1 NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payment_pkey PRIMARY KEY (tenant_id, id), 
+	CONSTRAINT payment_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT payment_attempt_check CHECK (attempt = 1 OR (attempt > 1 AND retry_of IS NOT NULL)), 
+	CONSTRAINT payment_returned_check CHECK ((return_code IS NOT NULL) = (status <> 'sent') AND (returned_on IS NOT NULL) = (status <> 'sent')), 
+	CONSTRAINT payment_tenant_id_paycheck_id_attempt_key UNIQUE (tenant_id, paycheck_id, attempt), 
+	CONSTRAINT payment_tenant_id_retry_of_key UNIQUE (tenant_id, retry_of), 
+	CONSTRAINT payment_tenant_id_external_id_key UNIQUE (tenant_id, external_id), 
+	CONSTRAINT payment_tenant_id_run_id_fkey FOREIGN KEY(tenant_id, run_id) REFERENCES app.payroll_run (tenant_id, id), 
+	CONSTRAINT payment_tenant_id_paycheck_id_fkey FOREIGN KEY(tenant_id, paycheck_id) REFERENCES app.paycheck (tenant_id, id), 
+	CONSTRAINT payment_tenant_id_worker_id_fkey FOREIGN KEY(tenant_id, worker_id) REFERENCES app.worker (tenant_id, id), 
+	CONSTRAINT payment_tenant_id_bank_account_id_fkey FOREIGN KEY(tenant_id, bank_account_id) REFERENCES app.bank_account (tenant_id, id), 
+	CONSTRAINT payment_tenant_id_retry_of_fkey FOREIGN KEY(tenant_id, retry_of) REFERENCES app.payment (tenant_id, id)
+);
+CREATE INDEX payment_returned_idx ON app.payment (tenant_id, bank_account_id) WHERE return_code IS NOT NULL;
+CREATE INDEX payment_tenant_id_bank_account_id_idx ON app.payment (tenant_id, bank_account_id);
+CREATE INDEX payment_tenant_id_run_id_idx ON app.payment (tenant_id, run_id);
+CREATE INDEX payment_tenant_id_status_id_idx ON app.payment (tenant_id, status, id);
+CREATE INDEX payment_tenant_id_worker_id_idx ON app.payment (tenant_id, worker_id);
+ALTER TABLE app.payment ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.payment FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON app.payment FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.payment TO bo_app;
+GRANT SELECT ON app.payment TO bo_export;
 
 CREATE TABLE app.timesheet_entry (
 	tenant_id UUID NOT NULL, 

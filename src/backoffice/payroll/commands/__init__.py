@@ -20,16 +20,27 @@ from backoffice.payroll.commands.pay import (
     preview_payment,
     start_payment,
 )
+from backoffice.payroll.commands.payments import return_if_sent, return_payment
+from backoffice.payroll.commands.retry import (
+    abandon_retry,
+    build_retry_file,
+    finish_retry,
+    preview_retry,
+    start_retry,
+)
 
 __all__ = [
     "abandon_calculation",
     "abandon_payment",
+    "abandon_retry",
     "approve_run",
     "build_bank_file",
+    "build_retry_file",
     "calculate_workers",
     "cancel_run",
     "finish_calculation",
     "finish_payment",
+    "finish_retry",
     "open_due_run",
     "open_run",
     "parts_of",
@@ -38,7 +49,11 @@ __all__ = [
     "prepare_payment",
     "preview_calculation",
     "preview_payment",
+    "preview_retry",
     "reopen_run",
+    "return_if_sent",
+    "return_payment",
     "start_calculation",
     "start_payment",
+    "start_retry",
 ]

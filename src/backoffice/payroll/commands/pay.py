@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, Text, any_, column, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from backoffice.accounts import queries as accounts
 from backoffice.documents import commands as documents
 from backoffice.documents.schemas import Stored
 from backoffice.kernel import ids
@@ -18,10 +19,12 @@ from backoffice.payroll.bank_file import BankFile
 from backoffice.payroll.commands.calculate import must_be_few
 from backoffice.payroll.commands.decide import must_go_on
 from backoffice.payroll.commands.moves import ended, move, tell, totals, wanted
-from backoffice.payroll.errors import RunBlocked, WorkNotWanted
+from backoffice.payroll.commands.payments import send
+from backoffice.payroll.errors import PaymentUnderWay, RunBlocked, WorkNotWanted
 from backoffice.payroll.queries.blockers import missing_accounts
 from backoffice.payroll.queries.pay_file import pay_file
 from backoffice.payroll.queries.paychecks import lines_of
+from backoffice.payroll.queries.payments import payment_being_retried
 from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.schemas import PayRun, PrintStubs
 from backoffice.people import queries as people
@@ -33,15 +36,19 @@ from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.bodies import MoneyBody
 
-_checks, _lines, _runs, _ytd = models.paycheck, models.paycheck_line, models.payroll_run, models.year_to_date
+_checks, _lines, _ytd = models.paycheck, models.paycheck_line, models.year_to_date
 
 
 async def start_payment(tx: Tx, id_: str, if_version: int) -> JobView:
     """Queue the payment of an approved run. VersionConflict (412), RunNotInState (409), RunBlocked (409) with the
-    list. One run of an employer is paid at a time: each counts on the year-to-date that the one before has left."""
-    await _hold_payments(tx, await find_run(tx, id_))
+    list, PaymentUnderWay (409) while a payment that came back is sent again. One run of an employer is paid at a time:
+    each counts on the year-to-date that the one before has left."""
+    await accounts.hold_employer(tx)
     run = await find_run(tx, id_, lock=True)
     await must_go_on(tx, run, "pay", if_version)
+    again = await payment_being_retried(tx)
+    if again is not None:
+        raise PaymentUnderWay(f"{ids.encode('payment', again)} is being sent again.")
     row = await move(tx, run, "pay", "paying")
     job_id = await tx.start(PayRun(run_id=ids.encode("payroll_run", run["id"]), run_version=row["version"]))
     await tx.flush()
@@ -107,7 +114,7 @@ async def finish_payment(tx: Tx, payload: PayRun, file: BankFile, stored: Sequen
     run_id = payload.run_id
     await documents.record(tx, stored)
     await ledger.post(tx, [chart.bank_file_posting(run_id, file.settles_on, file.total_minor)])
-    await _mark_sent(tx, file.traces)
+    await _mark_sent(tx, run, file)
     row = await move(tx, run, "finish_payment", "paid", {"paid_at": await tx.now()})
     net = MoneyBody.of(row["net_minor"])
     effect = Effect(
@@ -152,21 +159,6 @@ async def preview_payment(tx: Tx, payload: PayRun) -> None:
 
 def _is_tax() -> Any:
     return _lines.c.kind == any_(literal(list(models.TAXES), ARRAY(Text)))
-
-
-async def _hold_payments(tx: Tx, run: Row) -> None:
-    """Lock every run of the employer that is or may be paid, in one order: of two that start, one waits and sees the
-    other."""
-    await tx.fetch(
-        select(_runs.c.id)
-        .where(
-            _runs.c.tenant_id == TENANT,
-            _runs.c.employer_id == run["employer_id"],
-            _runs.c.status == any_(literal(["approved", "paying"], ARRAY(Text))),
-        )
-        .order_by(_runs.c.id)
-        .with_for_update()
-    )
 
 
 async def _fix_accounts(tx: Tx, run: Row) -> list[Row]:
@@ -240,12 +232,32 @@ async def _count_into_year(tx: Tx, run: Row, paycheck_ids: Sequence[UUID]) -> No
     )
 
 
-async def _mark_sent(tx: Tx, traces: Mapping[str, str]) -> None:
-    trace = _given({ids.decode("paycheck", text): number for text, number in traces.items()}, Text())
+async def _mark_sent(tx: Tx, run: Row, file: BankFile) -> None:
+    """The paychecks are sent, each by a payment of its own."""
+    mine = (_checks.c.tenant_id == TENANT, _checks.c.run_id == run["id"])
     await tx.execute(
-        _checks.update()
-        .where(_checks.c.tenant_id == TENANT, _checks.c.id == trace.c.id)
-        .values(payment="sent", trace_number=trace.c.value, version=_checks.c.version + 1, updated_at=await tx.now())
+        _checks.update().where(*mine).values(payment="sent", version=_checks.c.version + 1, updated_at=await tx.now())
+    )
+    same = ("run_id", "worker_id", "bank_account_id")
+    checks = await tx.fetch(
+        select(_checks.c.id, _checks.c.net_minor, *(_checks.c[name] for name in same))
+        .where(*mine)
+        .order_by(_checks.c.number, _checks.c.id)
+    )
+    await send(
+        tx,
+        [
+            {
+                **{name: check[name] for name in same},
+                "paycheck_id": check["id"],
+                "amount_minor": check["net_minor"],
+                "attempt": 1,
+                "retry_of": None,
+                "trace_number": file.traces[ids.encode("paycheck", check["id"])],
+                "settles_on": file.settles_on,
+            }
+            for check in checks
+        ],
     )
 
 

@@ -3,10 +3,12 @@
 from backoffice.payroll.queries.blockers import blockers
 from backoffice.payroll.queries.derivation import derivation
 from backoffice.payroll.queries.paychecks import PAYCHECKS, paycheck, paychecks
+from backoffice.payroll.queries.payments import PAYMENTS, payment, payments
 from backoffice.payroll.queries.runs import RUNS, find_run, liabilities, payroll_run, payroll_runs, run_view
 
 __all__ = [
     "PAYCHECKS",
+    "PAYMENTS",
     "RUNS",
     "blockers",
     "derivation",
@@ -14,6 +16,8 @@ __all__ = [
     "liabilities",
     "paycheck",
     "paychecks",
+    "payment",
+    "payments",
     "payroll_run",
     "payroll_runs",
     "run_view",

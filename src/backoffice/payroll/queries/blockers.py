@@ -17,10 +17,12 @@ from backoffice.payroll import calc, models
 from backoffice.payroll.assembly import Inputs, differences, in_its_year, in_the_year
 from backoffice.payroll.queries.assessment import Assessed, Hours, assess, hours_of_run, on_schedule
 from backoffice.payroll.queries.paychecks import of_run, paid_to_date
+from backoffice.payroll.queries.payments import dead_ends
 from backoffice.payroll.queries.runs import find_run
-from backoffice.payroll.reasons import BLOCKING, Reason, no_bank_account
+from backoffice.payroll.reasons import BLOCKING, Reason, account_came_back, no_bank_account
 from backoffice.payroll.schemas import Blocker, BlockerFix, BlockerList
 from backoffice.people import queries as people
+from backoffice.people.schemas import PayProfile
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
 from backoffice.staffing import queries as staffing
@@ -62,6 +64,7 @@ async def approval_blockers(tx: Tx, run: Row, hours: Hours, assessed: Mapping[UU
         )  # fmt: skip
     found = await _about(tx, run, {run_id: of_run_itself})
     found += await _told(tx, run, {id_: list(each.reasons) for id_, each in assessed.items()})
+    found += await _told(tx, run, await _came_back(tx, {id_: each.profile for id_, each in assessed.items()}))
     open_ = await staffing.open_timesheets(tx, run["period_begin"], run["period_end"])
     period = Period(run["period_begin"], run["period_end"])
     ours = await on_schedule(tx, run, {sheet.worker_id for sheet in open_}, period)
@@ -156,7 +159,15 @@ async def _payment_blockers(tx: Tx, run: Row) -> list[Blocker]:
         ]
         for id_ in await _other_payments(tx, run)
     }  # fmt: skip
-    return await _told(tx, run, found) + await _about(tx, run, of_run_itself | others)
+    came_back = await _told(tx, run, await _came_back(tx, profiles))
+    return await _told(tx, run, found) + came_back + await _about(tx, run, of_run_itself | others)
+
+
+async def _came_back(tx: Tx, profiles: Mapping[UUID, PayProfile]) -> dict[UUID, list[Reason]]:
+    """Workers whom the last deposit did not reach, and who have the same account still."""
+    accounts_ = {each.bank_account.id: id_ for id_, each in profiles.items() if each.bank_account is not None}
+    ends = await dead_ends(tx, list(accounts_))
+    return {accounts_[id_]: [account_came_back(_worker(accounts_[id_]), code)] for id_, code in ends.items()}
 
 
 async def _other_payments(tx: Tx, run: Row) -> list[UUID]:

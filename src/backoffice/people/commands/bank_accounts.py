@@ -39,7 +39,7 @@ async def open_account(tx: Tx, worker: Row, data: CreateBankAccount) -> BankAcco
         if is_same(before, data, index):
             raise BankAccountExists("Net pay goes to this account already.")
         await _close(tx, before["id"], label(worker))
-    row = await tx.insert_or_none(_accounts, **account_values(cipher, await tx.new_id(), worker, data))
+    row = await tx.insert_or_none(_accounts, **account_values(tx, cipher, await tx.new_id(), worker, data))
     if row is None:
         if await active_account(tx, worker["id"]) is not None:
             raise StateConflict("Another bank account was added at the same moment; read it and try again.")
@@ -47,7 +47,7 @@ async def open_account(tx: Tx, worker: Row, data: CreateBankAccount) -> BankAcco
     return tell_opened(tx, worker, row, before)
 
 
-def account_values(cipher: TenantCipher, id_: UUID, worker: Row, data: CreateBankAccount) -> dict[str, Any]:
+def account_values(tx: Tx, cipher: TenantCipher, id_: UUID, worker: Row, data: CreateBankAccount) -> dict[str, Any]:
     """The columns of a new account."""
     return {
         "id": id_,
@@ -58,6 +58,7 @@ def account_values(cipher: TenantCipher, id_: UUID, worker: Row, data: CreateBan
         "account_last4": data.account_number[-4:],
         "kind": data.kind,
         "holder_name": data.holder_name or _full_name(worker),
+        "created_by": tx.principal.actor,
         "external_id": data.external_id,
         "metadata": data.metadata,
     }

@@ -183,7 +183,7 @@ async def _add(tx: Tx, new: Sequence[tuple[CsvRow[WorkerRow], dict[str, Any]]], 
         tell_filed(tx, made[stored["worker_id"]], stored)
     cipher = await tx.cipher()
     accounts = [
-        account_values(cipher, await tx.new_id(), worker, data)
+        account_values(tx, cipher, await tx.new_id(), worker, data)
         for row, worker in good
         if (data := written.account(row)) is not None
     ]

@@ -204,6 +204,7 @@ def _pay_account(row: Row) -> PayAccount:
         account_last4=row["account_last4"],
         kind=row["kind"],
         holder_name=row["holder_name"],
+        created_by=row["created_by"],
     )
 
 
