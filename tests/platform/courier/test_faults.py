@@ -102,23 +102,30 @@ async def test_fault_13_receivers_of_every_kind_leave_the_healthy_ones_alone(
         bench.receiver() as healthy,
     ):
         kinds = {"reset": reset, "drip": drip, "bomb": bomb, "hang": hang, "wrong": wrong}
-        made = {name: [await bench.endpoint(firm.test, url) for _ in range(10)] for name, url in kinds.items()}
         await bench.endpoint(firm.test, healthy.url)
-        async with couriers(settings, options):
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+        async def waited(numbers: range) -> list[float]:
             waits = []
-            for number in range(20):
+            for number in numbers:
                 await bench.tell(firm.test, number)
                 async with world.tx(firm.test) as tx:
                     await commands.fan_out(tx)
                 began = monotonic()
                 await until(lambda number=number: number in [each.number for each in healthy.requests])  # type: ignore[misc]
                 waits.append(monotonic() - began)
+            return sorted(waits)
+
+        async with couriers(settings, options):
+            alone = await waited(range(100, 110))
+            made = {name: [await bench.endpoint(firm.test, url) for _ in range(10)] for name, url in kinds.items()}
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            beside = await waited(range(20))
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             await until_tried(bench, firm.test, 50)
-    # Far below the second that a hanging request holds; the promise of 0.1 s is for a machine that does nothing else.
-    half, nearly_all = sorted(waits)[10], sorted(waits)[17]
-    assert (half < 0.25, nearly_all < 0.5) == (True, True), sorted(waits)
+    # Far below the second that a hanging request holds; the promise of 0.1 s is for a machine that does nothing else,
+    # and a slow one is slow alone as well.
+    assert beside[10] < max(0.25, 2 * alone[5]), (alone, beside)
+    assert beside[17] < max(0.5, 2 * alone[8]), (alone, beside)
     assert grown < 100_000, "kB: what 50 receivers say is not kept in memory"
     rows = await bench.deliveries(firm.test)
     endpoint_of = {row["id"]: ids.encode("webhook_endpoint", row["endpoint_id"]) for row in rows}
@@ -135,7 +142,7 @@ async def test_fault_13_receivers_of_every_kind_leave_the_healthy_ones_alone(
         "hang": {"timeout"},
         "wrong": {"tls_failed"},
     }
-    assert codes["healthy"][None] == 20
+    assert codes["healthy"][None] == 30
 
 
 async def until_tried(bench: Bench, tenant: Any, endpoints: int) -> None:

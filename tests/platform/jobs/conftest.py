@@ -110,7 +110,7 @@ def bench(place: Place, loop: asyncio.AbstractEventLoop) -> Iterator[Bench]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(place: Place) -> Iterator[None]:
-    """The jobs a test leaves behind are gone with it, and the messages of workers it killed."""
+    """The jobs a test leaves behind are gone with it, and what the transport knows of workers it killed."""
     yield
-    PostgresTransport(place).wipe()
+    PostgresTransport(place).forget()
     place.admin("TRUNCATE app.job, app.job_step, app.job_log, app.schedule")

@@ -216,8 +216,15 @@ class PostgresTransport:
         self._place.admin("ALTER DATABASE backoffice_queue ALLOW_CONNECTIONS true", database="postgres")
 
     def wipe(self) -> None:
+        self._truncate("transport.message")
+
+    def forget(self) -> None:
+        """The messages, and who takes them."""
+        self._truncate("transport.message, transport.consumer")
+
+    def _truncate(self, tables: str) -> None:
         if self._place.admin("SELECT to_regclass('transport.message')", database="backoffice_queue")[0][0]:
-            self._place.admin("TRUNCATE transport.message", database="backoffice_queue")
+            self._place.admin(f"TRUNCATE {tables}", database="backoffice_queue")
 
     def count(self) -> int:
         return int(self._place.admin("SELECT count(*) FROM transport.message", database="backoffice_queue")[0][0])
