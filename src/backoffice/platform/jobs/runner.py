@@ -114,7 +114,7 @@ class Runner:
         return facts
 
     async def _claim(self, facts: TenantFacts, jobs: Sequence[Held]) -> list[_Claimed]:
-        async with self._db.tx(Principal.system(facts, "worker"), request_id=_REQUEST) as tx:
+        async with self._db.tx(Principal.system(facts, "worker"), request_id=_REQUEST, by_key=True) as tx:
             rows = await lease.claim(tx, jobs, worker=self._worker, lease=self._lease)
             claimed: list[_Claimed] = []
             for row in rows:
