@@ -231,7 +231,7 @@ async def test_release_uses_the_index_at_every_size(place: Place) -> None:
 async def test_no_plan_depends_on_how_much_waits(place: Place) -> None:
     """As they are planned once, whatever the statistics say at that moment: no table is read through, no backlog
     sorted."""
-    ready = ("READY", "RELEASE", "RELEASE_WITHIN")
+    ready = ("READY", "RELEASE", "RELEASE_WITHIN", "STARTED_LATELY")
     with psycopg.connect(place.settings.dsn("bo_dispatch", **routing.PLANS)) as connection:
         for name in (*ready, "LIVE", "TAKE_BACK", "SETTLED", "SWEEP"):
             explain = f"EXPLAIN (GENERIC_PLAN, COSTS off) {getattr(routing, name)}"

@@ -73,6 +73,7 @@ class Dispatcher:
         self.leading = False
         self._fairness = Fairness()
         self._kinds = KindLimits()
+        self._remembers = False  # what started before it led
         self._ready: dict[str, set[UUID]] = {band: set() for band in BANDS}
         self._slots = 0
         self._due: dict[str, float] = {}
@@ -126,6 +127,7 @@ class Dispatcher:
         pulse.expect("broker")
         self._fairness = Fairness()
         self._kinds = KindLimits()
+        self._remembers = False
         self._ready = {band: set() for band in BANDS}
         self._due = {}
         log.info("leading")
@@ -136,10 +138,7 @@ class Dispatcher:
         if self._is_due("sweep", self._sweep_seconds):
             await self._sweep(connection)
         if self._is_due("limits", LIMITS_SECONDS):
-            rows = await connection.fetch(routing.LIMITS)
-            self._fairness.limits = {row["tenant_id"]: Limit(row["weight"], row["max_in_flight"]) for row in rows}
-            named = {row["tenant_id"]: plans.find(row["plan"]) for row in rows}
-            self._kinds.limits = {tenant: plan.kinds for tenant, plan in named.items() if plan and plan.kinds}
+            await self._read_limits(connection)
         if self._is_due("slots", SLOTS_SECONDS if self._slots else POLL_SECONDS):
             await self._count_slots()
         scanned = self._is_due("scan", self._scan_pause)
@@ -162,6 +161,18 @@ class Dispatcher:
             return False
         self._due[what] = now + every
         return True
+
+    async def _read_limits(self, connection: asyncpg.Connection) -> None:
+        rows = await connection.fetch(routing.LIMITS)
+        self._fairness.limits = {row["tenant_id"]: Limit(row["weight"], row["max_in_flight"]) for row in rows}
+        named = {row["tenant_id"]: plans.find(row["plan"]) for row in rows}
+        self._kinds.limits = {tenant: plan.kinds for tenant, plan in named.items() if plan and plan.kinds}
+        limited = [] if self._remembers else self._kinds.by_minute()
+        if limited:
+            tenants, kinds = (list(part) for part in zip(*limited, strict=True))
+            started, now = await connection.fetch(routing.STARTED_LATELY, tenants, kinds), time.monotonic()
+            self._kinds.remember((row["tenant_id"], row["kind"], now - row["ago"]) for row in started)
+        self._remembers = True
 
     async def _sweep(self, connection: asyncpg.Connection) -> None:
         for row in await connection.fetch(routing.SWEEP):
