@@ -10,7 +10,7 @@ from dataclasses import replace
 from backoffice.platform import logs, traces
 from backoffice.platform.collector import collect_seldom
 from backoffice.platform.db import Database
-from backoffice.platform.doorbell import open_doorbell, open_listener
+from backoffice.platform.doorbell import ROOM, open_doorbell, open_listener
 from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import Dispatcher
@@ -35,7 +35,7 @@ async def serve(settings: Settings) -> None:
     broker = open_broker(settings, name="dispatcher")
     try:
         async with (
-            open_listener(settings.dsn("bo_dispatch")) as listener,
+            open_listener(settings.dsn("bo_dispatch"), ROOM) as listener,
             open_doorbell(settings.dsn("bo_app")) as doorbell,
             open_runtime(replace(settings, pool_size=1), ring=doorbell.ring) as runtime,
         ):
