@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import resource
 import signal
 import sys
@@ -14,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import uvloop
 
 from backoffice.platform import logs, traces
+from backoffice.platform.collector import collect_seldom
 from backoffice.platform.courier import loopback
 from backoffice.platform.courier.engine import Engine, Options
 from backoffice.platform.courier.ports import Post
@@ -44,8 +44,6 @@ POST = Post(
 _DISPATCH_CONNECTIONS = 4
 _PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 _FILES = 65_536
-# Thousands of requests are under way: at the usual 700 new objects they would all be looked through all the time.
-_COLLECT = (20_000, 20, 20)
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event | None = None, options: Options | None = None) -> None:
@@ -84,8 +82,7 @@ def main() -> int:
     logs.configure("courier", settings.log_level)
     traces.configure("courier", settings.trace_share)
     _open_many_files()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT)
+    collect_seldom()
     uvloop.run(serve(settings))
     return 0
 

@@ -8,8 +8,10 @@ import sys
 from dataclasses import replace
 
 from backoffice.platform import logs, traces
+from backoffice.platform.collector import collect_seldom
 from backoffice.platform.db import Database
-from backoffice.platform.doorbell import open_doorbell, open_listener
+from backoffice.platform.doorbell import ROOM, open_doorbell, open_listener
+from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import Dispatcher
 from backoffice.platform.jobs.leaving import leave
@@ -24,7 +26,8 @@ async def serve(settings: Settings) -> None:
     """Lead, or stand by to lead, until SIGTERM or SIGINT."""
     # Without waiting for the disk: a release that a crash takes back is made again, under the same fence, and whatever
     # a worker commits upon it takes it along.
-    dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=f"{SILENT_SECONDS}s")
+    silent = f"{SILENT_SECONDS}s"
+    dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=silent, **routing.PLANS)
     db = Database(dsn, size=2)
     looking = Database(settings.dsn("bo_dispatch"), size=1)
     await db.open()
@@ -32,7 +35,7 @@ async def serve(settings: Settings) -> None:
     broker = open_broker(settings, name="dispatcher")
     try:
         async with (
-            open_listener(settings.dsn("bo_dispatch")) as listener,
+            open_listener(settings.dsn("bo_dispatch"), ROOM) as listener,
             open_doorbell(settings.dsn("bo_app")) as doorbell,
             open_runtime(replace(settings, pool_size=1), ring=doorbell.ring) as runtime,
         ):
@@ -62,6 +65,7 @@ def main() -> int:
         return 2
     logs.configure("dispatcher", settings.log_level)
     traces.configure("dispatcher", settings.trace_share)
+    collect_seldom()
     asyncio.run(serve(settings))
     traces.flush()
     return leave(0)

@@ -79,6 +79,34 @@ async def test_apply_makes_schedules_and_says_what_it_changes(world: World) -> N
     assert [each["action"] for each in audited] == [*made, "schedule.updated"]
 
 
+async def test_a_schedule_that_is_taken_out_of_the_file_is_paused(world: World) -> None:
+    file = scheduled_file()
+    file = structs.replace(file, firm=structs.replace(file.firm, slug="unscheduled-firm"))
+    file = structs.replace(file, employer=structs.replace(file.employer, ein="00-0000007"))
+    await provision.apply_firm(world.control, world.runtime, file)
+    tenant = Tenant((await provision.tenants_of(world.control, "unscheduled-firm"))["live"])
+    without = structs.replace(file, schedules={})
+    paused = "  ~ schedule open-weekly (not in the file; it is paused, nothing is deleted)"
+    planned = await provision.plan_firm(world.control, world.runtime, without)
+    assert planned.lines()[1:3] == [paused, "      status: active → paused"]
+    assert not planned.empty
+    await provision.apply_firm(world.control, world.runtime, without)
+    again = await provision.apply_firm(world.control, world.runtime, without)
+    assert again.empty
+    assert "  = schedule open-weekly (not in the file; it stays as it is, nothing is deleted)" in again.lines()
+    back = await provision.apply_firm(world.control, world.runtime, file)
+    assert back.empty
+    assert "  = schedule open-weekly (paused; it starts nothing until it is resumed)" in back.lines()
+    async with world.tx(tenant) as tx:
+        row = await tx.connection.fetchrow(
+            "SELECT status, next_at FROM app.schedule WHERE tenant_id = $1 AND name = 'open-weekly'", tenant.facts.id
+        )
+        told = await tx.connection.fetchval(
+            "SELECT count(*) FROM app.event WHERE tenant_id = $1 AND type = 'schedule.paused'", tenant.facts.id
+        )
+    assert (row["status"], row["next_at"], told) == ("paused", None, 1)
+
+
 async def test_a_test_clock_opens_the_payroll_runs_of_a_month(world: World) -> None:
     """Four Mondays pass: four runs, each of the week before, and the platform's own daily work beside them, unheard."""
     tenant = (await firm_with_schedule(world)).test

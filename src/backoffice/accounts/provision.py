@@ -183,7 +183,7 @@ async def _tenant_now(tx: Tx) -> dict[Key, dict[str, Value]]:
             "payday_after_days": row["payday_after_days"],
         }
     for row in await _all(tx, platform_models.schedule):
-        same = ("source", "rule", "time_zone", "catch_up", "catch_up_limit", "kind")
+        same = ("status", "source", "rule", "time_zone", "catch_up", "catch_up_limit", "kind")
         told["schedule", row["name"]] = {**{name: row[name] for name in same}, "payload": json_text(row["payload"])}
     settings = {row["name"]: row["value"] for row in await _all(tx, models.tenant_setting)}
     if settings:
@@ -287,7 +287,13 @@ def _given() -> list[Recurring]:
 
 
 async def _apply_schedule(tx: Tx, file: TenantFile, environment: str, name: str) -> None:
-    wanted = dict(schedule_snapshot(file, environment, _given())["schedule", name])
+    snapshot = schedule_snapshot(file, environment, _given())
+    if ("schedule", name) not in snapshot:
+        there = platform_models.schedule.c
+        id_ = await tx.value(select(there.id).where(there.tenant_id == TENANT, there.name == name))
+        await schedules.pause(tx, id_)
+        return
+    wanted = dict(snapshot["schedule", name])
     given = {each.name: payload for each, payload in registry.every_tenants()}
     wanted["payload"] = body = msgspec.json.decode(str(wanted["payload"]))
     kind = wanted.pop("kind", None)

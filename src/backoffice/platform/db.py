@@ -40,6 +40,9 @@ _ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$"
 CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
 LOST = (asyncpg.PostgresConnectionError, *CLOSED, OSError)  # the line broke
 _TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
+_BY_KEY = (
+    "; SET LOCAL enable_seqscan=off; SET LOCAL enable_bitmapscan=off; SET LOCAL plan_cache_mode=force_generic_plan"
+)
 
 
 _clock = models.test_clock.c
@@ -439,11 +442,13 @@ class Database:
         traceparent: str | None = None,
         time_class: str = "write",
         ordered: bool = False,
+        by_key: bool = False,
     ) -> AsyncIterator[Tx]:
         """A transaction bound to the principal's tenant. It is rolled back unless `await db.commit(tx)` was called.
 
         Unavailable (503) when no connection can be had. `time_class`: read 2 s, write 5 s, step 60 s. `ordered`: what
-        a request or a job writes; in a tenant that is played from a seed, one such after another.
+        a request or a job writes; in a tenant that is played from a seed, one such after another. `by_key`: its
+        statements find rows by their keys, and are planned once, however few rows the table held then.
         """
         if not _ACTOR.match(principal.actor) or not _ACTOR.match(request_id):
             raise ValueError("actor and request id must be ids")
@@ -454,6 +459,8 @@ class Database:
             f"SET LOCAL app.actor='{principal.actor}'; SET LOCAL app.request_id='{request_id}'; "
             f"SET LOCAL statement_timeout='{statement}'; SET LOCAL transaction_timeout='{whole}'"
         )
+        if by_key:
+            begin += _BY_KEY
         if ordered and principal.tenant.mode == "test":
             begin += f"; SELECT FROM app.test_clock WHERE tenant_id = '{tenant}' AND seed IS NOT NULL FOR NO KEY UPDATE"
         async with self._connection() as connection:

@@ -1,7 +1,10 @@
 """The doorbell between processes: who left work rings after the commit, the dispatcher and the courier listen.
 
 Never a NOTIFY in a business transaction (it takes a lock of the whole database at the commit), and never more than one
-in 5 ms from a process. A ring that is lost costs a poll, nothing more: nobody relies on it."""
+in 5 ms from a process. A ring that is lost costs a poll, nothing more: nobody relies on it.
+
+That a worker has room again rings another bell, which the dispatcher alone hears: in a flood it rings all the time, and
+is no reason to look who else has work."""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ import asyncpg
 from backoffice.platform import logs
 from backoffice.platform.connections import CLOSED
 
-CHANNEL: Final = "bo_jobs"
+CHANNEL: Final = "bo_jobs"  # there is work
+ROOM: Final = "bo_room"
 COALESCE_SECONDS: Final = 0.005
 RECONNECT_SECONDS: Final = 0.2
 _LOST = (asyncpg.PostgresError, *CLOSED, OSError, TimeoutError)
@@ -31,12 +35,17 @@ class Doorbell:
         self._dsn = dsn
         self._loop = asyncio.get_running_loop()
         self._connection: asyncpg.Connection | None = None
+        self._channels: set[str] = set()
         self._asked = asyncio.Event()
         self._task = self._loop.create_task(self._ringing())
 
-    def ring(self) -> None:
-        """Say that there is work. Returns at once and never fails."""
-        self._loop.call_soon_threadsafe(self._asked.set)
+    def ring(self, channel: str = CHANNEL) -> None:
+        """Say that there is work, or room. Returns at once and never fails."""
+        self._loop.call_soon_threadsafe(self._ask, channel)
+
+    def _ask(self, channel: str) -> None:
+        self._channels.add(channel)
+        self._asked.set()
 
     async def close(self) -> None:
         """Send what was asked for, and hang up."""
@@ -56,10 +65,11 @@ class Doorbell:
             await asyncio.sleep(COALESCE_SECONDS)
 
     async def _send(self) -> None:
+        channels, self._channels = sorted(self._channels), set()
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await asyncpg.connect(self._dsn, timeout=2)
-            await self._connection.execute(f"NOTIFY {CHANNEL}", timeout=2)
+            await self._connection.execute("; ".join(f"NOTIFY {channel}" for channel in channels), timeout=2)
         except _LOST as error:
             log.warning("doorbell_failed", **logs.error_fields(error))
             if self._connection is not None:
@@ -78,27 +88,34 @@ async def open_doorbell(dsn: str) -> AsyncIterator[Doorbell]:
 
 
 class Listener:
-    """Hears the doorbell, on a direct connection that is made again when it is lost.
+    """Hears these bells, on a direct connection that is made again when it is lost.
 
     A ring sets a flag, also while its owner is at work, so that none is lost: look for work, then `wait`."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *channels: str) -> None:
         self._dsn = dsn
+        self._channels = channels
         self._rang = asyncio.Event()
+        self._news = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._listening())
 
     async def wait(self, seconds: float) -> bool:
         """Until a ring since the last `wait`, at most so long; whether there was one."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._rang.wait()
-        rang = self._rang.is_set()
-        self._rang.clear()
-        return rang
+        await _until(self._rang, seconds)
+        return _taken(self._rang)
+
+    async def wait_for_news(self, seconds: float) -> None:
+        """Until a ring that there is work, since this was last told by `news`, at most so long."""
+        await _until(self._news, seconds)
+
+    def news(self) -> bool:
+        """Whether it was rung that there is work since this was last asked."""
+        return _taken(self._news)
 
     def wake(self) -> None:
         """As if it had rung."""
         self._rang.set()
+        self._news.set()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -118,20 +135,35 @@ class Listener:
         connection = await asyncpg.connect(self._dsn, timeout=2)
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self._heard)
-            self._rang.set()  # what rang while nobody listened
+            for channel in self._channels:
+                await connection.add_listener(channel, self._heard)
+            self.wake()  # what rang while nobody listened
             await lost.wait()
         finally:
             connection.terminate()
 
-    def _heard(self, *_: Any) -> None:
+    def _heard(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
         self._rang.set()
+        if channel == CHANNEL:
+            self._news.set()
+
+
+async def _until(flag: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await flag.wait()
+
+
+def _taken(flag: asyncio.Event) -> bool:
+    was = flag.is_set()
+    flag.clear()
+    return was
 
 
 @asynccontextmanager
-async def open_listener(dsn: str) -> AsyncIterator[Listener]:
-    """A listener for the life of the block."""
-    listener = Listener(dsn)
+async def open_listener(dsn: str, *also: str) -> AsyncIterator[Listener]:
+    """A listener for the life of the block: for work, and for these bells."""
+    listener = Listener(dsn, CHANNEL, *also)
     try:
         yield listener
     finally:

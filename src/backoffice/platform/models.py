@@ -78,8 +78,8 @@ Index("job_leased_idx", job.c.tenant_id, job.c.lease_until, postgresql_where=tex
 Index("job_open_children_idx", job.c.tenant_id, job.c.parent_id,
       postgresql_where=text("parent_id IS NOT NULL AND finished_at IS NULL"))  # fmt: skip
 Index("job_kind_key_key", job.c.tenant_id, job.c.kind, job.c.key, unique=True, postgresql_where=text("key IS NOT NULL"))
-Index("job_ended_idx", job.c.tenant_id, job.c.finished_at,
-      postgresql_where=text("parent_id IS NULL AND finished_at IS NOT NULL"))  # fmt: skip
+Index("job_ended_idx", job.c.tenant_id, job.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
+Index("job_waiting_idx", job.c.tenant_id, postgresql_where=text("state = 'waiting'"))
 Index("job_due_idx", job.c.tenant_id, job.c.due_at, postgresql_where=text("state = 'scheduled'"))
 
 job_step = tenant_table(

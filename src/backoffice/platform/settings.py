@@ -14,8 +14,8 @@ class SettingsRefused(Exception):
     """A setting is missing or wrong; the text says which and what to do."""
 
 
-# A statement of the dispatcher or the courier that was planned while its table was small would read all of a tenant's
-# rows, and go on so through the flood that follows (40 ms a release instead of 2): they are planned at each use.
+# A statement of the courier that was planned while its table was small would read all of a tenant's rows, and go on so
+# through the flood that follows: they are planned at each use. The dispatcher says otherwise for its own.
 _ROUTING = {"plan_cache_mode": "force_custom_plan"}
 
 

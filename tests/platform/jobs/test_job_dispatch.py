@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +20,7 @@ from tests.scale import at_scale
 
 from backoffice.platform import metrics
 from backoffice.platform.db import Database
-from backoffice.platform.doorbell import COALESCE_SECONDS, open_doorbell, open_listener
+from backoffice.platform.doorbell import COALESCE_SECONDS, ROOM, open_doorbell, open_listener
 from backoffice.platform.jobs import dispatch, routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import LEADER_LOCK, Dispatcher, Transport
@@ -46,10 +47,10 @@ class Recording:
 
 @asynccontextmanager
 async def dispatching(place: Place, transport: Transport, lease: float = 1.0) -> AsyncIterator[Dispatcher]:
-    dsn = place.settings.dsn("bo_dispatch")
+    dsn = place.settings.dsn("bo_dispatch", **routing.PLANS)
     db = Database(dsn, size=2)
     await db.open()
-    async with open_listener(dsn) as listener:
+    async with open_listener(dsn, ROOM) as listener:
         dispatcher = Dispatcher(db, listener, transport, lease_seconds=lease)
         task = asyncio.create_task(dispatcher.run())
         try:
@@ -225,6 +226,38 @@ async def test_release_uses_the_index_at_every_size(place: Place) -> None:
         assert (time.monotonic() - began) / 20 < 0.05
     finally:
         await connection.close()
+
+
+async def test_no_plan_depends_on_how_much_waits(place: Place) -> None:
+    """As they are planned once, whatever the statistics say at that moment: no table is read through, no backlog
+    sorted."""
+    ready = ("READY", "RELEASE", "RELEASE_WITHIN", "STARTED_LATELY")
+    with psycopg.connect(place.settings.dsn("bo_dispatch", **routing.PLANS)) as connection:
+        for name in (*ready, "LIVE", "TAKE_BACK", "SETTLED", "SWEEP"):
+            explain = f"EXPLAIN (GENERIC_PLAN, COSTS off) {getattr(routing, name)}"
+            plan = [row[0] for row in connection.execute(explain.encode()).fetchall()]
+            scans = [line for line in plan if re.search(r" on job\b", line) and "Update" not in line]
+            assert scans, (name, plan)
+            assert all("Index" in line and "Bitmap" not in line for line in scans), (name, plan)
+            assert any("job_ready_idx" in line for line in scans) == (name in ready), (name, plan)
+            assert not any("Sort Key: job.run_at" in line for line in plan), (name, plan)
+
+
+async def test_room_at_a_worker_is_no_news(place: Place) -> None:
+    """In a flood it is said all the time: it wakes the dispatcher, which looks for other work at its own pace."""
+    dsn = place.settings.dsn("bo_app")
+    async with open_doorbell(dsn) as bell, open_listener(dsn, ROOM) as dispatcher, open_listener(dsn) as courier:
+        assert await dispatcher.wait(5)  # what rang while nobody listened
+        assert await courier.wait(5)
+        assert dispatcher.news()
+        bell.ring(ROOM)
+        assert await dispatcher.wait(5)
+        assert not dispatcher.news()
+        assert not await courier.wait(0.05)
+        bell.ring()
+        assert await courier.wait(5)
+        await dispatcher.wait_for_news(5)
+        assert dispatcher.news()
 
 
 async def test_rings_are_coalesced_and_none_is_lost(place: Place) -> None:

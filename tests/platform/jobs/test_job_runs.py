@@ -16,7 +16,7 @@ from tests.platform.jobs.job_world import Bench, Place, Tenant, until
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
-from backoffice.platform import models
+from backoffice.platform import db, models
 from backoffice.platform.db import Tx
 from backoffice.platform.jobs import commands, lease, queries, registry, routing
 from backoffice.platform.jobs.errors import LeaseLost, NotCancelable, NotRetryable
@@ -122,6 +122,18 @@ async def test_a_worker_that_wakes_late_changes_no_row(place: Place, bench: Benc
     async with tenant.tx() as tx:  # the holder's own second end
         assert await lease.succeed(tx, [(job, new, "again", None)]) == []
     assert (await tenant.job(job))["result"] == "good"
+
+
+async def test_jobs_are_claimed_and_ended_by_their_keys(place: Place) -> None:
+    """By a plan that is made once: never by a walk through the tenant's rows, and in one order of locks."""
+    with psycopg.connect(place.settings.dsn("bo_app")) as connection:
+        connection.execute(b"SELECT" + db._BY_KEY.encode())
+        for statement in (lease._CLAIM, lease._SUCCEED):
+            rows = connection.execute(f"EXPLAIN (GENERIC_PLAN, COSTS off) {statement}".encode()).fetchall()
+            plan = [row[0].strip() for row in rows]
+            [place_] = [number for number, line in enumerate(plan) if "Scan" in line and " on job j" in line]
+            assert "Index Scan using job_pkey" in plan[place_], plan
+            assert "(id = ANY ($2))" in plan[place_ + 1], plan
 
 
 async def test_the_database_refuses_impossible_rows(place: Place, bench: Bench) -> None:

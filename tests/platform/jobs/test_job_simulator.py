@@ -59,7 +59,7 @@ async def test_no_schedule_breaks_a_promise(place: Place, shard: int) -> None:
     ("module", "name", "guard", "without"),
     [
         (lease, "_CLAIM", "AND coalesce(j.state, '') = 'released'", ""),
-        (lease, "_SUCCEED", "AND j.fence = $3", "AND $3::bigint IS NOT NULL"),
+        (lease, "_SUCCEED", "AND j.fence = ($3::bigint[])[", "AND 0 < ($3::bigint[])["),
         (routing, "SWEEP", "fence = j.fence + 1, ", ""),
         (routing, "RELEASE", "fence = j.fence + 1, ", ""),
     ],

@@ -140,6 +140,26 @@ async def test_at_most_so_many_starts_a_minute(
         assert len(transport.sent) == 3
 
 
+async def test_a_new_leader_knows_what_started_before_it(place: Place, bench: Bench, tight: str) -> None:
+    tenant = place.tenant(plan=tight)
+    await tenant.start(*(Steps(mark=mark, count=1) for mark in marks(7)))
+    transport = Recording(slots=20)
+    async with dispatching(place, transport, lease=30):
+        await until(lambda: _sent(transport, 3))
+        await _finish(bench, transport, 1)
+        running = transport.sent.pop()
+        assert await bench.claim(tenant, running[1], running[2]) is not None
+    transport.sent.clear()  # one has ended, one runs, one is released
+    async with dispatching(place, transport, lease=30):
+        await asyncio.sleep(0.7)
+        assert transport.sent == []
+    place.admin("UPDATE app.job SET started_at = started_at - interval '1 minute' WHERE state = 'running'")
+    async with dispatching(place, transport, lease=30):
+        await until(lambda: _sent(transport, 1))
+        await asyncio.sleep(0.5)
+        assert len(transport.sent) == 1
+
+
 async def test_a_kind_at_its_limit_slows_nobody(place: Place, tight: str) -> None:
     """20,000 of them wait; another tenant's jobs start as if they were not there."""
     tenant, other = place.tenant(plan=tight), place.tenant()

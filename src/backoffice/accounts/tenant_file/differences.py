@@ -58,7 +58,7 @@ def plan(current: Snapshot, wanted: Snapshot) -> list[Change]:
     """How `current` becomes `wanted`, object by object in the order of `wanted`; then what only the database has.
 
     Applying the plan and planning again gives nothing but "none". A field that `wanted` does not name is left alone.
-    Lists are compared as sets: their order means nothing.
+    Lists are compared as sets: their order means nothing. A schedule that is not wanted any more is paused.
     """
     changes = []
     for (kind, name), fields in wanted.items():
@@ -72,13 +72,19 @@ def plan(current: Snapshot, wanted: Snapshot) -> list[Change]:
             for field, value in fields.items()
             if not _same(standing.get(field), value)
         )
-        changes.append(Change("update" if changed else "none", kind, name, changed))
-    changes += [
-        Change("none", kind, name, note="not in the file; it stays as it is, nothing is deleted")
-        for kind, name in current
-        if (kind, name) not in wanted
-    ]
+        note = "paused; it starts nothing until it is resumed" if standing.get("status") == "paused" else ""
+        changes.append(Change("update" if changed else "none", kind, name, changed, note))
+    for kind, name in current:
+        if (kind, name) not in wanted:
+            changes.append(_unwanted(kind, name, current[kind, name]))
     return changes
+
+
+def _unwanted(kind: str, name: str, standing: Mapping[str, Value]) -> Change:
+    if kind == "schedule" and standing.get("status") == "active":
+        status = FieldChange("status", "active", "paused")
+        return Change("update", kind, name, (status,), "not in the file; it is paused, nothing is deleted")
+    return Change("none", kind, name, note="not in the file; it stays as it is, nothing is deleted")
 
 
 def firm_snapshot(file: TenantFile) -> dict[Key, dict[str, Value]]:

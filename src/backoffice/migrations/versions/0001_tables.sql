@@ -226,12 +226,13 @@ CREATE TABLE app.job (
 	CONSTRAINT job_tenant_id_parent_id_fkey FOREIGN KEY(tenant_id, parent_id) REFERENCES app.job (tenant_id, id)
 );
 CREATE INDEX job_due_idx ON app.job (tenant_id, due_at) WHERE state = 'scheduled';
-CREATE INDEX job_ended_idx ON app.job (tenant_id, finished_at) WHERE parent_id IS NULL AND finished_at IS NOT NULL;
+CREATE INDEX job_ended_idx ON app.job (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX job_kind_key_key ON app.job (tenant_id, kind, key) WHERE key IS NOT NULL;
 CREATE INDEX job_leased_idx ON app.job (tenant_id, lease_until) WHERE state IN ('released', 'running');
 CREATE INDEX job_open_children_idx ON app.job (tenant_id, parent_id) WHERE parent_id IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX job_ready_idx ON app.job (tenant_id, band, run_at, id) WHERE state IN ('scheduled', 'ready', 'retry_wait');
 CREATE INDEX job_tenant_id_parent_id_idx ON app.job (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX job_waiting_idx ON app.job (tenant_id) WHERE state = 'waiting';
 ALTER TABLE app.job ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.job FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.job FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());

@@ -36,9 +36,10 @@ SLOTS_SECONDS: Final = 1.0
 DEPTH_LEAST_SECONDS: Final = 1.0
 DEPTH_SHARE: Final = 100
 BROKER_SECONDS: Final = 5.0  # less than what the server allows a silent leader
-SCAN_LEAST_SECONDS: Final = 0.005
-PACE_SECONDS: Final = 0.003
-SCAN_SHARE: Final = 10  # between two looks for ready tenants passes ten times what the last one took
+SCAN_LEAST_SECONDS: Final = 0.002
+SCAN_SECONDS: Final = 0.05  # without word of new work: for what is due by the clock alone
+PACE_LEAST_SECONDS, PACE_SECONDS = 0.001, 0.003
+SCAN_SHARE: Final = 5  # between two looks for ready tenants passes five times what the last one took
 LOOK_AHEAD: Final = (100, 2000)  # jobs looked at past those of a kind at its limit: a little, and if need be more
 _DATABASE_LOST = (Unavailable, asyncpg.PostgresError, *CLOSED, OSError, TimeoutError)
 log = logs.get("dispatcher")
@@ -73,10 +74,12 @@ class Dispatcher:
         self.leading = False
         self._fairness = Fairness()
         self._kinds = KindLimits()
+        self._remembers = False  # what started before it led
         self._ready: dict[str, set[UUID]] = {band: set() for band in BANDS}
         self._slots = 0
         self._due: dict[str, float] = {}
-        self._scan_pause = SCAN_LEAST_SECONDS
+        self._news = True  # there is new work to look for
+        self._scan_from = 0.0
         self._depth_pause = DEPTH_LEAST_SECONDS
 
     def stop(self) -> None:
@@ -126,8 +129,10 @@ class Dispatcher:
         pulse.expect("broker")
         self._fairness = Fairness()
         self._kinds = KindLimits()
+        self._remembers = False
         self._ready = {band: set() for band in BANDS}
         self._due = {}
+        self._news = True
         log.info("leading")
 
     # -- one tick
@@ -136,24 +141,26 @@ class Dispatcher:
         if self._is_due("sweep", self._sweep_seconds):
             await self._sweep(connection)
         if self._is_due("limits", LIMITS_SECONDS):
-            rows = await connection.fetch(routing.LIMITS)
-            self._fairness.limits = {row["tenant_id"]: Limit(row["weight"], row["max_in_flight"]) for row in rows}
-            named = {row["tenant_id"]: plans.find(row["plan"]) for row in rows}
-            self._kinds.limits = {tenant: plan.kinds for tenant, plan in named.items() if plan and plan.kinds}
+            await self._read_limits(connection)
         if self._is_due("slots", SLOTS_SECONDS if self._slots else POLL_SECONDS):
             await self._count_slots()
-        scanned = self._is_due("scan", self._scan_pause)
+        self._news = self._listener.news() or self._news
+        look_at = self._scan_from if self._news else self._due.get("scan", 0.0)
+        scanned = time.monotonic() >= look_at
         if scanned:
+            self._news = False
             await self._scan(connection)
         live = await self._in_flight(connection)
         if self._is_due("depth", self._depth_pause):
             await self._measure_depth(connection)
         released = await self._release(connection, live)
         if released:
-            await asyncio.sleep(PACE_SECONDS)  # what ends meanwhile is replaced together
+            # What ends meanwhile is replaced together; new work, perhaps of who had none, does not wait for it.
+            await asyncio.sleep(PACE_LEAST_SECONDS)
+            await self._listener.wait_for_news(PACE_SECONDS - PACE_LEAST_SECONDS)
         else:
             # Nothing could start: wait for a ring, or for what is due next. When the scan was put off, until it is.
-            pause = POLL_SECONDS if scanned else max(0.0, self._due["scan"] - time.monotonic())
+            pause = POLL_SECONDS if scanned else max(0.0, look_at - time.monotonic())
             await self._listener.wait(min(pause, self._sweep_seconds))
 
     def _is_due(self, what: str, every: float) -> bool:
@@ -163,8 +170,21 @@ class Dispatcher:
         self._due[what] = now + every
         return True
 
+    async def _read_limits(self, connection: asyncpg.Connection) -> None:
+        rows = await connection.fetch(routing.LIMITS)
+        self._fairness.limits = {row["tenant_id"]: Limit(row["weight"], row["max_in_flight"]) for row in rows}
+        named = {row["tenant_id"]: plans.find(row["plan"]) for row in rows}
+        self._kinds.limits = {tenant: plan.kinds for tenant, plan in named.items() if plan and plan.kinds}
+        limited = [] if self._remembers else self._kinds.by_minute()
+        if limited:
+            tenants, kinds = (list(part) for part in zip(*limited, strict=True))
+            started, now = await connection.fetch(routing.STARTED_LATELY, tenants, kinds), time.monotonic()
+            self._kinds.remember((row["tenant_id"], row["kind"], now - row["ago"]) for row in started)
+        self._remembers = True
+
     async def _sweep(self, connection: asyncpg.Connection) -> None:
         for row in await connection.fetch(routing.SWEEP):
+            self._news = True
             metrics.SWEPT.labels(row["state"]).inc()
             log.warning("lease_ran_out", tenant=str(row["tenant_id"]), job_id=str(row["id"]), state=row["state"])
 
@@ -184,9 +204,9 @@ class Dispatcher:
         for row in rows:
             if not self._kinds.held(row["tenant_id"], row["band"], began):
                 self._ready[row["band"]].add(row["tenant_id"])
-        taken = time.monotonic() - began
-        self._scan_pause = max(SCAN_LEAST_SECONDS, SCAN_SHARE * taken)
-        self._due["scan"] = time.monotonic() + self._scan_pause
+        now = time.monotonic()
+        self._scan_from = now + max(SCAN_LEAST_SECONDS, SCAN_SHARE * (now - began))
+        self._due["scan"] = max(self._scan_from, now + SCAN_SECONDS)
 
     async def _measure_depth(self, connection: asyncpg.Connection) -> None:
         began = time.monotonic()

@@ -81,7 +81,8 @@ class Finisher:
                     _refuse([each], LeaseLost())
 
     async def _end(self, facts: TenantFacts, batch: Sequence[_Ending]) -> set[UUID]:
-        async with self._db.tx(Principal.system(facts, "worker"), request_id=_REQUEST, ordered=True) as tx:
+        principal = Principal.system(facts, "worker")
+        async with self._db.tx(principal, request_id=_REQUEST, ordered=True, by_key=True) as tx:
             ended = [(each.run.id, each.run.fence, each.result, each.progress) for each in batch]
             rows: list[Row] = await lease.succeed(tx, ended)
             causes = {each.run.id: each.run.cause for each in batch}

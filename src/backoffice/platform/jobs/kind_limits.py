@@ -1,13 +1,14 @@
 """Limits of one kind of job in one tenant: how many at once, counted from rows, and how many starts a minute, counted
 by the leader. Pure; the dispatcher tells what is in flight and what it released.
 
-A leader that has just been elected knows nothing of the starts before it: for its first minute a kind may start twice
-as often. What was released and came back unused (a lost message, a deploy) counts as a start."""
+A leader that has just been elected counts the starts before it from rows (`remember`). What was released and came back
+unused (a lost message, a deploy) counts as a start."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -30,6 +31,20 @@ class KindLimits:
     def count(self, live: Iterable[tuple[UUID, str]]) -> None:
         """What is in flight now: (tenant, kind) of each job."""
         self._live = Counter(each for each in live if each[0] in self.limits)
+
+    def by_minute(self) -> list[tuple[UUID, str]]:
+        """Tenants and kinds whose starts are limited."""
+        return [
+            (tenant, kind)
+            for tenant, kinds in self.limits.items()
+            for kind, limit in kinds.items()
+            if limit.per_minute is not None
+        ]
+
+    def remember(self, started: Iterable[tuple[UUID, str, float]]) -> None:
+        """What started before this leader: (tenant, kind, when) of each job, on the clock of `now`."""
+        for tenant, kind, at in sorted(started, key=itemgetter(2)):
+            self._starts.setdefault((tenant, kind), deque()).append(at)
 
     def room(self, tenant: UUID, now: float, most: int) -> dict[str, int]:
         """The kinds of which fewer than `most` may start, and how many; empty where nothing stands in the way."""

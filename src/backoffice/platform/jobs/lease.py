@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -61,8 +60,9 @@ _MINE = (
 
 _SEEN: Final[Mapping[str, Any]] = {"version": _job.c.version + 1, "updated_at": TENANT_NOW}
 
-# The two below are said for many jobs in one round trip, each found by its key alone: a join with an array would be
-# planned by what the table held when the statement was prepared, and go through all of it ever after.
+# The two below are said for many jobs at once, in a transaction that is `by_key`: each row is found by its place in the
+# array of ids, and locked in the order of the ids, whatever the table held when the statement was prepared. A join with
+# the array could be planned as a walk through all of the tenant's rows.
 # `coalesce` keeps the claim from the partial index on leased jobs, where many dead entries may stand in the way.
 _CLAIM = """
 UPDATE app.job AS j
@@ -72,17 +72,20 @@ UPDATE app.job AS j
   FROM (SELECT date_trunc('milliseconds', coalesce(c.frozen_time, now())) AS now,
                coalesce(c.seed IS NOT NULL OR c.status = 'advancing', false) AS in_turn
           FROM (SELECT 1) AS one LEFT JOIN app.test_clock AS c ON c.tenant_id = $1) AS clock
- WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3 AND coalesce(j.state, '') = 'released'
+ WHERE j.tenant_id = $1 AND j.id = ANY ($2::uuid[]) AND j.fence = ($3::bigint[])[array_position($2::uuid[], j.id)]
+   AND coalesce(j.state, '') = 'released'
 RETURNING j.*, clock.now AS tenant_now, clock.in_turn AS in_turn"""
 _SUCCEED = """
 UPDATE app.job AS j
    SET state = 'succeeded', fence = j.fence + 1, lease_until = NULL, finished_at = clock_timestamp(), problem = NULL,
-       result = $4::text::jsonb, version = j.version + 1, updated_at = clock.now,
-       progress_done = coalesce($5::int, j.progress_done), progress_total = coalesce($6::int, j.progress_total),
-       progress_text = CASE WHEN $5::int IS NULL THEN j.progress_text ELSE $7::text END
+       result = ($4::text[])[array_position($2::uuid[], j.id)]::jsonb, version = j.version + 1, updated_at = clock.now,
+       progress_done = coalesce(($5::int[])[array_position($2::uuid[], j.id)], j.progress_done),
+       progress_total = coalesce(($6::int[])[array_position($2::uuid[], j.id)], j.progress_total),
+       progress_text = CASE WHEN ($5::int[])[array_position($2::uuid[], j.id)] IS NULL THEN j.progress_text
+                            ELSE ($7::text[])[array_position($2::uuid[], j.id)] END
   FROM (SELECT date_trunc('milliseconds', coalesce(
          (SELECT frozen_time FROM app.test_clock WHERE tenant_id = $1), now())) AS now) AS clock
- WHERE j.tenant_id = $1 AND j.id = $2 AND j.fence = $3
+ WHERE j.tenant_id = $1 AND j.id = ANY ($2::uuid[]) AND j.fence = ($3::bigint[])[array_position($2::uuid[], j.id)]
 RETURNING j.*"""
 _STEPS = select(_step.c.job_id, _step.c.name, _step.c.result).where(
     _step.c.tenant_id == TENANT, _step.c.job_id == func.any(bindparam("jobs", type_=ARRAY(Id)))
@@ -107,20 +110,19 @@ _SAY = insert(_log).from_select(
 
 async def claim(tx: Tx, held: Sequence[tuple[UUID, int]], *, worker: str, lease: timedelta) -> list[Row]:
     """Take released jobs (id, fence): a row of `app.job` and `tenant_now` for each, none for what is stale, doubled
-    or forged. Counts the attempt."""
-    each = [(tx.tenant, job_id, fence, worker, lease) for job_id, fence in sorted(held)]  # one order of locks
-    rows: list[Row] = await tx.connection.fetchmany(_CLAIM, each)
+    or forged. Counts the attempt. The transaction is `by_key`."""
+    jobs, fences = ([each[place] for each in held] for place in (0, 1))
+    rows: list[Row] = await tx.connection.fetch(_CLAIM, tx.tenant, jobs, fences, worker, lease)
     return rows
 
 
 async def succeed(tx: Tx, ended: Sequence[tuple[UUID, int, Any, Progress | None]]) -> list[Row]:
     """End running jobs well: (id, fence, result as JSON values, last progress if any). The rows as stored; none for
-    a job whose lease is not held any more."""
-    each = []
-    for job_id, fence, result, progress in sorted(ended, key=itemgetter(0)):  # one order of locks
-        told = None if result is None else msgspec.json.encode(result).decode()
-        each.append((tx.tenant, job_id, fence, told, *(progress or (None, None, None))))
-    rows: list[Row] = await tx.connection.fetchmany(_SUCCEED, each)
+    a job whose lease is not held any more. The transaction is `by_key`."""
+    jobs, fences, results, progress = zip(*ended, strict=True)
+    told = [None if result is None else msgspec.json.encode(result).decode() for result in results]
+    done, total, text = zip(*(each or (None, None, None) for each in progress), strict=True)
+    rows: list[Row] = await tx.connection.fetch(_SUCCEED, tx.tenant, jobs, fences, told, done, total, text)
     tx.turn = tx.turn or "ended"
     return rows
 

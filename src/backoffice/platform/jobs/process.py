@@ -20,7 +20,9 @@ from dramatiq.middleware import AsyncIO, Middleware
 from dramatiq.middleware.middleware import MiddlewareError
 
 from backoffice.platform import logs, pulse
-from backoffice.platform.doorbell import open_doorbell
+from backoffice.platform.collector import collect_seldom
+from backoffice.platform.doorbell import ROOM, open_doorbell
+from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import declare_run, open_broker
 from backoffice.platform.jobs.heartbeat import Heartbeat, worker_name
 from backoffice.platform.jobs.messages import QUEUE, Held
@@ -69,9 +71,9 @@ class Life(Middleware):
         settings = self._settings
         bell = await self._stack.enter_async_context(open_doorbell(settings.dsn("bo_app")))
         runtime = await self._stack.enter_async_context(open_runtime(settings, ring=bell.ring))
-        self.heartbeat = Heartbeat(settings.dsn("bo_dispatch"), settings.lease_seconds)
+        self.heartbeat = Heartbeat(settings.dsn("bo_dispatch", **routing.PLANS), settings.lease_seconds)
         self.heartbeat.start()
-        self.runner = Runner(runtime, self.heartbeat, worker=self._name)
+        self.runner = Runner(runtime, self.heartbeat, worker=self._name, on_room=lambda: bell.ring(ROOM))
         self._stack.push_async_callback(_ended, asyncio.create_task(pulse.ask(runtime.db)))
         pulse.expect("broker")
 
@@ -150,6 +152,7 @@ def serve(settings: Settings) -> int:
         process.start()
     except NotOpened:
         return 1
+    collect_seldom()
     stop.wait()
     log.info("draining", worker=process.name)
     process.drain()

@@ -11,7 +11,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, func, literal, select
+from sqlalchemy import Text, func, literal, null, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from backoffice.kernel import ids
 from backoffice.platform import models
@@ -127,10 +128,9 @@ class JobRun:
         self._border()
         async with self._tx() as tx:
             result = told(await command(tx, *args, **kwargs))
-            ended = await lease.succeed(tx, [(self.id, self.fence, result, self.untold_progress())])
-            if not ended:
-                raise LeaseLost
-            await announce(tx, ended)
+            values = {"result": null() if result is None else literal(result, JSONB), **self._progress_values()}
+            row = await lease.leave(tx, self.id, self.fence, "succeeded", {**lease.passed(), **values})
+            await announce(tx, [row])
             await self.db.commit(tx)
             self.ended = True
         return result

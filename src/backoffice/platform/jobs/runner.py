@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -61,11 +61,14 @@ class _Claimed:
 class Runner:
     """The runs of one worker process. All methods are for its event loop."""
 
-    def __init__(self, runtime: Runtime, heartbeat: Heartbeat, *, worker: str) -> None:
+    def __init__(
+        self, runtime: Runtime, heartbeat: Heartbeat, *, worker: str, on_room: Callable[[], None] | None = None
+    ) -> None:
         self._runtime = runtime
         self._db = runtime.db
         self._heartbeat = heartbeat
         self._worker = worker
+        self._on_room = on_room  # there is room for the next
         self._finisher = Finisher(runtime.db)
         self._lease = timedelta(seconds=runtime.settings.lease_seconds)
         self._tenants: dict[UUID, tuple[float, TenantFacts]] = {}
@@ -88,7 +91,8 @@ class Runner:
         finally:
             if self._suspect in [(tenant_id, *each) for each in jobs]:
                 self._suspect = None
-        self._ring()
+        if self._on_room is not None:
+            self._on_room()
 
     def drain(self) -> None:
         """Take nothing new, and stop the runs at their next border."""
@@ -114,7 +118,7 @@ class Runner:
         return facts
 
     async def _claim(self, facts: TenantFacts, jobs: Sequence[Held]) -> list[_Claimed]:
-        async with self._db.tx(Principal.system(facts, "worker"), request_id=_REQUEST) as tx:
+        async with self._db.tx(Principal.system(facts, "worker"), request_id=_REQUEST, by_key=True) as tx:
             rows = await lease.claim(tx, jobs, worker=self._worker, lease=self._lease)
             claimed: list[_Claimed] = []
             for row in rows:
@@ -353,11 +357,6 @@ class Runner:
             )
         )
         return told
-
-    def _ring(self) -> None:
-        """A slot is free, and perhaps there are events."""
-        if self._db.ring is not None:
-            self._db.ring()
 
 
 def _is_database_lost(error: BaseException) -> bool:

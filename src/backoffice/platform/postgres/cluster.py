@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ SETTINGS: Mapping[str, str] = {
     "max_connections": "200",
     # A new installation grows from nothing in a moment: until a table is analysed, plans are made for a few rows.
     "autovacuum_naptime": "5s",
+    # After a crash all files are made safe before the log is read: one call for them all, where there is one, in place
+    # of a few thousand that took most of the time until the server was back.
+    **({"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}),
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
