@@ -14,12 +14,12 @@ from sqlalchemy import Boolean, Date, DateTime
 from backoffice.platform.courier import catalogue
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION, CATALOGUE, EventType
+from backoffice.platform.web.idempotency import KEY_PATTERN
 from backoffice.platform.web.lists import Filter, Listing
 from backoffice.platform.web.routes import InTx
 
 _REF = "#/components/schemas/{name}"
 ID_PATTERN = r"^([a-z]{2,8}_[0-7][0-9a-hjkmnp-tv-z]{25}|ext:[!-~]{1,128})$"
-_KEY_PATTERN = r'^(?:"[!#-\[\]-~]{1,255}"|[!#-~]{1,255})$'
 _ANSWERS = {201: "Created.", 202: "Accepted; a job does the work.", 204: "Done."}
 _PROBLEMS = {
     "400": "The request cannot be read, or a parameter is not known.",
@@ -148,9 +148,7 @@ def _operation(handler: Any, path: str, method: str, found: Mapping[Any, Any]) -
     if method != "GET":
         parameters.append(_query("dry_run", {"type": "boolean", "default": False}))
     if opt["keyed"] != "none":
-        parameters.append(
-            _header("Idempotency-Key", opt["keyed"] == "required", r'^(?:"[!#-\[\]-~]{1,255}"|[!#-~]{1,255})$')
-        )
+        parameters.append(_header("Idempotency-Key", opt["keyed"] == "required", KEY_PATTERN))
     if opt["if_match"]:
         parameters.append(_header("If-Match", True, r'^"v[0-9]{1,18}"$'))
     answer: dict[str, Any] = {"description": _answer_text(handler)}
