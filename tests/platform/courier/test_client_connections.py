@@ -70,7 +70,8 @@ async def test_what_is_said_unasked_is_never_taken_for_the_next_answer() -> None
 
     async with receiver(say) as raw, sender() as sending:
         assert (await sending.send(envelope(raw.url), loopback=True)).status == 200
-        await until(lambda: raw.open == 0)  # we hang up on it
+        async with asyncio.timeout(pool.IDLE_SECONDS / 2):
+            await until(lambda: raw.open == 0)  # we hang up on it
         assert (await sending.send(envelope(raw.url), loopback=True)).status == 200
         assert raw.connections == 2
 
@@ -99,6 +100,17 @@ async def test_a_post_is_never_repeated_by_itself() -> None:
         assert (await sending.send(envelope(raw.url), loopback=True)).error_code == "connection_lost"
         await asyncio.sleep(0.05)
         assert (raw.connections, len(raw.requests)) == (1, 2)
+
+
+async def test_each_request_on_a_connection_has_its_whole_time() -> None:
+    async def say(_: int, __: asyncio.StreamWriter) -> bytes:
+        await asyncio.sleep(0.2)
+        return OK
+
+    async with receiver(say) as raw, sender(total=0.35) as sending:
+        for _ in range(2):
+            assert (await sending.send(envelope(raw.url), loopback=True)).status == 200
+        assert raw.connections == 1
 
 
 async def test_an_idle_connection_is_closed_before_receivers_do_it(monkeypatch: Any) -> None:
@@ -152,6 +164,19 @@ async def test_a_name_is_looked_up_once_in_a_while_and_guarded_each_time() -> No
 async def test_the_next_address_is_tried_where_nobody_listens() -> None:
     async with receiver(OK) as raw, sender(resolver=Lying(["127.0.0.2", "127.0.0.1"])) as sending:
         assert (await sending.send(envelope(raw.url.replace("127.0.0.1", HOST)), loopback=True)).status == 200
+
+
+async def test_a_name_that_was_not_found_is_looked_up_again() -> None:
+    class Late(Lying):
+        async def resolve(self, *args: Any, **more: Any) -> Any:
+            if found := await super().resolve(*args, **more):
+                return found
+            raise socket.gaierror(socket.EAI_AGAIN, "not now")
+
+    async with receiver(OK) as raw, sender(resolver=Late([], ["127.0.0.1"])) as sending:
+        url = raw.url.replace("127.0.0.1", HOST)
+        assert (await sending.send(envelope(url), loopback=True)).error_code == "name_not_found"
+        assert (await sending.send(envelope(url), loopback=True)).status == 200
 
 
 async def test_why_there_is_no_connection() -> None:
@@ -249,7 +274,8 @@ async def test_a_proxy_that_does_not_tunnel_is_a_failed_try(said: bytes) -> None
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
-        writer.close()
+        if len(said) < 20_000:
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

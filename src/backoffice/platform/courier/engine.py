@@ -40,8 +40,8 @@ log = logs.get("courier")
 @dataclass(frozen=True, slots=True)
 class Options:
     """Seconds, and how much at once. `slots` are requests under way; `window` deliveries in memory, `round` of them
-    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads; `proxy` see
-    `Sender`."""
+    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads, and half as many
+    more that read those of replays; `proxy` see `Sender`."""
 
     lease: float = 10.0
     drain: float = 30.0
@@ -97,6 +97,7 @@ class Engine:
             lease=options.lease,
         )
         self._readers = asyncio.Semaphore(options.readers)
+        self._replay_readers = asyncio.Semaphore(max(1, options.readers // 2))
         self._tasks: set[asyncio.Future[None]] = set()
         self._sender: Sender | None = None
         self._draining = False
@@ -201,10 +202,10 @@ class Engine:
         if hands.results:
             self._wake.set()
         in_lanes = [each for each in claimed if each.id in hands.lane(each.lane, now).items]
-        in_lanes.sort(key=lambda each: each.lane.tenant.int)
-        for tenant, group in groupby(in_lanes, key=lambda each: each.lane.tenant):
+        in_lanes.sort(key=_read_with)
+        for (replay, tenant), group in groupby(in_lanes, key=_read_with):
             for chunk in in_chunks(list(group), READ_AT_ONCE):
-                self._spawn(self._read(tenant, chunk))
+                self._spawn(self._read(tenant, chunk, self._replay_readers if replay else self._readers))
 
     def _settle(self, results: Sequence[Result], recorded: dict[UUID, int]) -> None:
         now = monotonic()
@@ -229,11 +230,11 @@ class Engine:
             if want.replays:
                 self._hands.is_due(want.lane, now, now, replay=True)
 
-    async def _read(self, tenant: UUID, claimed: Sequence[Claimed]) -> None:
+    async def _read(self, tenant: UUID, claimed: Sequence[Claimed], readers: asyncio.Semaphore) -> None:
         """Payloads and addresses of one tenant's fresh claims, in one transaction; then send."""
         hands = self._hands
         try:
-            async with self._readers, self._tenants.tx(tenant) as tx:
+            async with readers, self._tenants.tx(tenant) as tx:
                 envelopes = await self._post.envelopes(tx, claimed)
         except Exception as error:
             log.warning("payloads_unread", count=len(claimed), **logs.error_fields(error))
@@ -371,11 +372,17 @@ class Engine:
             log.error("task_failed", **logs.error_fields(error))
 
 
+def _read_with(claimed: Claimed) -> tuple[bool, UUID]:
+    """Fresh ones of a tenant are read together, and before its replays."""
+    return claimed.replay, claimed.lane.tenant
+
+
 def _filled(wants: Sequence[Want], claimed: Sequence[Claimed]) -> list[Want]:
     """What was claimed to the full: there may be more."""
-    got = Counter((each.lane, each.replay) for each in claimed)
+    fresh = Counter(each.lane for each in claimed if not each.replay)
+    replayed = Counter(each.lane for each in claimed if each.replay)
     return [
-        Want(lane, most if got[lane, False] >= most else 0, replays if got[lane, True] >= replays else 0)
+        Want(lane, most if fresh[lane] >= most else 0, replays if replayed[lane] >= replays else 0)
         for lane, most, replays in wants
     ]
 
