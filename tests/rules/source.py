@@ -166,6 +166,7 @@ def commits(module: Module) -> Iterator[str]:
 _CLIENTS = (
     "socket",
     "aiohttp",
+    "aiohappyeyeballs",
     "httpx",
     "requests",
     "urllib.request",

@@ -79,3 +79,20 @@ def test_replays_get_what_is_left_and_a_quarter_at_most() -> None:
         each.due_at = None
     only = Fairness(100).choose(lanes, 0.0, held=10, by_tenant={}, replays=10)
     assert [(want.most, want.replays) for want in only] == [(0, 8), (0, 7)]
+
+
+def test_of_what_is_claimed_at_once_a_quarter_is_replayed() -> None:
+    lanes = [lane(n, limit=16) for n in range(50)]
+    for each in lanes:
+        each.is_due_within(0.0, replay=True)
+        each.due_at = None
+    got = Fairness(2_000, 400).choose(lanes, 1.0, held=0, by_tenant={})
+    assert sum(want.replays for want in got) == 100
+
+
+def test_what_lanes_that_fail_hold_counts_against_their_half() -> None:
+    failing = [lane(n) for n in range(100)]
+    for each in failing:
+        each.breaker.row = 1
+    got = Fairness(200).choose(failing, 1.0, held=60, by_tenant={}, suspects=60)
+    assert sum(want.most for want in got) == 40

@@ -167,6 +167,26 @@ def test_a_claim_that_comes_when_the_breaker_has_opened_goes_back() -> None:
     assert len(lane.items) == 1
 
 
+def test_only_lanes_that_know_of_work_are_asked_and_only_those_that_fail_are_suspects() -> None:
+    hands = Hands(first_probe=30.0)
+    hands.is_due(KEY, 1.0, 0.0)
+    hands.is_due(KEY, 2.0, 0.0, replay=True)
+    lane = hands.due[KEY]
+    assert (lane.due_at, lane.replay_due_at) == (1.0, 2.0)
+    hands.asked(Want(KEY, 1))
+    assert list(hands.due) == [KEY], "its replays are yet to be asked for"
+    hands.asked(Want(KEY, 0, 1))
+    assert not hands.due
+    hands.take(claimed(1), 0.0)
+    hands.troubled[KEY] = lane
+    assert hands.suspects() == 0
+    lane.breaker.row = 1
+    assert hands.suspects() == 1
+    lane.breaker.row = 0
+    hands.forget_lanes(0.0)
+    assert (list(hands.lanes), list(hands.troubled)) == ([KEY], [])
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.integers(0, 2), min_size=1, max_size=14),

@@ -1,29 +1,37 @@
 """The guard of every outgoing connection that somebody else named: only public addresses, only https.
 
 Several gates, since a name can resolve to anything at any time. `check_url` tells a person what is wrong with a URL
-when it is entered. `GuardedResolver` refuses a name with any address that is not public. `socket_factory` is asked by
-aiohttp for each socket, sees the address that is about to be connected and refuses it: IP literals, rebinding and odd
-spellings end there. `check_target` stands before a proxy, which connects in our place.
+when it is entered. `GuardedResolver` refuses a name with any address that is not public. `socket_factory` is asked for
+each socket, sees the address that is about to be connected and refuses it: IP literals, rebinding and odd spellings end
+there. `check_target` stands before a proxy, which connects in our place.
 Sources: IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its successors), RFC 6598, 6052, 8215.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Collection
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from backoffice.kernel.errors import Fault
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SocketFactory = Callable[[tuple[Any, ...]], socket.socket]
+
+
+class Resolver(Protocol):
+    """Looks names up: a mapping with `host` (an address) and `family` for each address. OSError when there is none."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> Sequence[Mapping[str, Any]]: ...
+
 
 PORTS: Final = frozenset({443, 8443})
 LONGEST_URL: Final = 2048
@@ -144,10 +152,10 @@ def check_url(url: str, *, allow_loopback: bool = False, pointer: str = "#/url")
 
 
 def socket_factory(*, allow_loopback: bool = False, ports: Collection[int] = PORTS) -> SocketFactory:
-    """For `aiohttp.TCPConnector(socket_factory=…)`: makes the socket for an address or raises `AddressRefused`.
+    """Makes the socket for an address (as getaddrinfo tells it) or raises `AddressRefused`.
 
-    `ports` are those allowed on public addresses. `allow_loopback` opens loopback on any port; give such a connector
-    to the tenants that may use it and to no other."""
+    `ports` are those allowed on public addresses. `allow_loopback` opens loopback on any port; give such a factory's
+    connections to the tenants that may use it and to no other."""
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, where = info
@@ -162,17 +170,33 @@ def socket_factory(*, allow_loopback: bool = False, ports: Collection[int] = POR
     return make
 
 
-class GuardedResolver(AbstractResolver):
-    """For `aiohttp.TCPConnector(resolver=…)`: refuses a name as a whole when one of its addresses may not be called.
-    Whoever mixes a private address among public ones means the private one to be tried sooner or later."""
-
-    def __init__(self, *, allow_loopback: bool = False, inner: AbstractResolver | None = None) -> None:
-        self._allow_loopback = allow_loopback
-        self._inner = inner or ThreadedResolver()
+class SystemResolver:
+    """The machine's own, in a thread of the loop's."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    ) -> Sequence[Mapping[str, Any]]:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
+        )
+        # An address with a scope is link-local: with its scope in its text it is no address to anybody here.
+        return [
+            {"host": where[0] if len(where) < 4 or not where[3] else f"{where[0]}%{where[3]}", "family": family_}
+            for family_, _, _, _, where in found
+        ]
+
+
+class GuardedResolver:
+    """Refuses a name as a whole when one of its addresses may not be called. Whoever mixes a private address among
+    public ones means the private one to be tried sooner or later."""
+
+    def __init__(self, *, allow_loopback: bool = False, inner: Resolver | None = None) -> None:
+        self._allow_loopback = allow_loopback
+        self._inner = inner or SystemResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> Sequence[Mapping[str, Any]]:
         found = await self._inner.resolve(host, port, family)
         for each in found:
             address = each["host"]
@@ -180,11 +204,8 @@ class GuardedResolver(AbstractResolver):
                 raise AddressRefused(errno.EACCES, f"refused to connect to {host}: {address} is among its addresses")
         return found
 
-    async def close(self) -> None:
-        await self._inner.close()
 
-
-async def check_target(url: str, resolver: AbstractResolver) -> None:
+async def check_target(url: str, resolver: Resolver) -> None:
     """AddressRefused for what a proxy may not be asked to connect: no https, an odd port, an address that is not public
     or a name with such an address. A name that only the proxy can resolve is the proxy's to judge."""
     parts = URL(url)

@@ -22,8 +22,9 @@ from tests.platform.test_ssrf import Lying
 
 from backoffice.kernel import clock
 from backoffice.platform import signatures
+from backoffice.platform.courier.client.faults import ProxyUnreachable
 from backoffice.platform.courier.ports import Envelope
-from backoffice.platform.courier.sender import ProxyUnreachable, Sender
+from backoffice.platform.courier.sender import Sender
 from backoffice.platform.settings import SettingsRefused, from_environment, to_environment
 
 HOST = "hooks.example.com"

@@ -40,8 +40,8 @@ log = logs.get("courier")
 @dataclass(frozen=True, slots=True)
 class Options:
     """Seconds, and how much at once. `slots` are requests under way; `window` deliveries in memory, `round` of them
-    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads; `proxy` see
-    `Sender`."""
+    claimed in one transaction (outcomes wait for its end); `readers` transactions that read payloads, and half as many
+    more that read those of replays; `proxy` see `Sender`."""
 
     lease: float = 10.0
     drain: float = 30.0
@@ -97,6 +97,7 @@ class Engine:
             lease=options.lease,
         )
         self._readers = asyncio.Semaphore(options.readers)
+        self._replay_readers = asyncio.Semaphore(max(1, options.readers // 2))
         self._tasks: set[asyncio.Future[None]] = set()
         self._sender: Sender | None = None
         self._draining = False
@@ -118,6 +119,7 @@ class Engine:
             await stop.wait()
             self._draining = True
             await _ended(loops.pop("fan_out"))
+            await self._fan_out.stop()
             await self._drain()
         finally:
             self._starts.clear()
@@ -139,7 +141,7 @@ class Engine:
     def _on_new(self, tenant: UUID, endpoints: Sequence[UUID]) -> None:
         now = monotonic()
         for endpoint in endpoints:
-            self._hands.lane(LaneKey(tenant, endpoint), now).is_due_within(now)
+            self._hands.is_due(LaneKey(tenant, endpoint), now, now)
         if endpoints:
             self._wake.set()
 
@@ -155,27 +157,32 @@ class Engine:
 
     def _until_next(self, now: float) -> float:
         """Seconds until a lane wakes by time alone."""
-        times = (lane.wakes_at(now) for lane in self._hands.lanes.values())
+        times = (lane.wakes_at(now) for lane in self._hands.due.values())
         return min((at for at in times if at is not None), default=now + 1) - now
 
     def _choose(self, now: float) -> list[Want]:
         hands = self._hands
         wants = self._fairness.choose(
-            hands.lanes.values(), now, held=len(hands.held), by_tenant=hands.by_tenant, replays=hands.replays
+            *(hands.due.values(), now),
+            held=len(hands.held),
+            by_tenant=hands.by_tenant,
+            replays=hands.replays,
+            suspects=hands.suspects(),
         )
         for want in wants:
-            hands.lanes[want.lane].asked(want)
+            hands.asked(want)
         return wants
 
     async def _exchange(self, wants: Sequence[Want]) -> None:
-        """Write the outcomes and claim, in one transaction across tenants."""
+        """Write the outcomes and claim, in one transaction across tenants; one alone is a transaction by itself."""
         hands, lease = self._hands, self._options.lease
         results, hands.results = hands.results, []
         now, began = monotonic(), perf_counter()
         recorded: dict[UUID, int] = {}
         claimed: Sequence[Claimed] = ()
         try:
-            async with self._hands.writing, self._dispatch.untenanted() as connection:
+            opened = self._dispatch.untenanted if results and wants else self._dispatch.autocommit
+            async with hands.writing, opened() as connection:
                 if results:
                     recorded = dict(await self._post.record(connection, results))
                 if wants:
@@ -195,10 +202,10 @@ class Engine:
         if hands.results:
             self._wake.set()
         in_lanes = [each for each in claimed if each.id in hands.lane(each.lane, now).items]
-        in_lanes.sort(key=lambda each: each.lane.tenant.int)
-        for tenant, group in groupby(in_lanes, key=lambda each: each.lane.tenant):
+        in_lanes.sort(key=_read_with)
+        for (replay, tenant), group in groupby(in_lanes, key=_read_with):
             for chunk in in_chunks(list(group), READ_AT_ONCE):
-                self._spawn(self._read(tenant, chunk))
+                self._spawn(self._read(tenant, chunk, self._replay_readers if replay else self._readers))
 
     def _settle(self, results: Sequence[Result], recorded: dict[UUID, int]) -> None:
         now = monotonic()
@@ -209,7 +216,7 @@ class Engine:
             if result.ends_chain:
                 lane.written(claimed)
             if result.state in ("ready", "retry_wait"):
-                lane.is_due_within(now + result.delay, replay=claimed.replay)
+                self._hands.is_due(claimed.lane, now + result.delay, now, replay=claimed.replay)
             if claimed.id not in recorded:
                 measures.STALE.inc()
             elif result.exchange is not None:
@@ -218,17 +225,16 @@ class Engine:
 
     def _due_again(self, wants: Sequence[Want], now: float) -> None:
         for want in wants:
-            lane = self._hands.lane(want.lane, now)
             if want.most:
-                lane.is_due_within(now)
+                self._hands.is_due(want.lane, now, now)
             if want.replays:
-                lane.is_due_within(now, replay=True)
+                self._hands.is_due(want.lane, now, now, replay=True)
 
-    async def _read(self, tenant: UUID, claimed: Sequence[Claimed]) -> None:
+    async def _read(self, tenant: UUID, claimed: Sequence[Claimed], readers: asyncio.Semaphore) -> None:
         """Payloads and addresses of one tenant's fresh claims, in one transaction; then send."""
         hands = self._hands
         try:
-            async with self._readers, self._tenants.tx(tenant) as tx:
+            async with readers, self._tenants.tx(tenant) as tx:
                 envelopes = await self._post.envelopes(tx, claimed)
         except Exception as error:
             log.warning("payloads_unread", count=len(claimed), **logs.error_fields(error))
@@ -303,6 +309,7 @@ class Engine:
         self._fairness.charge(lane, monotonic() - began)
         if answer is None:
             back, _ = lane.refused(item, monotonic(), delay=OURS_AGAIN_SECONDS, hold=0.0, slower=False)
+            self._hands.troubled[lane.key] = lane
             self._hands.give_back(back, OURS_AGAIN_SECONDS)
             self._hands.results.append(Result(claimed, "ready", delay=OURS_AGAIN_SECONDS, ends_chain=True))
         else:
@@ -326,6 +333,7 @@ class Engine:
 
     async def _refused(self, lane: Lane, item: Item, answer: Answer, verdict: Verdict) -> None:
         back, opened = lane.refused(item, monotonic(), delay=verdict.delay, hold=verdict.hold, slower=verdict.slower)
+        self._hands.troubled[lane.key] = lane
         self._hands.give_back(back, verdict.delay)
         stops = verdict.give_up or verdict.gone
         if opened or stops or verdict.hold > SHORT_HOLD:
@@ -364,11 +372,17 @@ class Engine:
             log.error("task_failed", **logs.error_fields(error))
 
 
+def _read_with(claimed: Claimed) -> tuple[bool, UUID]:
+    """Fresh ones of a tenant are read together, and before its replays."""
+    return claimed.replay, claimed.lane.tenant
+
+
 def _filled(wants: Sequence[Want], claimed: Sequence[Claimed]) -> list[Want]:
     """What was claimed to the full: there may be more."""
-    got = Counter((each.lane, each.replay) for each in claimed)
+    fresh = Counter(each.lane for each in claimed if not each.replay)
+    replayed = Counter(each.lane for each in claimed if each.replay)
     return [
-        Want(lane, most if got[lane, False] >= most else 0, replays if got[lane, True] >= replays else 0)
+        Want(lane, most if fresh[lane] >= most else 0, replays if replayed[lane] >= replays else 0)
         for lane, most, replays in wants
     ]
 

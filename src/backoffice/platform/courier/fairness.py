@@ -3,7 +3,8 @@
 By seconds and not by count: a receiver that takes 15 s a request would otherwise hold as many slots as one that takes
 5 ms gets requests. An idle lane keeps no credit. Lanes that have just failed share half of the window at most, so that
 any number of hanging receivers leaves the other half to those that answer. What is replayed gets what is left once
-everything fresh that asks has its share, and a quarter of the window at most.
+everything fresh that asks has its share, and a quarter of the window at most, and of what is claimed at once: what is
+fresh meanwhile waits for the end of that.
 """
 
 from __future__ import annotations
@@ -26,10 +27,18 @@ class Fairness:
     now_used: float = 0.0
 
     def choose(
-        self, lanes: Collection[Lane], now: float, *, held: int, by_tenant: Mapping[UUID, int], replays: int = 0
+        self,
+        lanes: Collection[Lane],
+        now: float,
+        *,
+        held: int,
+        by_tenant: Mapping[UUID, int],
+        replays: int = 0,
+        suspects: int = 0,
     ) -> list[Want]:
-        """What to claim. `held` deliveries are in memory already, `replays` of them replayed, `by_tenant` of each
-        tenant: of two lanes that have used as much, the one whose tenant holds less comes first."""
+        """What to claim for those of `lanes` that ask. `held` deliveries are in memory already, `replays` of them
+        replayed, `suspects` for lanes that have just failed, `by_tenant` of each tenant: of two lanes that have used as
+        much, the one whose tenant holds less comes first."""
         asking: list[tuple[float, int, Lane, Want]] = []
         for lane in lanes:
             want = lane.wants(now)
@@ -39,21 +48,21 @@ class Fairness:
         if not asking:
             return []
         free = min(self.window - held, self.round)
-        suspects = self.window // 2 - sum(len(lane.items) for lane in lanes if lane.breaker.row)
+        of_suspects = self.window // 2 - suspects
         asking.sort(key=lambda each: each[:2])
         self.now_used = asking[0][0]
         share = max(1, free // len(asking))  # evenly, as far as it goes round
         fresh: dict[LaneKey, int] = {}
         replayed: dict[LaneKey, int] = {}
-        of_replays = self.window // 4 - replays
+        of_replays = min(self.window // 4 - replays, self.round // 4)
         for granted_to in (fresh, replayed):
             for _, _, lane, want in asking:
                 granted = (
                     min(want.most, share, free) if granted_to is fresh else min(want.replays, share, free, of_replays)
                 )
                 if lane.breaker.row:
-                    granted = min(granted, suspects)
-                    suspects -= max(granted, 0)
+                    granted = min(granted, of_suspects)
+                    of_suspects -= max(granted, 0)
                 if granted > 0:
                     granted_to[lane.key] = granted
                     free -= granted

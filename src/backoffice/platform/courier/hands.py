@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from backoffice.platform.courier.lane import Item, Lane
-from backoffice.platform.courier.ports import Claimed, LaneKey, Result
+from backoffice.platform.courier.ports import Claimed, LaneKey, Result, Want
 
 
 @dataclass(slots=True)
@@ -18,6 +18,8 @@ class Hands:
 
     first_probe: float
     lanes: dict[LaneKey, Lane] = field(default_factory=dict)
+    due: dict[LaneKey, Lane] = field(default_factory=dict)  # those for which something is believed to wait
+    troubled: dict[LaneKey, Lane] = field(default_factory=dict)  # all that have just failed, and some that had
     held: dict[UUID, Claimed] = field(default_factory=dict)
     by_tenant: Counter[UUID] = field(default_factory=Counter)
     replays: int = 0  # of those held
@@ -31,6 +33,29 @@ class Hands:
             lane = self.lanes[key] = Lane(key, touched_at=now)
             lane.breaker.first_probe = self.first_probe
         return lane
+
+    def is_due(self, key: LaneKey, at: float, now: float, *, replay: bool = False) -> None:
+        """Something waits for this lane in the table, and may go at `at`."""
+        lane = self.due[key] = self.lane(key, now)
+        lane.is_due_within(at, replay=replay)
+
+    def asked(self, want: Want) -> None:
+        """It is about to be claimed."""
+        lane = self.lanes[want.lane]
+        lane.asked(want)
+        if not lane.knows_of_work:
+            self.due.pop(want.lane, None)
+
+    def suspects(self) -> int:
+        """Deliveries in memory for lanes that have just failed."""
+        return sum(len(lane.items) for lane in self.troubled.values() if lane.breaker.row)
+
+    def forget_lanes(self, now: float) -> None:
+        """Those about which nothing worth knowing is left."""
+        for key in [key for key, lane in self.lanes.items() if lane.may_be_forgotten(now)]:
+            del self.lanes[key]
+        for key in [key for key, lane in self.troubled.items() if not lane.breaker.row or key not in self.lanes]:
+            del self.troubled[key]
 
     def take(self, claimed: Claimed, now: float) -> None:
         """A fresh claim goes into its lane, or straight back where an earlier one of its object, or the endpoint as a

@@ -129,10 +129,13 @@ class Lane:
         if want.replays:
             self.replay_due_at = None
 
+    @property
+    def knows_of_work(self) -> bool:
+        """Something is believed to wait in the table; of most lanes, most of the time, not."""
+        return self.due_at is not None or self.replay_due_at is not None
+
     def wakes_at(self, now: float) -> float | None:
         """When `wants` may become positive by the passing of time alone; None when it does not hang on time."""
-        if self.due_at is None and self.replay_due_at is None:
-            return None  # most lanes, most of the time
         room, replay_room = self._room() if self.breaker.open_until is None else (1, 1)
         times = [at for at, free in ((self.due_at, room), (self.replay_due_at, replay_room)) if at is not None and free]
         at = max(min(times), self.hold_until, self.breaker.open_until or 0.0) if times else now
@@ -303,7 +306,6 @@ class Lane:
 
     def may_be_forgotten(self, now: float) -> bool:
         """Nothing has happened here for so long that what we know of the endpoint is of no use."""
-        known = self.due_at is not None or self.replay_due_at is not None
-        busy = self.items or self.chains or self.in_flight or known
+        busy = self.items or self.chains or self.in_flight or self.knows_of_work
         quiet = max(self.hold_until, self.breaker.open_until or 0.0)
         return not busy and quiet < now and now - self.touched_at > LONGEST_PROBE

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from functools import lru_cache
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from backoffice.kernel import clock
 from backoffice.platform import signatures
+from backoffice.platform.courier.client.dialing import Dialer
+from backoffice.platform.courier.client.faults import NoAnswer, code_of
+from backoffice.platform.courier.client.pool import Pool
+from backoffice.platform.courier.client.target import target_of
 from backoffice.platform.courier.ports import Envelope
 from backoffice.platform.courier.verdict import Answer
-from backoffice.platform.ssrf import AddressRefused, GuardedResolver, check_target, is_loopback, socket_factory
+from backoffice.platform.ssrf import GuardedResolver, Resolver, SystemResolver, check_target, socket_factory
 
 TOTAL_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 5.0
-READ_LIMIT: Final = 64 * 1024
-DRAIN_SECONDS: Final = 1.0  # for the body of a success, which says nothing; only to keep the connection
 KEEP_BYTES: Final = 4_000
-_HEADERS: Final = {
-    "Content-Type": "application/json",
-    "User-Agent": "backoffice-webhooks/1",
-    "Accept": "*/*",
-    "Accept-Encoding": "identity",
-}
-
-
-class ProxyUnreachable(Exception):
-    """The operator's own proxy cannot be reached: no fault of the receiver's."""
+_HEADERS: Final = (
+    "Content-Type: application/json\r\n"
+    "User-Agent: backoffice-webhooks/1\r\n"
+    "Accept: */*\r\n"
+    "Accept-Encoding: identity\r\n"  # a small answer could unpack to a huge one
+)
 
 
 class Sender:
@@ -47,121 +41,58 @@ class Sender:
         total: float = TOTAL_SECONDS,
         connect: float = CONNECT_SECONDS,
         proxy: str | None = None,
-        resolver: AbstractResolver | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
-        self._total = total
         self._connect = connect
-        self._proxy = proxy
-        self._names = GuardedResolver(inner=resolver)
-        self._loopback = self._session(
-            resolver=GuardedResolver(allow_loopback=True, inner=resolver),
-            socket_factory=socket_factory(allow_loopback=True),
-        )
-        guarded = {"resolver": self._names, "socket_factory": socket_factory()}
-        self._public = self._session(**(guarded if proxy is None else {}))
-
-    def _session(self, **guards: Any) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=0,  # lanes and window limit what is under way
-            ttl_dns_cache=10,
-            keepalive_timeout=4,  # receivers close idle connections from 5 s on; a POST that meets a closed one fails
-            ssl=ssl.create_default_context(),
-            **guards,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._total, connect=self._connect),
-            headers=_HEADERS,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,  # a small answer could unpack to a huge one
-        )
+        self._proxied = proxy is not None
+        inner = resolver or SystemResolver()
+        self._names = GuardedResolver(inner=inner)
+        loopback = Dialer(GuardedResolver(allow_loopback=True, inner=inner), socket_factory(allow_loopback=True))
+        public = Dialer(self._names, socket_factory(), None if proxy is None else _host_and_port(proxy))
+        self._loopback = Pool(loopback, total=total, connect=connect)
+        self._public = Pool(public, total=total, connect=connect)
 
     async def close(self) -> None:
-        await self._public.close()
-        await self._loopback.close()
+        self._public.close()
+        self._loopback.close()
+        await asyncio.sleep(0)  # so that they are closed
 
     async def send(self, envelope: Envelope, traceparent: str | None = None, *, loopback: bool) -> Answer:
         """Sign for now and send once, as part of a trace. `milliseconds` is up to the end of the answer, or to the
-        failure."""
+        failure. ProxyUnreachable when the try did not take place."""
         started = perf_counter()
-        proxy = self._proxy
-        if proxy is not None and loopback and _names_loopback(envelope.url):
-            proxy = None
-        session = self._loopback if loopback and proxy is None else self._public
-        timestamp = int(clock.wall().timestamp())
-        headers = signatures.headers(envelope.secrets, envelope.message_id, timestamp, envelope.body)
-        if traceparent is not None:
-            headers["traceparent"] = traceparent
-        status: int | None = None
-        retry_after: str | None = None
-        body, code = b"", None
         try:
-            if proxy is not None:
-                async with asyncio.timeout(self._connect):
-                    await check_target(envelope.url, self._names)
-            async with session.post(
-                _parsed(envelope.url),
-                data=aiohttp.BytesPayload(envelope.body),
-                headers=headers,
-                allow_redirects=False,
-                proxy=proxy,
-            ) as answer:
-                status, retry_after = answer.status, answer.headers.get("Retry-After")
-                body = await self._read(answer)
-        except aiohttp.ClientProxyConnectionError as error:
-            raise ProxyUnreachable(str(error)) from error
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            # With a status the answer is known, and only its body broke off.
-            code = None if status is not None else _code(error)
-        return Answer(status, round((perf_counter() - started) * 1000), code, retry_after, body[:KEEP_BYTES])
+            target = target_of(envelope.url)
+            straight = loopback and (not self._proxied or target.is_loopback)
+            if self._proxied and not straight:
+                await self._check(envelope.url)
+            request = _head(target.start, envelope, traceparent).encode("ascii") + envelope.body
+            reply = await (self._loopback if straight else self._public).ask(target.origin, request, keep=KEEP_BYTES)
+        except NoAnswer as fault:
+            return Answer(None, _since(started), fault.code)
+        return Answer(reply.status, _since(started), None, reply.retry_after, reply.body)
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        """At most 64 kB; the connection is closed when there is more or, after a success, when it takes long."""
-        accepted = 200 <= answer.status < 300
-        if answer.content.at_eof():
-            return b""
-        body = bytearray()
+    async def _check(self, url: str) -> None:
         try:
-            async with asyncio.timeout(DRAIN_SECONDS if accepted else self._total):
-                while chunk := await answer.content.read(READ_LIMIT + 1 - len(body)):
-                    body += chunk
-                    if len(body) > READ_LIMIT:
-                        answer.close()
-                        break
-        except TimeoutError:
-            answer.close()
-        return b"" if accepted else bytes(body)
+            async with asyncio.timeout(self._connect):
+                await check_target(url, self._names)
+        except OSError as error:
+            raise NoAnswer(code_of(error)) from error
 
 
-_parsed = lru_cache(10_000)(URL)
+def _head(start: str, envelope: Envelope, traceparent: str | None) -> str:
+    signed = signatures.headers(envelope.secrets, envelope.message_id, int(clock.wall().timestamp()), envelope.body)
+    said = "".join([f"{name}: {value}\r\n" for name, value in signed.items()])
+    traced = "" if traceparent is None else f"traceparent: {traceparent}\r\n"
+    return f"{start}{_HEADERS}Content-Length: {len(envelope.body)}\r\n{said}{traced}\r\n"
 
 
-def _names_loopback(url: str) -> bool:
-    host = URL(url).raw_host or ""
-    return host == "localhost" or is_loopback(host)
+def _since(started: float) -> int:
+    return round((perf_counter() - started) * 1000)
 
 
-def _code(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, AddressRefused):
-            return "address_refused"
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return "proxy_refused"
-    if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.SocketTimeoutError):
-        return "connect_timeout"
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return "tls_failed"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "name_not_found"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "connect_failed"
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientOSError):
-        return "connection_lost"
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return "url_refused"
-    return "answer_malformed"
+def _host_and_port(proxy: str) -> tuple[str, int]:
+    url = URL(proxy)
+    assert url.host is not None
+    assert url.port is not None
+    return url.host, url.port

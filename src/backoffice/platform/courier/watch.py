@@ -11,9 +11,11 @@ from uuid import UUID
 from backoffice.platform.courier import measures
 from backoffice.platform.courier.hands import Hands
 from backoffice.platform.courier.lane import Lane
-from backoffice.platform.courier.ports import LaneKey, Post
+from backoffice.platform.courier.ports import Claimed, LaneKey, Post
 from backoffice.platform.courier.tenants import Tenants
-from backoffice.platform.db import Database
+from backoffice.platform.db import Database, in_chunks
+
+EXTENDED_AT_ONCE = 100
 
 
 class Watch:
@@ -47,19 +49,18 @@ class Watch:
 
     async def scan_round(self) -> None:
         """Sweep, and believe the table about what is due and when."""
-        async with self._hands.writing, self._dispatch.untenanted() as connection:
+        async with self._hands.writing, self._dispatch.autocommit() as connection:
             await self._post.sweep(connection)
-        async with self._dispatch.untenanted() as connection:
+        async with self._dispatch.autocommit() as connection:
             due = await self._post.due(connection)
         now = monotonic()
         for key, in_seconds, replay in due:
-            self._hands.lane(key, now).is_due_within(now + max(0.0, in_seconds), replay=replay)
+            self._hands.is_due(key, now + max(0.0, in_seconds), now, replay=replay)
         self._wake()
         lanes = self._hands.lanes
         for lane in list(lanes.values()):
             self._pump(lane)
-        for key in [key for key, lane in lanes.items() if lane.may_be_forgotten(now)]:
-            del lanes[key]
+        self._hands.forget_lanes(now)
         measures.HELD.set(len(self._hands.held))
         measures.LANES.set(len(lanes))
         measures.BREAKERS_OPEN.set(sum(lane.breaker.is_open for lane in lanes.values()))
@@ -69,7 +70,7 @@ class Watch:
         """Endpoints that were enabled again get what was held for them; those left in peace are tried at once when
         somebody changed them."""
         await asyncio.sleep(self._look)
-        async with self._dispatch.untenanted() as connection:
+        async with self._dispatch.autocommit() as connection:
             stopped = await self._post.stopped(connection)
         for tenant, endpoints in _by_tenant(stopped):
             async with self._tenants.tx(tenant) as tx:
@@ -90,13 +91,16 @@ class Watch:
         """Extend the leases that have less than two thirds left. What is not ours any more is let go, unless its
         request is under way: its outcome will then change nothing."""
         await asyncio.sleep(self._lease / 4)
+        soon = monotonic() + self._lease * 2 / 3
+        ending = [claimed for claimed in self._hands.held.values() if claimed.lease_ends < soon]
+        for chunk in in_chunks(ending, EXTENDED_AT_ONCE):  # what is fresh waits for no more than these
+            await self._extend(chunk)
+
+    async def _extend(self, ending: Sequence[Claimed]) -> None:
         async with self._hands.writing:
             now = monotonic()
-            soon = now + self._lease * 2 / 3
-            held = [claimed for claimed in self._hands.held.values() if claimed.lease_ends < soon]
-            if not held:
-                return
-            async with self._dispatch.untenanted() as connection:
+            held = [claimed for claimed in ending if self._hands.held.get(claimed.id) is claimed]
+            async with self._dispatch.autocommit() as connection:
                 ours = await self._post.extend(connection, held, self._lease)
         for claimed in held:
             if claimed.id in ours:

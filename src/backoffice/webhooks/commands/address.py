@@ -12,6 +12,7 @@ from backoffice.platform.courier.ports import Claimed, Envelope
 from backoffice.platform.crypto import Cell, Sealed, TenantCipher
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.models import event as event_table
+from backoffice.platform.statements import Prepared
 from backoffice.platform.tables import TENANT, Id
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 from backoffice.webhooks.queries.bodies import as_asked, numbered
@@ -20,15 +21,26 @@ MOST_PARKED = 5_000
 PURPOSE = "webhook_signature"
 
 _endpoint, _delivery, _event = webhook_endpoint.c, webhook_delivery.c, event_table.c
-_EVENTS = select(_event.id, _event.body, _event.traceparent).where(
-    _event.tenant_id == TENANT, _event.id == any_(bindparam("events", type_=ARRAY(Id)))
+_EVENTS = Prepared(
+    select(_event.id, _event.body, _event.traceparent).where(
+        _event.tenant_id == TENANT, _event.id == any_(bindparam("events", type_=ARRAY(Id)))
+    )
 )
 _in_overlap = _endpoint.previous_secret_until > func.clock_timestamp()
-_ENDPOINTS = select(
-    *(_endpoint.id, _endpoint.url, _endpoint.status, _endpoint.health, _endpoint.version, _endpoint.max_concurrency),
-    *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload, _endpoint.api_version),
-    case((_in_overlap, _endpoint.previous_secret_sealed)).label("previous"),
-).where(_endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id))))
+_ENDPOINTS = Prepared(
+    select(
+        *(
+            _endpoint.id,
+            _endpoint.url,
+            _endpoint.status,
+            _endpoint.health,
+            _endpoint.version,
+            _endpoint.max_concurrency,
+        ),
+        *(_endpoint.deleted_at, _endpoint.secret_sealed, _endpoint.payload, _endpoint.api_version),
+        case((_in_overlap, _endpoint.previous_secret_sealed)).label("previous"),
+    ).where(_endpoint.tenant_id == TENANT, _endpoint.id == any_(bindparam("endpoints", type_=ARRAY(Id))))
+)
 
 _waiting = select(_delivery.id).where(
     _delivery.tenant_id == TENANT,

@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, SmallInteger, Text, bindparam, column, func
 
 from backoffice.platform.courier.ports import Exchange
 from backoffice.platform.db import Tx
+from backoffice.platform.statements import Prepared
 from backoffice.platform.tables import TENANT, Id
 from backoffice.webhooks.models import webhook_attempt
 
@@ -30,7 +31,7 @@ _said = (
     .render_derived(name="said")
 )
 # A delivery that was released again counts its tries anew: the try meant is the one without words.
-_NOTE = (
+_NOTE = Prepared(
     webhook_attempt.update()
     .where(
         _attempt.tenant_id == TENANT,

@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Integer, any_, bindparam, column, func, select
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, any_, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import insert
 
 from backoffice.kernel import ids
 from backoffice.platform.courier.ports import FannedOut
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.events import resource
 from backoffice.platform.models import event as event_table
-from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.statements import Prepared
+from backoffice.platform.tables import TENANT, Id, Instant
 from backoffice.webhooks.events import DIGEST
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 
@@ -22,14 +24,18 @@ MOST_EVENTS = 500
 MOST_DELIVERIES = 5_000
 
 _endpoint, _event = webhook_endpoint.c, event_table.c
-_LOCK = (
+_mine = (_endpoint.tenant_id == TENANT) & _endpoint.deleted_at.is_(None)
+_LOCK = Prepared(
     select(_endpoint.id, _endpoint.status, _endpoint.event_types, _endpoint.last_sequence, _endpoint.ordered)
-    .where(_endpoint.tenant_id == TENANT, _endpoint.deleted_at.is_(None))
+    .where(_mine)
     .order_by(_endpoint.id)
     .with_for_update(key_share=True)
 )
-_NEW = (
-    select(_event.id, _event.type, _event.object_id, _event.object_sequence)
+_NEW = Prepared(
+    select(
+        *(_event.id, _event.type, _event.object_id, _event.object_sequence),
+        select(func.count()).select_from(webhook_endpoint).where(_mine).scalar_subquery().label("endpoints"),
+    )
     .where(_event.tenant_id == TENANT, ~_event.fanned_out)
     .order_by(_event.id)
     .limit(bindparam("most", type_=Integer))
@@ -39,7 +45,7 @@ _object = (
     .table_valued(column("object_id", Id), column("first", BigInteger))
     .render_derived(name="object")
 )
-_EARLIER = (
+_EARLIER = Prepared(
     select(_event.id, _event.type, _event.object_id, _event.object_sequence)
     .join(_object, (_event.object_id == _object.c.object_id) & (_event.object_sequence < _object.c.first))
     .where(_event.tenant_id == TENANT, ~_event.fanned_out)
@@ -49,15 +55,29 @@ _number = (
     .table_valued(column("id", Id), column("last", BigInteger))
     .render_derived(name="number")
 )
-_COUNT_ON = (
+_COLUMNS: dict[str, Any] = {
+    **dict.fromkeys(("id", "endpoint_id", "event_id", "object_key"), Id),
+    "sequence": BigInteger,
+    "state": Text,
+    "created_at": Instant,
+}
+_delivery = (
+    func.unnest(*(bindparam(f"{name}s", type_=ARRAY(type_)) for name, type_ in _COLUMNS.items()))
+    .table_valued(*(column(name, type_) for name, type_ in _COLUMNS.items()))
+    .render_derived(name="delivery")
+)
+_inserted = insert(webhook_delivery).from_select(["tenant_id", *_COLUMNS], select(TENANT, *_delivery.c)).cte("inserted")
+_counted = (
     webhook_endpoint.update()
     .where(_endpoint.tenant_id == TENANT, _endpoint.id == _number.c.id)
     .values(last_sequence=_number.c.last)
+    .cte("counted")
 )
-_MARK = (
+_TELL = Prepared(  # what is new for each endpoint, how far its numbers have come, and which events are done with
     event_table.update()
     .where(_event.tenant_id == TENANT, _event.id == any_(bindparam("events", type_=ARRAY(Id))))
     .values(fanned_out=True)
+    .add_cte(_inserted, _counted)
 )
 
 
@@ -76,7 +96,8 @@ async def fan_out(tx: Tx) -> FannedOut:
     new = await tx.fetch(_NEW, most=most)
     if not new:
         return FannedOut([], 0, False)
-    endpoints = await tx.fetch(_LOCK)  # again: one that was added since, and events after it, are in `new` already
+    if new[0]["endpoints"] != len(endpoints):  # one was added since, and events after it are in `new` already
+        endpoints = await tx.fetch(_LOCK)
     more = len(new) == most
     if more:
         new = [*new, *await _earlier(tx, new)]
@@ -95,11 +116,10 @@ async def fan_out(tx: Tx) -> FannedOut:
             if endpoint["status"] == "enabled":
                 reached.add(id_)
             deliveries.append(delivery_of(endpoint, event["id"], event["object_id"], last[id_], now))
-    await tx.insert_many(webhook_delivery, deliveries)
     moved = [endpoint["id"] for endpoint in endpoints if last[endpoint["id"]] != endpoint["last_sequence"]]
-    if moved:
-        await tx.execute(_COUNT_ON, endpoints=moved, lasts=[last[id_] for id_ in moved])
-    await tx.execute(_MARK, events=[event["id"] for event in new])
+    columns = {f"{name}s": [delivery[name] for delivery in deliveries] for name in _COLUMNS}
+    counted = {"endpoints": moved, "lasts": [last[id_] for id_ in moved]}
+    await tx.execute(_TELL, events=[event["id"] for event in new], **columns, **counted)
     return FannedOut(sorted(reached), len(new), more)
 
 
