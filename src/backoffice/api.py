@@ -25,6 +25,7 @@ from backoffice.ledger import http as ledger
 from backoffice.payroll import http as payroll
 from backoffice.people import http as people
 from backoffice.platform import logs, metrics, pulse, traces
+from backoffice.platform.collector import collect_seldom
 from backoffice.platform.courier import loopback
 from backoffice.platform.jobs import registry
 from backoffice.platform.jobs.queries import wait_until_ended
@@ -169,6 +170,7 @@ async def serve(settings: Settings) -> None:
     async with open_doorbell(settings.dsn("bo_app")) as doorbell, open_runtime(settings, ring=doorbell.ring) as runtime:
         authenticator = Authenticator(runtime.db, runtime.peppers, keep=settings.key_cache_seconds)
         config = server_config(settings, build(runtime, authenticator))
+        collect_seldom()  # a long list makes so many objects that its neighbours would wait for the collector
         beside = [
             asyncio.create_task(authenticator.stay_current(settings.dsn("bo_app"))),
             asyncio.create_task(pulse.ask(runtime.db)),
