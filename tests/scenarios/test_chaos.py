@@ -49,6 +49,7 @@ JOBS = at_scale(320, 100_000)
 WORKERS_MADE = at_scale(32, 4_000)  # by requests, each with its event
 PROCESSES = ("worker", "worker", "dispatcher", "courier", "api")
 PAUSES = (0.2, 0.6)  # seconds between two kills
+READ_LATE = 1.0  # the receivers, busy with our kills, may read so much later what was sent before one
 SETTLED_SECONDS = 60 + JOBS / 50
 AWAY = (Problem, asyncpg.PostgresError, *CLOSED, OSError)
 ADDRESS = {"line1": "1 Sample Street", "city": "Albany", "state": "NY", "postal_code": "12207"}
@@ -149,7 +150,7 @@ def chaos(request: pytest.FixtureRequest, loop: asyncio.AbstractEventLoop, tmp_p
             pepper="1:" + "5a" * 32,
             storage_url=str(tmp_path),
             lease_seconds=2.0,
-            worker_threads=2,
+            worker_threads=4,
             loopback_webhooks=True,
             trace_share=0.0,
             socket_dir=str(address.socket_dir),
@@ -267,7 +268,7 @@ async def _hired(http: httpx.AsyncClient, number: int) -> bool:
         answer = await http.post("/v1/workers", json=body, headers={"idempotency-key": f"hire-{number}"})
         if answer.status_code == 429:
             await asyncio.sleep(float(answer.headers["retry-after"]))
-        assert answer.status_code in (201, 409, 429, 500, 503), answer.text
+        assert answer.status_code in (201, 409, 429, 503), answer.text
         return answer.status_code == 201
     return False
 
@@ -346,7 +347,8 @@ def _explained(receiver: Receiver, gaps: Sequence[tuple[float, float]]) -> int:
         arrivals[request.id].append(request.at)
     for id_, times in arrivals.items():
         for before, after in pairwise(times):
-            assert any(before <= back and away <= after for away, back in gaps), (id_, before, after, gaps)
+            near = [(away - before, back - before) for away, back in gaps if abs(away - before) < 10]
+            assert any(before - READ_LATE <= back and away <= after for away, back in gaps), (id_, after - before, near)
     return sum(len(times) - 1 for times in arrivals.values())
 
 
