@@ -17,7 +17,7 @@ from backoffice.platform.jobs import plans
 from backoffice.platform.tables import TENANT
 
 _job, _schedule = models.job.c, models.schedule.c
-_BY_HAND = 3  # kinds that are named in the sentence
+_NAMED = 3  # kinds, in the sentence
 
 
 async def falls_due(tx: Tx, subject: str, to: datetime) -> Effect:
@@ -39,8 +39,8 @@ async def falls_due(tx: Tx, subject: str, to: datetime) -> Effect:
             found.append((row["kind"], len(fires), fires[0]))
     due = by_kind(found)
     total = sum(each["count"] for each in due)
-    named = ", ".join(f"{each['count']} {each['kind']}" for each in due[:_BY_HAND])
-    more = ", …" if len(due) > _BY_HAND else ""
+    named = ", ".join(f"{each['count']} {each['kind']}" for each in due[:_NAMED])
+    more = ", …" if len(due) > _NAMED else ""
     message = f"On its way {total} jobs fall due: {named}{more}." if due else "On its way nothing falls due."
     return Effect(kind="work_due", subject=subject, after=due, message=message)
 

@@ -19,6 +19,12 @@ OPEN_SECONDS = 5.0
 IDLE_SECONDS = 60.0
 
 
+def says_closed(error: BaseException) -> bool:
+    """Whether the driver says that the connection is gone; an InterfaceError that is a ValueError means a wrong
+    argument."""
+    return isinstance(error, CLOSED) and not isinstance(error, ValueError)
+
+
 class Connections:
     """At most `size` connections; the one used last is lent first, so that the rest may fall idle and be closed."""
 

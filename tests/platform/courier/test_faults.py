@@ -122,10 +122,9 @@ async def test_fault_13_receivers_of_every_kind_leave_the_healthy_ones_alone(
             beside = await waited(range(20))
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             await until_tried(bench, firm.test, 50)
-    # Far below the second that a hanging request holds; the promise of 0.1 s is for a machine that does nothing else,
-    # and a slow one is slow alone as well.
-    assert beside[10] < max(0.25, 2 * alone[5]), (alone, beside)
-    assert beside[17] < max(0.5, 2 * alone[8]), (alone, beside)
+    # Far below the second that a hanging request holds; the promise of 0.1 s is for a machine that does nothing else.
+    half, nearly_all = beside[10], beside[17]
+    assert (half < 0.25, nearly_all < 0.5) == (True, True), (alone, beside)
     assert grown < 100_000, "kB: what 50 receivers say is not kept in memory"
     rows = await bench.deliveries(firm.test)
     endpoint_of = {row["id"]: ids.encode("webhook_endpoint", row["endpoint_id"]) for row in rows}

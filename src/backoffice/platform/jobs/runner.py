@@ -18,7 +18,7 @@ import msgspec
 from backoffice.kernel import ids
 from backoffice.kernel.errors import Problem
 from backoffice.platform import logs, metrics, traces
-from backoffice.platform.connections import CLOSED
+from backoffice.platform.connections import CLOSED, says_closed
 from backoffice.platform.db import CommitUncertain, Row, Tx, Unavailable
 from backoffice.platform.jobs import ending, lease, registry
 from backoffice.platform.jobs.errors import Canceled, DeadlinePassed, Drained, JobCrashed, LeaseLost, Waiting
@@ -360,10 +360,8 @@ class Runner:
 
 
 def _is_database_lost(error: BaseException) -> bool:
-    """Whether the database went away under the handler. The driver's InterfaceError says so too ("connection is
-    closed"), but not where it means a wrong argument."""
-    closed = isinstance(error, CLOSED) and not isinstance(error, ValueError)
-    return closed or isinstance(error, _DATABASE_LOST)
+    """Whether the database went away under the handler."""
+    return says_closed(error) or isinstance(error, _DATABASE_LOST)
 
 
 def _backoff(attempt: int, base: float) -> timedelta:

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from backoffice.kernel.errors import BadRequest, Fix, Problem
-from backoffice.platform.connections import CLOSED
+from backoffice.platform.connections import says_closed
 from backoffice.platform.db import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -151,8 +151,7 @@ _PASSING = (
 
 def of_fault(error: Exception) -> Problem:
     """A database that is gone, overloaded, restarting or slow says so with a 503; anything else is our fault."""
-    lost = isinstance(error, CLOSED) and not isinstance(error, ValueError)  # that is a wrong argument
-    if lost or isinstance(error, _PASSING):
+    if says_closed(error) or isinstance(error, _PASSING):
         return Unavailable()
     return InternalFault("The fault is recorded under the request id.")
 
