@@ -16,6 +16,7 @@ from dataclasses import replace
 import hypothesis
 import pytest
 import uvloop
+from tests import stalls
 from tests.machine import lacks
 from tests.rules import statements
 from tests.scale import CHAOS
@@ -43,6 +44,8 @@ hypothesis.settings.load_profile("backoffice")
 
 
 statements.install()  # before the first connection of the run, whatever test makes it
+stalls.watch()
+pytest_runtest_makereport = stalls.beside_failures
 
 
 @pytest.fixture(scope="session", autouse=True)

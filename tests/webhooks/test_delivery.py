@@ -215,7 +215,7 @@ async def test_while_one_object_waits_others_go_on(world: Any, bench: Bench, set
 async def test_a_hanging_receiver_does_not_delay_another(world: Any, bench: Bench, settings: Any) -> None:
     firm = await world.firm(keys=False)
 
-    options = replace(FAST, total=2.0, connect=1.0)
+    options = replace(FAST, total=2.0)
     async with bench.receiver() as hanging, bench.receiver() as healthy, couriers(settings, options):
         hanging.answer = hanging.hang
         await bench.endpoint(firm.test, healthy.url)

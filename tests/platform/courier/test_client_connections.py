@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,24 @@ async def test_why_there_is_no_connection() -> None:
         async with sender(resolver=resolver, connect=0.1) as sending:
             assert (await sending.send(envelope(f"https://{HOST}/"), loopback=False)).error_code == code
             assert (await sending.send(envelope(f"https://{HOST}/"), loopback=False)).error_code == code
+
+
+async def test_what_came_while_the_loop_stood_still_is_read_before_it_is_late() -> None:
+    def serve(listening: socket.socket) -> None:
+        accepted, _ = listening.accept()
+        with accepted:
+            accepted.recv(1 << 16)
+            accepted.sendall(OK)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(5)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        for seconds in (0.0, 0.005, 0.01):  # it stands still while the connection opens, or before the answer
+            answering = asyncio.ensure_future(asyncio.to_thread(serve, listening))
+            async with sender(total=0.2, connect=0.1) as sending:
+                asyncio.get_running_loop().call_later(seconds, time.sleep, 0.3)
+                assert (await sending.send(envelope(url), loopback=True)).status == 200
+            await answering
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "nonsense", "http://[::1", "http://h:99999/"])

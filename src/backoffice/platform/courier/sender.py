@@ -10,6 +10,7 @@ from yarl import URL
 
 from backoffice.kernel import clock
 from backoffice.platform import signatures
+from backoffice.platform.courier.client.deadline import within
 from backoffice.platform.courier.client.dialing import Dialer
 from backoffice.platform.courier.client.faults import NoAnswer, code_of
 from backoffice.platform.courier.client.pool import Pool
@@ -74,7 +75,7 @@ class Sender:
 
     async def _check(self, url: str) -> None:
         try:
-            async with asyncio.timeout(self._connect):
+            async with within(self._connect):
                 await check_target(url, self._names)
         except OSError as error:
             raise NoAnswer(code_of(error)) from error

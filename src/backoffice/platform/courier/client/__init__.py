@@ -2,5 +2,5 @@
 while. It asks once and never again by itself, follows nothing, unpacks nothing, and reads no more than it must.
 
 `target.py` says where, `dialing.py` opens (guard, TLS, CONNECT), `connection.py` asks on one connection, `pool.py`
-keeps those that are idle; `faults.py` names what can go wrong.
+keeps those that are idle; `deadline.py` says when it has taken too long, `faults.py` names what can go wrong.
 """

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httptools
 
+from backoffice.platform.courier.client.deadline import Deadline
 from backoffice.platform.courier.client.faults import NoAnswer
 
 READ_LIMIT: Final = 64 * 1024  # of an answer, with its head and whatever 1xx come before it
@@ -47,12 +48,12 @@ class Connection(asyncio.Protocol):
         self._begin(keep)
         waiter: asyncio.Future[Reply] = self._loop.create_future()
         self._waiter = waiter
-        timer = self._loop.call_at(until, self._too_late)
+        deadline = Deadline(self._loop, until, self._too_late)
         try:
             self._transport.write(request)
             return await waiter
         finally:
-            timer.cancel()
+            deadline.cancel()
             self._waiter = None
             if self._drain is not None:
                 self._drain.cancel()

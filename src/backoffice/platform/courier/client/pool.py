@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from backoffice.platform.courier.client.connection import Connection, Reply
+from backoffice.platform.courier.client.deadline import within
 from backoffice.platform.courier.client.dialing import Dialer
 from backoffice.platform.courier.client.faults import NoAnswer, code_of
 from backoffice.platform.courier.client.target import Origin
@@ -34,7 +35,7 @@ class Pool:
         connection = self._take(origin)
         if connection is None:
             try:
-                async with asyncio.timeout(self._connect):
+                async with within(self._connect):
                     connection = await self._dialer.open(origin, self._lost)
             except OSError as error:
                 raise NoAnswer(code_of(error)) from error
