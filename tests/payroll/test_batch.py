@@ -297,13 +297,15 @@ def test_money_with_fewer_decimals_is_fine(door: Door, value: str) -> None:
         ("earnings", [], "#/earnings", "unknown_field"),
         ("a/b~c", 1, "#/a~1b~0c", "unknown_field"),
         ("ytd", [], "#/ytd", "wrong_type"),
-        ("ytd.sui_wages", "0.00", "#/ytd/sui_wages", "unknown_field"),
+        ("ytd.state_wages", "0.00", "#/ytd/state_wages", "unknown_field"),
         ("state_certificate", "single", "#/state_certificate", "wrong_type"),
         ("state_certificate.status", "divorced", "#/state_certificate/status", "unknown_status"),
         ("state_certificate.status", 1, "#/state_certificate/status", "wrong_type"),
         ("state_certificate.allowances", "1", "#/state_certificate/allowances", "wrong_type"),
         ("state_certificate.secondary_allowances", -2, "#/state_certificate/secondary_allowances", "out_of_range"),
-        ("state_certificate.exempt", True, "#/state_certificate/exempt", "unknown_field"),
+        ("state_certificate.elected_rate", "0.02", "#/state_certificate/elected_rate", "unknown_field"),
+        ("state_certificate.exempt", "yes", "#/state_certificate/exempt", "wrong_type"),
+        ("state_certificate.extra", True, "#/state_certificate/extra", "unknown_field"),
     ],
 )
 def test_a_wrong_field_is_refused_with_its_pointer(door: Door, field: str, value: Any, pointer: str, code: str) -> None:

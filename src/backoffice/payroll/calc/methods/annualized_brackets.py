@@ -7,12 +7,12 @@ from typing import Any
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, usd
 from backoffice.payroll.calc.exact import at_least_zero, cents
-from backoffice.payroll.calc.methods.method import StateRows, TableVersion
+from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
 from backoffice.payroll.calc.paycheck import FREQUENCIES, Bools, Int64s
 from backoffice.payroll.calc.schedule import Schedules
 
 
-class AnnualizedBrackets:
+class AnnualizedBrackets(Method):
     frequencies = frozenset(FREQUENCIES)
 
     def __init__(self, values: Mapping[str, Any], table: TableVersion) -> None:
