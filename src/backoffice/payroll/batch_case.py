@@ -23,6 +23,7 @@ from backoffice.payroll.calc import (
     STATES,
     W4_VERSIONS,
     Columns,
+    LocalWork,
     Tables,
 )
 from backoffice.payroll.calc.paycheck import (
@@ -161,6 +162,7 @@ def columns_of(cases: Sequence[Case], tables: Tables) -> Columns:
         ytd_futa_wages=column["futa_wages"],
         work=work,
         given=given,
+        local=LocalWork.of([case.states.local for case in cases]),
     )
 
 
