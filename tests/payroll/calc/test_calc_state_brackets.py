@@ -1,0 +1,211 @@
+"""States whose guides annualise wages or print a table for each pay period: every bracket of every version, status and
+pay frequency, just below, at and just above it, against a plain reading of the same table in fractions of a dollar
+that shares no code with the calculation."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from backoffice.payroll import calc
+from backoffice.payroll.calc import (
+    W4,
+    Columns,
+    Paycheck,
+    StateCertificate,
+    Tables,
+    Work,
+    gross_to_net,
+)
+
+FOLDER = Path(calc.__file__).parent / "tables"
+PERIODS = {"weekly": 52, "biweekly": 26, "semimonthly": 24, "monthly": 12, "quarterly": 4, "semiannual": 2,
+           "annual": 1, "daily": 260}  # fmt: skip
+ANNUALISED = ("CO", "DC", "DE", "GA", "HI", "ID", "KY", "ME", "MI", "MN", "MO", "MS", "NC", "ND", "NE", "SC", "VA",
+              "WI")  # fmt: skip
+BY_PERIOD = ("ID", "KS", "MT", "NJ", "NM", "OH", "OK", "RI", "VT", "WV")
+LAW = {
+    state: tomllib.loads((FOLDER / f"us_{state.lower()}_2026.toml").read_text())
+    for state in sorted({*ANNUALISED, *BY_PERIOD})
+}
+Version = Mapping[str, Any]
+exact = cache(Fraction)  # decimal text of a table, read once
+
+
+NOTHING, CENT = Fraction(0), Fraction(1, 100)
+
+
+class Form(NamedTuple):
+    """What a certificate says: its status, its counts and its yearly amount in cents."""
+
+    status: str
+    allowances: int = 0
+    secondary: int = 0
+    elected: int | None = None
+
+
+def half_up(amount: Fraction, to: Fraction) -> Fraction:
+    return ((amount / to + Fraction(1, 2)) // 1) * to
+
+
+def by_rows(rows: list[dict[str, str]], amount: Fraction) -> Fraction:
+    """The last row that begins below the amount: every one of these tables says "over"."""
+    found = rows[0]
+    for row in rows:
+        if amount > exact(row["from"]):
+            found = row
+    return exact(found["base"]) + exact(found["rate"]) * (amount - exact(found["from"]))
+
+
+def annual_deduction(version: Version, annual: Fraction, form: Form) -> Fraction:
+    if form.elected is not None and version["elected_annual_exemption"] == "instead_of_standard_deduction":
+        return Fraction(form.elected, 100)
+    if "percent_deduction" in version:
+        percent = version["percent_deduction"]
+        return min(annual * exact(percent["rate"]), exact(percent["cap"])) if form.allowances else NOTHING
+    if "standard_deduction" not in version:
+        return NOTHING
+    full, falling = exact(version["standard_deduction"][form.status]), version.get("phaseout")
+    if falling is None or annual <= exact(falling["from"][form.status]):
+        return full
+    begin = exact(falling["from"][form.status])
+    if falling["kind"] == "linear_rate":
+        return max(NOTHING, full - exact(falling["rate"][form.status]) * (annual - begin))
+    end = exact(falling["to"][form.status])
+    left = max(NOTHING, (end - annual) / (end - begin))
+    return full * half_up(left, Fraction(1, 10 ** falling["decimals"]))
+
+
+def taxable_of(version: Version, frequency: str, wages: int, form: Form) -> Fraction:
+    """What the table is entered with: a year's amount, or the pay period's."""
+    periods, dollars = PERIODS[frequency], Fraction(wages, 100)
+    if version["method"] == "annualized_brackets":
+        annual = dollars * (version.get("daily_periods", 260) if frequency == "daily" else periods)
+        off = annual_deduction(version, annual, form)
+        off += form.allowances * exact(version.get("allowance", 0))
+        off += form.secondary * exact(version.get("secondary_allowance", 0))
+        if form.elected is not None and version["elected_annual_exemption"] == "subtracted":
+            off += Fraction(form.elected, 100)
+        return max(NOTHING, annual - off)
+    if "annual_deduction" in version:
+        yearly = exact(version["annual_deduction"][form.status]) + form.allowances * exact(version["allowance"])
+        return max(NOTHING, dollars - half_up(yearly / periods, CENT))
+    each = exact(version.get("allowance_per_period", {}).get(frequency, 0))
+    if "allowance_cliff_annual" in version and dollars * periods > exact(version["allowance_cliff_annual"]):
+        each = NOTHING
+    return max(NOTHING, dollars - form.allowances * each)
+
+
+def plain(version: Version, frequency: str, wages: int, form: Form) -> int:
+    """The tax in cents."""
+    taxable = taxable_of(version, frequency, wages, form)
+    tax = by_rows(brackets_of(version, frequency, form.status), taxable)
+    if version["method"] == "annualized_brackets":
+        if "annual_tax_round_to" in version:
+            tax = half_up(tax, exact(version["annual_tax_round_to"]))
+        tax = max(NOTHING, tax - form.allowances * exact(version.get("credit_per_allowance", 0)))
+        tax /= version.get("daily_periods", 260) if frequency == "daily" else PERIODS[frequency]
+    return int(half_up(tax, exact(version["round_to"])) * 100)
+
+
+def brackets_of(version: Version, frequency: str, status: str) -> list[dict[str, str]]:
+    table = version.get("brackets") or version["period"][frequency]["brackets"]
+    rows: list[dict[str, str]] = table.get(status) or table["all"]
+    return rows
+
+
+def statuses_of(version: Version) -> list[str]:
+    if version["method"] == "annualized_brackets":
+        return list(version.get("standard_deduction", version["brackets"]))
+    return list(next(iter(version["period"].values()))["brackets"])
+
+
+def frequencies_of(version: Version) -> list[str]:
+    return list(PERIODS) if version["method"] == "annualized_brackets" else list(version["period"])
+
+
+def forms_of(version: Version, status: str) -> Iterator[Form]:
+    yield Form(status)
+    counted = {"allowance", "allowance_per_period", "credit_per_allowance", "percent_deduction"} & set(version)
+    if counted or "secondary_allowance" in version:
+        yield Form(status, 2, 1 if "secondary_allowance" in version else 0)
+    if "elected_annual_exemption" in version:
+        yield Form(status, 0, 0, 700_050)
+
+
+def first_above(version: Version, frequency: str, form: Form, edge: Fraction) -> int:
+    """The least wages, in cents, that enter the table above an edge: found by halving, since more wages never enter
+    it with less."""
+    low, high = 0, 100
+    while taxable_of(version, frequency, high, form) <= edge:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if taxable_of(version, frequency, middle, form) > edge else (middle, high)
+    return high
+
+
+def around_every_edge(version: Version, frequency: str, form: Form) -> set[int]:
+    wages = {0, 1, 123_456, 99_999_999}
+    for row in brackets_of(version, frequency, form.status):
+        above = first_above(version, frequency, form, exact(row["from"]))
+        wages |= {max(0, above - 2), above - 1, above, above + 1}
+    periods = version.get("daily_periods", 260) if frequency == "daily" else PERIODS[frequency]
+    annual = [version["phaseout"][key].get(form.status) for key in ("from", "to") if key in version.get("phaseout", {})]
+    annual += [version[key] for key in ("allowance_cliff_annual",) if key in version]
+    for edge in annual:
+        at = int(exact(edge) * 100 / periods)
+        wages |= {at - 1, at, at + 1}
+    return wages
+
+
+def pay_day(version: Version) -> date:
+    first = max(version["effective_from"], date(2026, 1, 1))
+    assert isinstance(first, date)
+    return first
+
+
+def cases(method: str, state: str) -> Iterator[tuple[Version, str, Form, int]]:
+    for version in LAW[state]["withholding"]:
+        if version["method"] == method:
+            for frequency in frequencies_of(version):
+                for status in statuses_of(version):
+                    for form in forms_of(version, status):
+                        for wages in sorted(around_every_edge(version, frequency, form)):
+                            yield version, frequency, form, wages
+
+
+@pytest.mark.parametrize(("method", "states"), [("annualized_brackets", ANNUALISED), ("period_brackets", BY_PERIOD)])
+def test_every_bracket_just_below_at_and_just_above(method: str, states: tuple[str, ...]) -> None:
+    checks, expected, read = [], [], 0
+    for state in states:
+        before = len(checks)
+        for version, frequency, form, wages in cases(method, state):
+            given = StateCertificate(
+                status=form.status, allowances=form.allowances, secondary_allowances=form.secondary,
+                elected_annual_exemption=form.elected,
+            )  # fmt: skip
+            checks.append(
+                Paycheck(
+                    pay_date=pay_day(version), pay_frequency=frequency, gross=wages, w4=W4(),
+                    work=(Work(state=state, certificate=given),),
+                )
+            )  # fmt: skip
+            expected.append(plain(version, frequency, wages, form))
+        read += len(checks) > before
+    assert read == len(states)
+    taxes = gross_to_net(Columns.of(checks), Tables.load()).column("state_income_tax").tolist()
+    wrong = [
+        (check.work[0], check.pay_frequency, check.pay_date, check.gross, tax, right)
+        for check, tax, right in zip(checks, taxes, expected, strict=True)
+        if tax != right
+    ]
+    assert wrong[:10] == []
+    assert sum(1 for tax in expected if tax > 0) > len(expected) // 2
