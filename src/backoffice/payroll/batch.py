@@ -124,7 +124,11 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
     gross = [_dollars(cents) for cents in results.gross.tolist()]
     net = [format_minor(cents) for cents in results.net.tolist()]
     programmes: list[dict[str, dict[str, str]]] = [{} for _ in cases]
+    sui: list[str | None] = [None] * len(cases)
     for line in results.lines:
+        if line.code == "sui":
+            for row, cents in zip(line.rows.tolist(), line.cents.tolist(), strict=True):
+                sui[row] = _dollars(cents)
         if line.programme:
             side = "employee" if line.kind == "employee_tax" else "employer"
             for row, cents in zip(line.rows.tolist(), line.cents.tolist(), strict=True):
@@ -144,6 +148,8 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
             answer[code] = column[row]
         answer["local_income_tax"] = "0.00"
         answer["programmes"] = programmes[row]
+        if sui[row] is not None:
+            answer["sui"] = sui[row]
         answer["gross_pay"] = gross[row]
         answer["net_pay"] = net[row]
         answer["tables"] = versions[row]

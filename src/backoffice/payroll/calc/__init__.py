@@ -27,6 +27,7 @@ federal lines are always there. `gross_to_net` raises ValidationFailed, all faul
 not cover.
 """
 
+from backoffice.payroll.calc.certificates import STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Recorder, Step, TableRow, Value
 from backoffice.payroll.calc.earnings import (
     DailyOvertime,
@@ -46,9 +47,9 @@ from backoffice.payroll.calc.paycheck import (
     W4_VERSIONS,
     Columns,
     FederalWages,
+    GivenTaxes,
     Paycheck,
     ProgrammeYearToDate,
-    StateCertificate,
     StateWork,
     Work,
     YearToDate,
@@ -59,6 +60,7 @@ __all__ = [
     "FILING_STATUSES",
     "FREQUENCIES",
     "STATES",
+    "STATE_STATUSES",
     "W4",
     "W4_VERSIONS",
     "Columns",
@@ -67,6 +69,7 @@ __all__ = [
     "EarningLine",
     "Earnings",
     "FederalWages",
+    "GivenTaxes",
     "Line",
     "LineDerivation",
     "Note",

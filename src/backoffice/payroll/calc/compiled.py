@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backoffice.payroll.calc.certificates import GENERAL_STATUSES, ON_EVERY_FORM, STATE_STATUSES
 from backoffice.payroll.calc.exact import cents, check_fits, scale_of, scaled
 from backoffice.payroll.calc.methods import METHODS, Method, TableVersion
 from backoffice.payroll.calc.paycheck import (
@@ -17,7 +18,6 @@ from backoffice.payroll.calc.paycheck import (
     LARGEST_CENTS,
     NOT_GIVEN,
     RATE_SCALE,
-    STATE_STATUSES,
     W4_VERSIONS,
     Bools,
     Int64s,
@@ -25,6 +25,9 @@ from backoffice.payroll.calc.paycheck import (
 from backoffice.payroll.calc.schedule import Schedules
 
 _BASES = ("pay_date", "period_begin", "period_end")
+_MAPPED = "mapped"  # a default_status: without a certificate the federal filing status counts
+# How the certificate names a key of a state's table that is called otherwise there.
+_SPELT = {"married_filing_jointly": "married_joint", "married_filing_separately": "married_separate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,16 @@ class StateLaw:
     year: int
     certificate_form: str
     default_words: str
-    default_status: int  # index into STATE_STATUSES
+    default_status: int  # index into STATE_STATUSES, NOT_GIVEN where the federal status is mapped
     withholding: tuple[Withholding, ...]
     programmes: tuple[Programme, ...]
     not_per_paycheck: tuple[tuple[str, str, str], ...]  # code, name, reason
+
+    @property
+    def elections(self) -> frozenset[str]:
+        """The fields of ELECTIONS that the state's certificate knows."""
+        methods = [version.method for version in self.withholding]
+        return frozenset().union(*(method.elections | ON_EVERY_FORM for method in methods))
 
 
 def federal_law(documents: Sequence[tuple[Mapping[str, Any], TableVersion]]) -> FederalLaw:
@@ -166,13 +175,14 @@ def federal_law(documents: Sequence[tuple[Mapping[str, Any], TableVersion]]) -> 
 
 def state_law(document: Mapping[str, Any], table: TableVersion) -> StateLaw:
     meta, certificate = document["meta"], document.get("certificate", {})
+    default = certificate.get("default_status", "all")
     return StateLaw(
         table=table,
         state=meta["jurisdiction"],
         year=meta["year"],
         certificate_form=certificate.get("form", ""),
         default_words=certificate.get("default", ""),
-        default_status=STATE_STATUSES.index(certificate.get("default_status", "all")),
+        default_status=NOT_GIVEN if default == _MAPPED else STATE_STATUSES.index(default),
         withholding=tuple(_withholding(version, table) for version in document.get("withholding", ())),
         programmes=tuple(_programme(programme) for programme in document.get("programmes", ())),
         not_per_paycheck=tuple((p["code"], p["name"], p["reason"]) for p in document.get("not_per_paycheck", ())),
@@ -184,12 +194,13 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
     if values["effective_basis"] not in _BASES:
         raise ValueError(f"{table.name}: effective_basis must be one of {', '.join(_BASES)}")
     mapped = values.get("status_of", {})
-    # A method with one column for everyone takes any status: it changes nothing, and the result says so.
+    # A method with one column for everyone takes any general status: it changes nothing, and the result says so.
     single = len(method.statuses) == 1
     own = [
-        0 if single else method.statuses.index(word) if word in method.statuses else NOT_GIVEN
+        0 if single and word in GENERAL_STATUSES
+        else next((method.statuses.index(key) for key in (word, _SPELT.get(word)) if key in method.statuses), NOT_GIVEN)
         for word in STATE_STATUSES
-    ]
+    ]  # fmt: skip
     return Withholding(
         effective_from=values["effective_from"],
         effective_to=values.get("effective_to"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backoffice.kernel.errors import Fault, ValidationFailed
+from backoffice.payroll.calc.certificates import ELECTIONS, EXEMPTIONS, STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
@@ -22,12 +23,11 @@ from backoffice.payroll.calc.paycheck import (
     LARGEST_COUNT,
     NOT_GIVEN,
     RATE_SCALE,
-    STATE_STATUSES,
     STATES,
     W4_VERSIONS,
     Columns,
     Int64s,
-    StateCertificate,
+    StateWork,
 )
 from backoffice.payroll.calc.result import EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, FEDERAL, NET, Line, Note, Results
 from backoffice.payroll.calc.states import state_taxes
@@ -154,6 +154,12 @@ def _refuse_uncovered(columns: Columns, tables: Tables) -> Int64s:
     owner_year = year[work.paycheck]
     covered = tables.published[work.state, owner_year, columns.frequency[work.paycheck]]
     covered &= tables.status_known[work.state, owner_year, work.status + 1]
+    for name, said in work.elections.items():
+        covered &= (said == NOT_GIVEN) | tables.election_known[name][work.state, owner_year]
+    for name, state, at, values in tables.elections_allowed:
+        if name in work.elections:
+            ours = (work.state == state) & (owner_year == at) & (work.elections[name] != NOT_GIVEN)
+            covered &= ~ours | np.isin(work.elections[name], values)
     bad[work.paycheck[~covered]] = True
     bad |= np.bincount(work.paycheck, minlength=len(columns)) == 0
     if bad.any():
@@ -172,16 +178,26 @@ def _amount_faults(columns: Columns) -> list[Fault]:
         (columns, ("allowances",), LARGEST_COUNT),
         (work, _WORK_AMOUNTS, LARGEST_CENTS),
         (work, ("allowances", "secondary_allowances"), LARGEST_COUNT),
-        (work, ("sui_rate",), RATE_SCALE),
     ):
-        least = NOT_GIVEN if names == ("sui_rate",) else 0
+        where = "paychecks" if owner is columns else "work"
         for name in names:
-            values: Int64s = getattr(owner, name)
-            if len(values) and (values.min() < least or values.max() > most):
-                for at in np.flatnonzero((values < least) | (values > most))[:_MOST_FAULTS].tolist():
-                    where = f"#/paychecks/{at}" if owner is columns else f"#/work/{at}"
-                    faults.append(Fault("out_of_range", f"{name} must lie in 0 .. {most}", f"{where}/{name}"))
+            faults += _range_faults(getattr(owner, name), 0, most, where, name)
+    faults += _range_faults(work.sui_rate, NOT_GIVEN, RATE_SCALE, "work", "sui_rate")
+    for name, values in work.elections.items():
+        faults += _range_faults(values, NOT_GIVEN, ELECTIONS[name], "work", name)
+    for name, values in columns.given.items():
+        most = len(STATES) - 1 if name == "residence" else LARGEST_CENTS
+        faults += _range_faults(values, NOT_GIVEN, most, "paychecks", name)
     return faults
+
+
+def _range_faults(values: Int64s, least: int, most: int, where: str, name: str) -> list[Fault]:
+    if not len(values) or (values.min() >= least and values.max() <= most):
+        return []
+    return [
+        Fault("out_of_range", f"{name} must lie in 0 .. {most}", f"#/{where}/{at}/{name}")
+        for at in np.flatnonzero((values < least) | (values > most))[:_MOST_FAULTS].tolist()
+    ]
 
 
 def _faults_of(columns: Columns, tables: Tables, row: int) -> list[Fault]:
@@ -189,15 +205,25 @@ def _faults_of(columns: Columns, tables: Tables, row: int) -> list[Fault]:
     found: list[Fault] = []
     if not len(work.paycheck):
         found.append(Fault("required", "A paycheck needs at least one state of work.", "#/work"))
-    for state, status in zip(work.state.tolist(), work.status.tolist(), strict=True):
+    for at, state in enumerate(work.state.tolist()):
         found += tables.refusals(
             pay_date=columns.pay_date[row].item(),
             pay_frequency=FREQUENCIES[int(columns.frequency[row])],
             w4_version=W4_VERSIONS[int(columns.w4_version[row])],
             filing_status=FILING_STATUSES[int(columns.filing_status[row])],
             state=STATES[state],
-            certificate=None if status == NOT_GIVEN else StateCertificate(status=STATE_STATUSES[status]),
+            certificate=_certificate_at(work, at),
             period_begin=columns.period_begin[row].item(),
             period_end=columns.period_end[row].item(),
         )
     return [Fault(f.code, f.detail, str(f.pointer).replace("#/", f"#/paychecks/{row}/", 1)) for f in found]
+
+
+def _certificate_at(work: StateWork, at: int) -> StateCertificate:
+    """What an entry's certificate says, as far as a state may refuse it."""
+    status = int(work.status[at])
+    said: dict[str, Any] = {name: int(values[at]) for name, values in work.elections.items() if values[at] != NOT_GIVEN}
+    exemptions = {name: said.pop(name) for name in EXEMPTIONS if name in said}
+    return StateCertificate(
+        status=None if status == NOT_GIVEN else STATE_STATUSES[status], exemptions=exemptions, **said
+    )

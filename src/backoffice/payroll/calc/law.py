@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,16 +21,24 @@ from typing import Any
 import numpy as np
 
 from backoffice.kernel.errors import Fault
+from backoffice.payroll.calc.certificates import (
+    ELECTIONS,
+    GENERAL_STATUSES,
+    ON_EVERY_FORM,
+    STATE_STATUSES,
+    StateCertificate,
+    where_in_form,
+)
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
+from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.methods import TableVersion
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,
-    STATE_STATUSES,
+    RATE_SCALE,
     STATES,
     Paycheck,
-    StateCertificate,
 )
 
 FOLDER = Path(__file__).parent / "tables"
@@ -142,7 +151,8 @@ class Tables:
             )
             return faults
         if state not in self._taxing:
-            return faults + _status_faults(self.names[state], STATE_STATUSES, certificate)
+            faults += _status_faults(self.names[state], GENERAL_STATUSES, certificate)
+            return faults + _election_faults(self.names[state], frozenset(), {}, certificate)
         laws = [law for (code, _), law in self.states.items() if code == state and law.withholding]
         if not laws:
             faults.append(
@@ -180,7 +190,9 @@ class Tables:
                 )
             )
         known_here = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
-        return faults + _status_faults(self.names[state], known_here, certificate)
+        faults += _status_faults(self.names[state], known_here, certificate)
+        elections = version.method.elections | ON_EVERY_FORM
+        return faults + _election_faults(self.names[state], elections, version.method.allowed, certificate)
 
     def refusals_of(self, check: Paycheck) -> list[Fault]:
         """`refusals` of a paycheck over all its places of work, with pointers into it (`#/work/0/state`)."""
@@ -209,21 +221,29 @@ class Tables:
         return next((w for w in law.withholding if w.covers(dates[w.basis])), None) if law is not None else None
 
     def _compile_support(self) -> None:
-        """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known."""
+        """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known; of each
+        election [state, year] known, and the values of those that have a list."""
         years = self.federal.years
         self.published = np.zeros((len(STATES), len(years), len(FREQUENCIES)), dtype=np.bool_)
         self.status_known = np.zeros((len(STATES), len(years), len(STATE_STATUSES) + 1), dtype=np.bool_)
+        self.election_known = {name: np.zeros((len(STATES), len(years)), dtype=np.bool_) for name in ELECTIONS}
+        self.elections_allowed: list[tuple[str, int, int, list[int]]] = []  # name, state, year, values
         for index, state in enumerate(STATES):
             for at, year in enumerate(years):
                 self.status_known[index, at, NOT_GIVEN + 1] = True
                 law = self.states.get((state, year))
                 if state not in self._taxing:
                     self.published[index, at] = True
-                    self.status_known[index, at] = True
+                    self.status_known[index, at, 1 : len(GENERAL_STATUSES) + 1] = True
                     continue
+                for name in law.elections if law else ():
+                    self.election_known[name][index, at] = True
                 for version in law.withholding if law else ():
                     self.published[index, at] |= [name in version.method.frequencies for name in FREQUENCIES]
                     self.status_known[index, at, 1:] |= version.own_status != NOT_GIVEN
+                    self.elections_allowed += [
+                        (name, index, at, sorted(values)) for name, values in version.method.allowed.items()
+                    ]
 
 
 @lru_cache(maxsize=8)
@@ -236,3 +256,17 @@ def _status_faults(name: str, known: Sequence[str], certificate: StateCertificat
     if certificate is None or certificate.status is None or certificate.status in known:
         return []
     return [Fault("unknown_status", f"{name} knows {', '.join(known)}.", "#/state_certificate/status")]
+
+
+def _election_faults(
+    name: str, known: frozenset[str], allowed: Mapping[str, frozenset[int]], certificate: StateCertificate | None
+) -> list[Fault]:
+    faults = []
+    for election, value in (certificate.elections() if certificate is not None else {}).items():
+        pointer = f"#/state_certificate/{where_in_form(election)}"
+        if election not in known:
+            faults.append(Fault("unknown_field", f"The certificate of {name} has no {election}.", pointer))
+        elif election in allowed and value not in allowed[election]:
+            listed = ", ".join(decimal_text(Fraction(each, RATE_SCALE)) for each in sorted(allowed[election]))
+            faults.append(Fault("invalid_value", f"The certificate of {name} offers {listed}.", pointer))
+    return faults

@@ -7,13 +7,15 @@ in several states is several entries and no new structure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from backoffice.payroll.calc.certificates import ELECTIONS, STATE_STATUSES, StateCertificate
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -29,7 +31,6 @@ STATES = (
     "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH",
     "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
 )  # fmt: skip
-STATE_STATUSES = ("all", "single", "married", "head_of_household")  # every status key the states' tables use
 
 # Amounts below ten billion dollars: every product of the calculation then fits 63 bits (checked as tables load).
 LARGEST_CENTS = 999_999_999_999
@@ -74,22 +75,12 @@ class ProgrammeYearToDate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StateCertificate:
-    """The state's own withholding certificate. `status` is the state's table key (`CA`: single, married,
-    head_of_household; `NY`: single, married; `IL`: all); None maps the federal filing status. `secondary_allowances`:
-    CA estimated-deduction allowances, IL-W-4 line 2."""
-
-    status: str | None = None
-    allowances: int = 0
-    secondary_allowances: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """The part of a paycheck that belongs to one state. `wages` (cents) are subject to that state's income tax,
-    programmes and unemployment insurance; None means the gross of the paycheck. `certificate` None means none is on
-    file. `sui_rate` is the employer's own rate in millionths (0.020 is 20_000); None: no SUI line.
-    `ytd_programmes` by programme code; a programme with a yearly limit that is absent counts from zero, with a note."""
+    programmes and unemployment insurance; None means the gross of the paycheck. `certificate` is that of the state
+    whose income tax is withheld, None where none is on file. `sui_rate` is the employer's own rate in millionths
+    (0.020 is 20_000); None: no SUI line. `ytd_programmes` by programme code; a programme with a yearly limit that is
+    absent counts from zero, with a note."""
 
     state: str
     wages: int | None = None
@@ -110,9 +101,21 @@ class FederalWages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenTaxes:
+    """Taxes withheld elsewhere, in cents, for the state formulas that ask for another tax; None: the computed ones.
+    `fica` is social security and Medicare of this period, `fica_deducted` what Massachusetts has let deduct of it
+    earlier in the year."""
+
+    federal_income_tax: int | None = None
+    fica: int | None = None
+    fica_deducted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paycheck:
     """One paycheck to calculate. `gross` in cents. Without `federal_wages` the gross is the base of every tax.
-    `period_begin` and `period_end` default to the pay date."""
+    `period_begin` and `period_end` default to the pay date. `residence_state` None: the person lives where the work
+    is."""
 
     pay_date: date
     pay_frequency: str
@@ -121,6 +124,8 @@ class Paycheck:
     work: tuple[Work, ...]
     ytd: YearToDate = YearToDate()
     federal_wages: FederalWages | None = None
+    residence_state: str | None = None
+    given: GivenTaxes = GivenTaxes()
     period_begin: date | None = None
     period_end: date | None = None
 
@@ -129,7 +134,8 @@ class Paycheck:
 class StateWork:
     """Columns with one entry per paycheck and state. `paycheck` is the row it belongs to, `state` an index into
     STATES, `status` one into STATE_STATUSES (NOT_GIVEN: mapped from the federal status), `sui_rate` in millionths
-    (NOT_GIVEN: none). `ytd_programmes[code]` = (wages, amount, given), three columns of the same length."""
+    (NOT_GIVEN: none). `ytd_programmes[code]` = (wages, amount, given), three columns of the same length.
+    `elections[name of ELECTIONS]` is a column too, NOT_GIVEN where the form does not say; absent where none says."""
 
     paycheck: Int64s
     state: Int64s
@@ -141,10 +147,12 @@ class StateWork:
     sui_rate: Int64s
     ytd_sui_wages: Int64s
     ytd_programmes: Mapping[str, tuple[Int64s, Int64s, Bools]] = field(default_factory=dict)
+    elections: Mapping[str, Int64s] = field(default_factory=dict)
 
-    def take(self, entries: Int64s) -> StateWork:
-        """The named entries, in that order, still pointing at the same paychecks."""
+    def take(self, entries: Int64s, elections: Collection[str] = ELECTIONS) -> StateWork:
+        """The named entries, in that order, still pointing at the same paychecks; of the elections those named."""
         columns: dict[str, Any] = {name: getattr(self, name)[entries] for name in _WORK_COLUMNS}
+        columns["elections"] = {name: column[entries] for name, column in self.elections.items() if name in elections}
         columns["ytd_programmes"] = {
             code: (wages[entries], amount[entries], given[entries])
             for code, (wages, amount, given) in self.ytd_programmes.items()
@@ -185,6 +193,9 @@ class Columns:
     ytd_medicare_wages: Int64s
     ytd_futa_wages: Int64s
     work: StateWork
+    # What few paychecks have, a column each (NOT_GIVEN where absent): `federal_income_tax`, `fica` and `fica_deducted`
+    # of GivenTaxes, and `residence`, an index into STATES.
+    given: Mapping[str, Int64s] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.gross)
@@ -202,7 +213,8 @@ class Columns:
         into = np.repeat(np.arange(len(wanted)), counts)
         within = np.arange(len(into)) - np.repeat(np.cumsum(counts) - counts, counts)
         work = self.work.take(by_paycheck[np.repeat(first, counts) + within])
-        return Columns(**columns, work=_with_owners(work, into))
+        given = {name: column[wanted] for name, column in self.given.items()}
+        return Columns(**columns, work=_with_owners(work, into), given=given)
 
     @classmethod
     def of(cls, paychecks: Sequence[Paycheck]) -> Columns:
@@ -235,10 +247,11 @@ class Columns:
             ytd_medicare_wages=_ints([check.ytd.medicare_wages for check in paychecks]),
             ytd_futa_wages=_ints([check.ytd.futa_wages for check in paychecks]),
             work=_state_work(works),
+            given=_given(paychecks),
         )
 
 
-_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name != "work")
+_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name not in {"work", "given"})
 
 
 def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
@@ -264,12 +277,31 @@ def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
         sui_rate=_ints([NOT_GIVEN if work.sui_rate is None else work.sui_rate for _, work, _ in works]),
         ytd_sui_wages=_ints([work.ytd_sui_wages for _, work, _ in works]),
         ytd_programmes=programmes,
+        elections=sparse([certificate.elections() for certificate in certificates]),
     )
+
+
+def _given(paychecks: Sequence[Paycheck]) -> dict[str, Int64s]:
+    homes = [NOT_GIVEN if c.residence_state is None else STATES.index(c.residence_state) for c in paychecks]
+    given: list[dict[str, int]] = []
+    for check, home in zip(paychecks, homes, strict=True):
+        said = {"federal_income_tax": check.given.federal_income_tax, "fica": check.given.fica}
+        said |= {"fica_deducted": check.given.fica_deducted or None, "residence": None if home == NOT_GIVEN else home}
+        given.append({name: value for name, value in said.items() if value is not None})
+    return sparse(given)
+
+
+def sparse(rows: Sequence[Mapping[str, int]]) -> dict[str, Int64s]:
+    """A column for every key that a row has, NOT_GIVEN in the rows without it."""
+    names = sorted({name for row in rows for name in row})
+    return {name: _ints([row.get(name, NOT_GIVEN) for row in rows]) for name in names}
 
 
 def _with_owners(work: StateWork, owners: Int64s) -> StateWork:
     columns: dict[str, Any] = {name: getattr(work, name) for name in _WORK_COLUMNS}
-    columns |= {"paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes}
+    columns |= {
+        "paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes, "elections": work.elections
+    }  # fmt: skip
     return StateWork(**columns)
 
 

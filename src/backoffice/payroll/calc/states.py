@@ -11,7 +11,7 @@ from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, text, u
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT, record_counted, up_to
 from backoffice.payroll.calc.law import Tables
-from backoffice.payroll.calc.methods import StateRows
+from backoffice.payroll.calc.methods import OtherTaxes, StateRows
 from backoffice.payroll.calc.paycheck import (
     NOT_GIVEN,
     PERIODS,
@@ -28,17 +28,42 @@ _PERIODS = np.array(PERIODS, dtype=np.int64)
 _STATUS_UNUSED = "{} does not use the status given; it changes nothing."
 
 
+class OtherTaxesOf:
+    """Federal tax and FICA of the paychecks, made when the first state asks: given amounts, else the computed ones."""
+
+    def __init__(self, results: Results, columns: Columns) -> None:
+        self._results, self._columns = results, columns
+        self._made: OtherTaxes | None = None
+
+    def of(self, rows: Int64s) -> OtherTaxes:
+        made = self._made = self._made or self._make()
+        return OtherTaxes(made.federal_income_tax[rows], made.fica[rows], made.fica_deducted[rows])
+
+    def _make(self) -> OtherTaxes:
+        column, given = self._results.column, self._columns.given
+        taxes: dict[str, Int64s] = {
+            "federal_income_tax": column("federal_income_tax"),
+            "fica": column("social_security") + column("medicare"),
+            "fica_deducted": np.zeros(len(self._columns), dtype=np.int64),
+        }
+        for name, computed in taxes.items():
+            if name in given:
+                taxes[name] = np.where(given[name] == NOT_GIVEN, computed, given[name])
+        return OtherTaxes(**taxes)
+
+
 def state_taxes(results: Results, columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None) -> None:
     """Adds the state lines, notes and table versions to `results`. ValueError when a paycheck names a state twice."""
+    others = OtherTaxesOf(results, columns)
     for state, calendar, entries in _groups(columns, year, tables):
-        work = columns.work.take(entries)
+        law = tables.states.get((state, calendar))
+        work = columns.work.take(entries, law.elections if law is not None else ())
         if len(entries) > 1 and (np.diff(work.paycheck) <= 0).any():
             raise ValueError(f"a paycheck has more than one entry of work in {state}")
-        law = tables.states.get((state, calendar))
         if law is not None:
             results.tables.append((law.table.name, law.table.version, work.paycheck))
         if tables.has_income_tax(state) and law is not None:
-            _income_tax(results, columns, work, law, tables, recorder)
+            _income_tax(results, columns, work, law, tables, others, recorder)
         else:
             _no_income_tax(results, work, state, tables, recorder)
         if law is not None:
@@ -67,8 +92,9 @@ def _groups(columns: Columns, year: Int64s, tables: Tables) -> Iterator[tuple[st
 
 
 def _income_tax(
-    results: Results, columns: Columns, work: StateWork, law: StateLaw, tables: Tables, recorder: Recorder | None
-) -> None:
+    results: Results, columns: Columns, work: StateWork, law: StateLaw, tables: Tables, others: OtherTaxesOf,
+    recorder: Recorder | None,
+) -> None:  # fmt: skip
     _certificate_notes(results, work, law, tables)
     remaining = np.arange(len(work.paycheck), dtype=np.int64)
     amounts = np.zeros(len(remaining), dtype=np.int64)
@@ -79,7 +105,8 @@ def _income_tax(
             covered &= dates <= np.datetime64(version.effective_to)
         if covered.any():
             chosen = remaining[covered]
-            amounts[chosen] = _withhold(results, columns, work.take(chosen), version, law, recorder)
+            part = work if len(chosen) == len(amounts) else work.take(chosen)
+            amounts[chosen] = _withhold(results, columns, part, version, law, others, recorder)
             remaining = remaining[~covered]
     if len(remaining):
         raise ValueError(f"no version of the withholding law of {law.state} covers some dates of {law.year}")
@@ -87,11 +114,12 @@ def _income_tax(
 
 
 def _withhold(
-    results: Results, columns: Columns, work: StateWork, version: Withholding, law: StateLaw, recorder: Recorder | None
-) -> Int64s:
+    results: Results, columns: Columns, work: StateWork, version: Withholding, law: StateLaw, others: OtherTaxesOf,
+    recorder: Recorder | None,
+) -> Int64s:  # fmt: skip
     frequency = columns.frequency[work.paycheck]
     mapped = version.status_of[columns.filing_status[work.paycheck]]
-    default = max(int(version.own_status[law.default_status]), 0)
+    default = mapped if law.default_status == NOT_GIVEN else max(int(version.own_status[law.default_status]), 0)
     own = version.own_status[np.maximum(work.status, 0)]
     status = np.where(work.certificate, np.where(work.status == NOT_GIVEN, mapped, own), default)
     nothing = np.zeros_like(work.allowances)
@@ -102,22 +130,47 @@ def _withhold(
         status=status,
         allowances=np.where(work.certificate, work.allowances, nothing),
         secondary_allowances=np.where(work.certificate, work.secondary_allowances, nothing),
+        certificate=work.certificate,
+        elections=work.elections,
+        others=others.of(work.paycheck) if version.method.asks else None,
     )
-    numerator, denominator = version.method.withhold(rows, recorder)
-    tax = half_up(numerator, denominator, version.round_to)
+    exempt = rows.elected("exempt")[0] == 1
+    spared = recorder is not None and bool(exempt[0])
+    numerator, denominator = version.method.withhold(rows, None if spared else recorder)
+    computed = half_up(numerator, denominator, version.round_to)
+    extra, _ = rows.elected("additional_withholding")
+    tax = np.where(exempt, 0, computed + extra)
     for where, detail in version.method.caveats(rows):
         results.notes.append(Note("unverified_value", detail, work.paycheck[where]))
     if not version.verified:
         detail = f"The withholding law of {law.state} used here is unverified."
         results.notes.append(Note("unverified_value", detail, work.paycheck))
     if recorder is not None:
-        to = version.round_to
-        recorder.step(
-            "withheld", "last", "rounded once", f"round_half_up(tax, {to // 100}.{to % 100:02d})", usd(tax),
-            rounding=CENT if to == 1 else f"to {to} cents, half up", tax=usd(numerator, denominator),
-        )  # fmt: skip
+        _record_withheld(recorder, version, (numerator, denominator), computed, extra, spared, tax)
         recorder.line("state_income_tax", EMPLOYEE_TAX, law.state, tax, version.citation)
     return tax
+
+
+def _record_withheld(
+    recorder: Recorder, version: Withholding, exact: tuple[Int64s, Int64s], computed: Int64s, extra: Int64s,
+    exempt: bool, tax: Int64s,
+) -> None:  # fmt: skip
+    if exempt:
+        recorder.step(
+            "withheld", "exempt", "the employee claims exemption on the state's form", "0", usd(tax),
+            claim=text("exempt"),
+        )  # fmt: skip
+        return
+    to = version.round_to
+    recorder.step(
+        "withheld", "last", "rounded once", f"round_half_up(tax, {to // 100}.{to % 100:02d})", usd(computed),
+        rounding=CENT if to == 1 else f"to {to} cents, half up", tax=usd(*exact),
+    )  # fmt: skip
+    if int(extra[0]):
+        recorder.step(
+            "withheld_with_extra", "last", "plus the extra amount of the state's form",
+            "withheld + additional_withholding", usd(tax), withheld=usd(computed), additional_withholding=usd(extra),
+        )  # fmt: skip
 
 
 def _certificate_notes(results: Results, work: StateWork, law: StateLaw, tables: Tables) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from backoffice.payroll.calc.methods.annualized_brackets import AnnualizedBrackets
 from backoffice.payroll.calc.methods.ca_method_b import CaMethodB
 from backoffice.payroll.calc.methods.flat import Flat
-from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
+from backoffice.payroll.calc.methods.method import Method, OtherTaxes, StateRows, TableVersion
 from backoffice.payroll.calc.methods.ny_exact import NyExact
 from backoffice.payroll.calc.methods.period_brackets import PeriodBrackets
 
@@ -18,4 +18,4 @@ METHODS: Mapping[str, Callable[[Mapping[str, Any], TableVersion], Method]] = {
     "period_brackets": PeriodBrackets,
 }
 
-__all__ = ["METHODS", "Method", "StateRows", "TableVersion"]
+__all__ = ["METHODS", "Method", "OtherTaxes", "StateRows", "TableVersion"]

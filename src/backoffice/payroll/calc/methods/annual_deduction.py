@@ -54,9 +54,7 @@ class LinearFraction:
     """In full up to `from`, nothing from `to` on, between them the part that is left, rounded to so many decimals
     (Maine)."""
 
-    def __init__(
-        self, full: Int64s, values: Mapping[str, Any], statuses: Sequence[str], table: TableVersion
-    ) -> None:
+    def __init__(self, full: Int64s, values: Mapping[str, Any], statuses: Sequence[str], table: TableVersion) -> None:
         self._full, self._statuses, self._table = full, statuses, table
         self._from, self._to = _by_status(values["from"], statuses), _by_status(values["to"], statuses)
         self._parts = 10 ** int(values["decimals"])
@@ -89,9 +87,7 @@ class LinearFraction:
 class LinearRate:
     """In full up to `from`, less by `rate` of the wages above it (Wisconsin)."""
 
-    def __init__(
-        self, full: Int64s, values: Mapping[str, Any], statuses: Sequence[str], table: TableVersion
-    ) -> None:
+    def __init__(self, full: Int64s, values: Mapping[str, Any], statuses: Sequence[str], table: TableVersion) -> None:
         self._full, self._statuses, self._table = full, statuses, table
         self._from = _by_status(values["from"], statuses)
         self._scale = scale_of(values["rate"].values())

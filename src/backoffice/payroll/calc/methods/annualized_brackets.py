@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backoffice.payroll.calc.derivation import Recorder, TableRow, Value, count, usd
+from backoffice.payroll.calc.derivation import Recorder, TableRow, count, usd
 from backoffice.payroll.calc.exact import at_least_zero, cents, half_up
 from backoffice.payroll.calc.methods.annual_deduction import annual_deduction
 from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
@@ -75,9 +75,10 @@ class AnnualizedBrackets(Method):
             tax, name = self._less_credit(tax, scale, rows, recorder)
         divisor = scale * periods
         if recorder is not None:
+            before: dict[str, Any] = {name: usd(tax, scale)}
             recorder.step(
-                "tax", "5", "divided by the pay periods", f"{name} / periods", usd(tax, divisor),
-                **{name: usd(tax, scale)}, periods=count(periods),
+                "tax", "5", "divided by the pay periods", f"{name} / periods", usd(tax, divisor), **before,
+                periods=count(periods),
             )  # fmt: skip
         return tax, divisor
 
@@ -87,9 +88,10 @@ class AnnualizedBrackets(Method):
     def _taxable(self, annual: Int64s, rows: StateRows, recorder: Recorder | None) -> tuple[Int64s, Int64s | int]:
         """Annual wages less everything that comes off, not below zero, as (cents x by, by)."""
         exempt = self._exempt(rows, recorder)
-        off: dict[str, Value] = {"exempt_amount": usd(exempt)} if recorder is not None and self._has_exempt else {}
+        off: dict[str, Any] = {"exempt_amount": usd(exempt)} if recorder is not None and self._has_exempt else {}
+        by: Int64s | int = 1
         if self._deduction is None:
-            taxable, by = at_least_zero(annual - exempt), 1
+            taxable = at_least_zero(annual - exempt)
         else:
             elected, says = rows.elected(_ELECTED) if self._elected == _INSTEAD else (exempt, None)
             replaced = recorder is not None and says is not None and bool(says[0])
@@ -116,7 +118,7 @@ class AnnualizedBrackets(Method):
         if self._secondary:
             exempt = exempt + rows.secondary_allowances * self._secondary
         terms: dict[str, str] = {}
-        inputs: dict[str, Value] = {}
+        inputs: dict[str, Any] = {}
         if self._elected == "subtracted":
             elected, _ = rows.elected(_ELECTED)
             exempt = exempt + elected
@@ -137,9 +139,7 @@ class AnnualizedBrackets(Method):
             )  # fmt: skip
         return exempt
 
-    def _rounded(
-        self, tax: Int64s, scale: Int64s | int, recorder: Recorder | None
-    ) -> tuple[Int64s, Int64s | int, str]:
+    def _rounded(self, tax: Int64s, scale: Int64s | int, recorder: Recorder | None) -> tuple[Int64s, Int64s | int, str]:
         rounded = half_up(tax, scale, self._round_to)
         if recorder is not None:
             to = f"{self._round_to // 100}.{self._round_to % 100:02d}"
@@ -156,10 +156,11 @@ class AnnualizedBrackets(Method):
         name = "rounded_annual_tax" if self._round_to else "annual_tax"
         left = at_least_zero(tax - rows.allowances * self._credit * scale)
         if recorder is not None:
+            before: dict[str, Any] = {name: usd(tax, scale)}
             recorder.step(
                 "annual_tax_less_credit", "4", "less a credit for each allowance, not below zero",
                 f"max(0, {name} - allowances * credit)", usd(left, scale),
-                table=TableRow(self._table.name, self._table.version, "credit_per_allowance"),
-                **{name: usd(tax, scale)}, allowances=count(rows.allowances), credit=usd(self._credit),
+                table=TableRow(self._table.name, self._table.version, "credit_per_allowance"), **before,
+                allowances=count(rows.allowances), credit=usd(self._credit),
             )  # fmt: skip
         return left, "annual_tax_less_credit"

@@ -109,7 +109,8 @@ class PeriodBrackets(Method):
             status = self.statuses[int(rows.status[0])]
             recorder.step(
                 "exempt_amount", "1", "the yearly deduction and allowances, divided by the pay periods",
-                "round_half_up((deduction + allowances * allowance) / periods, 0.01)", usd(exempt), rounding="to the cent, half up",
+                "round_half_up((deduction + allowances * allowance) / periods, 0.01)", usd(exempt),
+                rounding="to the cent, half up",
                 table=TableRow(self._table.name, self._table.version, f"annual_deduction {status}, allowance"),
                 status=text(status), deduction=usd(deduction), allowances=count(rows.allowances),
                 allowance=usd(self._allowance), periods=count(rows.periods),

@@ -1,0 +1,91 @@
+"""The batch door's fields of states: places of work, certificates by state, unemployment insurance, what is to date."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from backoffice.payroll.batch import calculate_lines
+from backoffice.payroll.calc import Tables
+
+BASE: dict[str, Any] = {
+    "id": 1, "pay_date": "2026-11-20", "pay_frequency": "weekly", "taxable_wages": "1000.00", "work_state": "NY",
+    "w4": {"version": "2020_or_later", "filing_status": "single"},
+}  # fmt: skip
+NY, CA = {"status": "single", "allowances": 1}, {"status": "single", "allowances": 0, "secondary_allowances": 0}
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    case = {key: value for key, value in (BASE | changes).items() if value is not ...}
+    (told,) = calculate_lines([(1, msgspec.json.encode(case))], Tables.load())
+    return told
+
+
+def faults(**changes: Any) -> list[tuple[str, str]]:
+    return [(each["pointer"], each["code"]) for each in answer(**changes)["problem"]["errors"]]
+
+
+def test_several_states_share_a_paycheck_and_name_their_certificates() -> None:
+    work = [{"state": "NY", "wages": "600.00"}, {"state": "CA", "wages": "400.00"}]
+    both = answer(work=work, work_state=..., state_certificate={"NY": NY, "CA": CA})
+    alone = [answer(taxable_wages="600.00", state_certificate=NY),
+             answer(taxable_wages="400.00", work_state="CA", state_certificate=CA)]  # fmt: skip
+    cents = [int(each["state_income_tax"].replace(".", "")) for each in (both, *alone)]
+    assert cents[0] == cents[1] + cents[2]
+    assert both["programmes"] == alone[0]["programmes"] | alone[1]["programmes"]
+
+
+def test_unemployment_insurance_follows_the_rate_and_the_wages_to_date() -> None:
+    told = answer(work_state="CA", sui_rate="0.034", ytd={"sui_wages": "6500.00"})
+    assert told["sui"] == "17.00"  # 3.4 % of the 500.00 below the base of 7,000
+    assert not any("sui_wages" in note for note in told["notes"])
+    assert "sui" not in answer(work_state="CA")
+    assert any("ytd.sui_wages was not given" in note for note in answer(work_state="CA", sui_rate="0.034")["notes"])
+
+
+def test_programmes_to_date_are_taken_as_given() -> None:
+    known = answer(ytd={"programmes": {"NY_PFL": {"wages": "95000.00", "amount": "411.91"}}})
+    assert known["programmes"]["NY_PFL"]["employee"] == "0.00"
+    partly = answer(ytd={"programmes": {"NY_PFL": {"wages": "95000.00"}}})
+    assert any("ytd.programmes.NY_PFL.amount was not given" in note for note in partly["notes"])
+
+
+def test_extra_and_exempt_stand_on_every_state_form() -> None:
+    plain, extra = answer(state_certificate=NY), answer(state_certificate=NY | {"additional_withholding": "5.25"})
+    cents = [int(each["state_income_tax"].replace(".", "")) for each in (plain, extra)]
+    assert cents[1] - cents[0] == 525
+    assert (
+        answer(state_certificate=NY | {"exempt": True, "additional_withholding": "5.25"})["state_income_tax"] == "0.00"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sui_rate": "1.01"}, ("#/sui_rate", "out_of_range")),
+        ({"sui_rate": 0.02}, ("#/sui_rate", "wrong_type")),
+        ({"sui_rate": "-0.02"}, ("#/sui_rate", "negative")),
+        ({"sui_rate": "2%"}, ("#/sui_rate", "invalid_rate")),
+        ({"residence_state": "ZZ"}, ("#/residence_state", "unknown_state")),
+        ({"given": {"fica": 1}}, ("#/given/fica", "wrong_type")),
+        ({"given": {"state": "1.00"}}, ("#/given/state", "unknown_field")),
+        ({"ytd": {"programmes": {"XX": {}}}}, ("#/ytd/programmes/XX", "unknown_programme")),
+        ({"ytd": {"programmes": {"NY_PFL": {"paid": "1"}}}}, ("#/ytd/programmes/NY_PFL/paid", "unknown_field")),
+        ({"work": []}, ("#/work", "wrong_type")),
+        ({"work": [{"state": "NY", "wages": "1.00"}]}, ("#/work", "wages_differ")),
+        ({"work": [{"state": "CA"}]}, ("#/work_state", "not_in_work")),
+        ({"work": [{"state": "NY"}, {"state": "NY"}]}, ("#/work/0/wages", "required")),
+        ({"work": [{"state": "QQ"}], "work_state": ...}, ("#/work/0/state", "unknown_state")),
+        ({"state_certificate": {"CA": CA}}, ("#/state_certificate/CA", "not_in_work")),
+        ({"state_certificate": {"NY": {"status": "f"}}}, ("#/state_certificate/NY/status", "unknown_status")),
+        ({"state_certificate": {"county_rate": "0.01"}}, ("#/state_certificate/county_rate", "unknown_field")),
+        ({"state_certificate": {"county_rate": "1.5"}}, ("#/state_certificate/county_rate", "out_of_range")),
+        ({"state_certificate": {"exemptions": {"adopted": 1}}},
+         ("#/state_certificate/exemptions/adopted", "unknown_field")),
+        ({"work_state": "TX", "state_certificate": {"exempt": False}}, ("#/state_certificate/exempt", "unknown_field")),
+    ],
+)  # fmt: skip
+def test_what_the_contract_does_not_know_is_refused(changes: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert expected in faults(**changes)
