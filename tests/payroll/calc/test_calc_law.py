@@ -14,7 +14,6 @@ import pytest
 from backoffice.kernel.errors import Fault, ValidationFailed
 from backoffice.payroll import calc
 from backoffice.payroll.calc import (
-    STATES,
     W4,
     Columns,
     Paycheck,
@@ -175,7 +174,8 @@ def refusals(**changed: Any) -> list[tuple[str, str | None]]:
         "filing_status": "single",
         "state": "CA",
     }
-    return [(fault.code, fault.pointer) for fault in Tables.load().refusals(**(case | changed))]
+    tables = changed.pop("tables", Tables.load())
+    return [(fault.code, fault.pointer) for fault in tables.refusals(**(case | changed))]
 
 
 def test_what_is_covered_is_not_refused() -> None:
@@ -198,9 +198,8 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
         for frequency in ("quarterly", "semiannual"):
             assert refusals(state=state, pay_frequency=frequency) == [("frequency_not_published", "#/pay_frequency")]
     assert refusals(state="ZZ") == [("unknown_state", "#/work_state")]
-    supported = {"CA", "NY", "IL", "PA", "AK", "FL", "NH", "NV", "SD", "TN", "TX", "WA", "WY"}
-    for state in sorted(set(STATES) - supported):
-        assert refusals(state=state) == [("state_not_supported", "#/work_state")]
+    without = Tables.of({name: text for name, text in TEXTS.items() if name != "us_nj_2026"})
+    assert refusals(tables=without, state="NJ") == [("state_not_supported", "#/work_state")]
     assert refusals(w4_version="2019_or_earlier", filing_status="head_of_household") == [
         ("head_of_household_on_older_form", "#/w4/filing_status")
     ]
@@ -222,7 +221,8 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
 
 
 def test_a_part_that_is_not_known_hides_no_other_refusal() -> None:
-    assert refusals(pay_date=None, state="NJ") == [("state_not_supported", "#/work_state")]
+    without = Tables.of({name: text for name, text in TEXTS.items() if name != "us_nj_2026"})
+    assert refusals(tables=without, pay_date=None, state="NJ") == [("state_not_supported", "#/work_state")]
     assert refusals(pay_frequency=None, pay_date=date(2024, 1, 5)) == [("year_not_supported", "#/pay_date")]
     assert refusals(w4_version=None, state="ZZ") == [("unknown_state", "#/work_state")]
     assert refusals(
@@ -245,7 +245,7 @@ def test_the_engine_refuses_uncovered_rows_with_all_faults_at_once() -> None:
     nowhere = Paycheck(pay_date=date(2026, 3, 6), pay_frequency="weekly", gross=1, w4=W4(), work=())
     checks = [
         check("TX", "weekly"),
-        check("NJ", "weekly"),
+        check("NJ", "annual"),
         check("CA", "quarterly"),
         check("PA", "weekly", 2025),
         nowhere,
@@ -253,7 +253,7 @@ def test_the_engine_refuses_uncovered_rows_with_all_faults_at_once() -> None:
     with pytest.raises(ValidationFailed) as refused:
         gross_to_net(Columns.of(checks), Tables.load())
     assert [(fault.code, fault.pointer) for fault in refused.value.errors] == [
-        ("state_not_supported", "#/paychecks/1/work_state"),
+        ("frequency_not_published", "#/paychecks/1/pay_frequency"),
         ("frequency_not_published", "#/paychecks/2/pay_frequency"),
         ("year_not_supported", "#/paychecks/3/pay_date"),
         ("required", "#/paychecks/4/work"),

@@ -20,11 +20,13 @@ from backoffice.payroll.calc.paycheck import (
     RATE_SCALE,
     W4_VERSIONS,
     Bools,
+    Dates,
     Int64s,
 )
 from backoffice.payroll.calc.schedule import Schedules
 
 _BASES = ("pay_date", "period_begin", "period_end")
+_GUIDE, _RETURN = "withholding-guide", "annual-return"  # what a state's values are taken from
 _MAPPED = "mapped"  # a default_status: without a certificate the federal filing status counts
 # How the certificate names a key of a state's table that is called otherwise there.
 _SPELT = {"married_filing_jointly": "married_joint", "married_filing_separately": "married_separate"}
@@ -63,11 +65,18 @@ class Withholding:
     round_to: int  # cents
     citation: str
     verified: bool
+    approximate: bool  # made of the annual return's figures, since the state's own guide is not known
+    older_form: str | None  # what to tell of a federal W-4 of 2019 or earlier, where the state reads it another way
     status_of: Int64s  # filing status → the method's status
     own_status: Int64s  # STATE_STATUSES → the method's status, NOT_GIVEN where the state does not have it
 
     def covers(self, day: date) -> bool:
         return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
+
+    def cover(self, days: Dates) -> Bools:
+        """`covers` of a column of days."""
+        inside: Bools = days >= np.datetime64(self.effective_from)
+        return inside if self.effective_to is None else inside & (days <= np.datetime64(self.effective_to))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +202,9 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
     method = METHODS[values["method"]](values, table)
     if values["effective_basis"] not in _BASES:
         raise ValueError(f"{table.name}: effective_basis must be one of {', '.join(_BASES)}")
+    basis = values.get("basis", _GUIDE)
+    if basis not in {_GUIDE, _RETURN}:
+        raise ValueError(f"{table.name}: basis must be {_GUIDE} or {_RETURN}, not {basis}")
     mapped = values.get("status_of", {})
     # A method with one column for everyone takes any general status: it changes nothing, and the result says so.
     single = len(method.statuses) == 1
@@ -209,6 +221,8 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
         round_to=cents(values["round_to"]),
         citation=values["citation"],
         verified=values["verified"],
+        approximate=basis == _RETURN,
+        older_form=values.get("older_form"),
         status_of=np.array(
             [method.statuses.index(mapped[status]) if mapped else 0 for status in FILING_STATUSES], dtype=np.int64
         ),

@@ -222,7 +222,8 @@ class Tables:
 
     def _compile_support(self) -> None:
         """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known; of each
-        election [state, year] known, and the values of those that have a list."""
+        election [state, year] known, and the values of those that have a list. `dated` lists (state, year, versions) of
+        the laws whose versions must be looked at by date."""
         years = self.federal.years
         self.published = np.zeros((len(STATES), len(years), len(FREQUENCIES)), dtype=np.bool_)
         self.status_known = np.zeros((len(STATES), len(years), len(STATE_STATUSES) + 1), dtype=np.bool_)
@@ -244,12 +245,21 @@ class Tables:
                     self.elections_allowed += [
                         (name, index, at, sorted(values)) for name, values in version.method.allowed.items()
                     ]
+        self.dated = [
+            (STATES.index(state), years.index(year), law.withholding)
+            for (state, year), law in self.states.items()
+            if year in years and any(_needs_date(version, year) for version in law.withholding)
+        ]
 
 
 @lru_cache(maxsize=8)
 def _load(folder: Path) -> Tables:
     found = sorted(path for path in folder.glob("us_*.toml") if _OURS(path.stem))
     return Tables.of({path.stem: path.read_bytes() for path in found})
+
+
+def _needs_date(version: Withholding, year: int) -> bool:
+    return version.effective_to is not None or version.basis != "pay_date" or version.effective_from > date(year, 1, 1)
 
 
 def _status_faults(name: str, known: Sequence[str], certificate: StateCertificate | None) -> list[Fault]:

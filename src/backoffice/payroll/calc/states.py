@@ -17,6 +17,7 @@ from backoffice.payroll.calc.paycheck import (
     PERIODS,
     RATE_SCALE,
     STATES,
+    W4_VERSIONS,
     Columns,
     Int64s,
     StateWork,
@@ -95,17 +96,14 @@ def _income_tax(
     results: Results, columns: Columns, work: StateWork, law: StateLaw, tables: Tables, others: OtherTaxesOf,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
-    _certificate_notes(results, work, law, tables)
     remaining = np.arange(len(work.paycheck), dtype=np.int64)
     amounts = np.zeros(len(remaining), dtype=np.int64)
     for version in law.withholding:
-        dates = getattr(columns, version.basis)[work.paycheck[remaining]]
-        covered = dates >= np.datetime64(version.effective_from)
-        if version.effective_to is not None:
-            covered &= dates <= np.datetime64(version.effective_to)
+        covered = version.cover(getattr(columns, version.basis)[work.paycheck[remaining]])
         if covered.any():
             chosen = remaining[covered]
             part = work if len(chosen) == len(amounts) else work.take(chosen)
+            _certificate_notes(results, part, law, version, tables)
             amounts[chosen] = _withhold(results, columns, part, version, law, others, recorder)
             remaining = remaining[~covered]
     if len(remaining):
@@ -145,6 +143,13 @@ def _withhold(
     if not version.verified:
         detail = f"The withholding law of {law.state} used here is unverified."
         results.notes.append(Note("unverified_value", detail, work.paycheck))
+    if version.approximate:
+        detail = f"The withholding of {law.state} is approximated from the figures of its annual return."
+        results.notes.append(Note("approximate_withholding", detail, work.paycheck))
+    if version.older_form is not None:
+        older = columns.w4_version[work.paycheck] == W4_VERSIONS.index("2019_or_earlier")
+        if older.any():
+            results.notes.append(Note("unverified_value", f"{law.state}: {version.older_form}.", work.paycheck[older]))
     if recorder is not None:
         _record_withheld(recorder, version, (numerator, denominator), computed, extra, spared, tax)
         recorder.line("state_income_tax", EMPLOYEE_TAX, law.state, tax, version.citation)
@@ -173,8 +178,8 @@ def _record_withheld(
         )  # fmt: skip
 
 
-def _certificate_notes(results: Results, work: StateWork, law: StateLaw, tables: Tables) -> None:
-    name, method = tables.names[law.state], law.withholding[-1].method
+def _certificate_notes(results: Results, work: StateWork, law: StateLaw, version: Withholding, tables: Tables) -> None:
+    name, method = tables.names[law.state], version.method
     absent = ~work.certificate
     has_statuses = len(method.statuses) > 1
     unmapped = work.certificate & (work.status == NOT_GIVEN) & has_statuses
