@@ -197,6 +197,19 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
     for state in ("CA", "NY"):
         for frequency in ("quarterly", "semiannual"):
             assert refusals(state=state, pay_frequency=frequency) == [("frequency_not_published", "#/pay_frequency")]
+    for state, unpublished in {
+        "NJ": ("annual", "quarterly", "semiannual", "daily"),
+        "NM": ("daily", "quarterly"),
+        "OH": ("annual",),
+        "OK": ("daily", "quarterly"),
+        "RI": ("daily", "quarterly"),
+        "VT": ("daily", "quarterly"),
+        "WV": ("quarterly",),
+        "KS": ("quarterly",),
+        "MT": ("semiannual",),
+    }.items():
+        for frequency in unpublished:
+            assert refusals(state=state, pay_frequency=frequency) == [("frequency_not_published", "#/pay_frequency")]
     assert refusals(state="ZZ") == [("unknown_state", "#/work_state")]
     without = Tables.of({name: text for name, text in TEXTS.items() if name != "us_nj_2026"})
     assert refusals(tables=without, state="NJ") == [("state_not_supported", "#/work_state")]
@@ -218,6 +231,35 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
         ("frequency_not_published", "#/pay_frequency"),
         ("unknown_status", "#/state_certificate/status"),
     ]  # fmt: skip
+
+
+def test_a_frequency_that_only_an_earlier_version_publishes_is_refused_from_the_later_one_on() -> None:
+    """Idaho annualised any period until 30 July 2026; its tables from then on are for six of them. Ohio's versions go
+    by the end of the period, and none covers the spring of 2025."""
+
+    def check(day: date, *, state: str = "ID", frequency: str = "quarterly", end: date | None = None) -> Paycheck:
+        work = (Work(state=state),)
+        return Paycheck(pay_date=day, pay_frequency=frequency, gross=1_000_000, w4=W4(), work=work, period_end=end)
+
+    before, after = check(date(2026, 7, 30)), check(date(2026, 7, 31))
+    old = check(date(2026, 1, 2), state="OH", frequency="weekly", end=date(2025, 9, 30))
+    assert gross_to_net(Columns.of([before]), Tables.load()).column("state_income_tax").tolist() == [33_100]
+    with pytest.raises(ValidationFailed) as refused:
+        gross_to_net(Columns.of([before, after, old]), Tables.load())
+    assert [(fault.code, fault.pointer) for fault in refused.value.errors] == [
+        ("frequency_not_published", "#/paychecks/1/pay_frequency"),
+        ("year_not_supported", "#/paychecks/2/pay_date"),
+    ]
+
+
+def test_an_approximated_law_is_told() -> None:
+    text = TEXTS["us_mi_2026"].replace(b'basis = "withholding-guide"', b'basis = "annual-return"')
+    check = Paycheck(
+        pay_date=date(2026, 3, 6), pay_frequency="weekly", gross=90_000, w4=W4(), work=(Work(state="MI"),)
+    )  # fmt: skip
+    notes = gross_to_net(Columns.of([check]), Tables.of(TEXTS | {"us_mi_2026": text})).paycheck(0).notes
+    assert ("approximate_withholding" in dict(notes)) is True
+    assert "approximate_withholding" not in dict(gross_to_net(Columns.of([check]), Tables.load()).paycheck(0).notes)
 
 
 def test_a_part_that_is_not_known_hides_no_other_refusal() -> None:
@@ -320,6 +362,9 @@ def test_versions_name_the_content() -> None:
         ("us_pa_2026", 'rate = "0.0007"', 'rate = "0.00000071"', "is not exact"),
         ("us_wa_2026", 'employee_share = "0.7143"\n', "", "both with an employee_share"),
         ("us_ca_2026", '"32.37"]', '"32.37", "35.00"]', "10 amounts were expected, 11 are listed"),
+        ("us_dc_2026", 'basis = "withholding-guide"', 'basis = "a guess"', "basis must be withholding-guide or"),
+        ("us_ms_2026", '"subtracted"', '"added"', "must be subtracted or instead_of_standard_deduction"),
+        ("us_me_2026", 'kind = "linear_fraction"', 'kind = "steps"', "kind must be linear_fraction or linear_rate"),
         ("us_jurisdictions", "WY = ", "WX = ", "exactly the 51 jurisdictions"),
     ],
 )
