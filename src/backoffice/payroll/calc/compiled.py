@@ -207,10 +207,10 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
         raise ValueError(f"{table.name}: basis must be {_GUIDE} or {_RETURN}, not {basis}")
     mapped = values.get("status_of", {})
     # A method with one column for everyone takes any general status: it changes nothing, and the result says so.
-    single = len(method.statuses) == 1
+    general = GENERAL_STATUSES if method.statuses[0] == "all" else ()
     own = [
-        0 if single and word in GENERAL_STATUSES
-        else next((method.statuses.index(key) for key in (word, _SPELT.get(word)) if key in method.statuses), NOT_GIVEN)
+        next((method.statuses.index(key) for key in (word, _SPELT.get(word)) if key in method.statuses),
+             0 if word in general else NOT_GIVEN)
         for word in STATE_STATUSES
     ]  # fmt: skip
     return Withholding(
@@ -231,13 +231,16 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
 
 
 def _programme(values: Mapping[str, Any]) -> Programme:
+    rate, base = _rate(values["rate"]), values.get("wage_base")
     share = str(values.get("employee_share", "0"))
     scale = scale_of([share])
-    rate, base = _rate(values["rate"]), values.get("wage_base")
+    if "employee_rate" in values:  # the employee's part as a rate of its own, which need not be a neat share
+        share, scale = str(_rate(values["employee_rate"])), rate
+    part = int(share) if "employee_rate" in values else scaled(share, scale)
     largest = cents(base) if base is not None else LARGEST_CENTS
-    check_fits(largest * max(1, scaled(share, scale)), rate, values["code"])
+    check_fits(largest * max(1, part), rate, values["code"])
     if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != (share != "0"):
-        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share")
+        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share or rate")
     return Programme(
         code=values["code"],
         name=values["name"],
@@ -247,7 +250,7 @@ def _programme(values: Mapping[str, Any]) -> Programme:
         annual_max=cents(values["annual_max"]) if "annual_max" in values else None,
         weekly_max=cents(values["weekly_max"]) if "weekly_max" in values else None,
         weekly_max_spread_verified=bool(values.get("weekly_max_spread_verified", True)),
-        employee_share=scaled(share, scale),
+        employee_share=part,
         share_scale=scale,
         citation=values["citation"],
         verified=values["verified"],

@@ -158,7 +158,7 @@ def _refuse_uncovered(columns: Columns, tables: Tables) -> Int64s:
     covered = tables.published[work.state, owner_year, columns.frequency[work.paycheck]]
     covered &= tables.status_known[work.state, owner_year, work.status + 1]
     for name, said in work.elections.items():
-        covered &= (said == NOT_GIVEN) | tables.election_known[name][work.state, owner_year]
+        covered &= said <= tables.election_most[name][work.state, owner_year]
     for name, state, at, values in tables.elections_allowed:
         if name in work.elections:
             ours = (work.state == state) & (owner_year == at) & (work.elections[name] != NOT_GIVEN)

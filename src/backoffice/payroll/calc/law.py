@@ -32,7 +32,7 @@ from backoffice.payroll.calc.certificates import (
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
 from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.exact import cents
-from backoffice.payroll.calc.methods import TableVersion
+from backoffice.payroll.calc.methods import Method, TableVersion
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,
@@ -152,7 +152,7 @@ class Tables:
             return faults
         if state not in self._taxing:
             faults += _status_faults(self.names[state], GENERAL_STATUSES, certificate)
-            return faults + _election_faults(self.names[state], frozenset(), {}, certificate)
+            return faults + _election_faults(self.names[state], None, certificate)
         laws = [law for (code, _), law in self.states.items() if code == state and law.withholding]
         if not laws:
             faults.append(
@@ -191,8 +191,7 @@ class Tables:
             )
         known_here = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
         faults += _status_faults(self.names[state], known_here, certificate)
-        elections = version.method.elections | ON_EVERY_FORM
-        return faults + _election_faults(self.names[state], elections, version.method.allowed, certificate)
+        return faults + _election_faults(self.names[state], version.method, certificate)
 
     def refusals_of(self, check: Paycheck) -> list[Fault]:
         """`refusals` of a paycheck over all its places of work, with pointers into it (`#/work/0/state`)."""
@@ -222,12 +221,13 @@ class Tables:
 
     def _compile_support(self) -> None:
         """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known; of each
-        election [state, year] known, and the values of those that have a list. `dated` lists (state, year, versions) of
-        the laws whose versions must be looked at by date."""
+        election [state, year] the largest value (NOT_GIVEN where it is not known), and the values of those with a
+        list. `dated` lists (state, year, versions) of the laws whose versions must be looked at by date."""
         years = self.federal.years
         self.published = np.zeros((len(STATES), len(years), len(FREQUENCIES)), dtype=np.bool_)
         self.status_known = np.zeros((len(STATES), len(years), len(STATE_STATUSES) + 1), dtype=np.bool_)
-        self.election_known = {name: np.zeros((len(STATES), len(years)), dtype=np.bool_) for name in ELECTIONS}
+        unknown = np.full((len(STATES), len(years)), NOT_GIVEN, dtype=np.int64)
+        self.election_most = {name: unknown.copy() for name in ELECTIONS}
         self.elections_allowed: list[tuple[str, int, int, list[int]]] = []  # name, state, year, values
         for index, state in enumerate(STATES):
             for at, year in enumerate(years):
@@ -237,11 +237,11 @@ class Tables:
                     self.published[index, at] = True
                     self.status_known[index, at, 1 : len(GENERAL_STATUSES) + 1] = True
                     continue
-                for name in law.elections if law else ():
-                    self.election_known[name][index, at] = True
                 for version in law.withholding if law else ():
                     self.published[index, at] |= [name in version.method.frequencies for name in FREQUENCIES]
                     self.status_known[index, at, 1:] |= version.own_status != NOT_GIVEN
+                    for name in version.method.elections | ON_EVERY_FORM:
+                        self.election_most[name][index, at] = version.method.most.get(name, ELECTIONS[name])
                     self.elections_allowed += [
                         (name, index, at, sorted(values)) for name, values in version.method.allowed.items()
                     ]
@@ -268,15 +268,17 @@ def _status_faults(name: str, known: Sequence[str], certificate: StateCertificat
     return [Fault("unknown_status", f"{name} knows {', '.join(known)}.", "#/state_certificate/status")]
 
 
-def _election_faults(
-    name: str, known: frozenset[str], allowed: Mapping[str, frozenset[int]], certificate: StateCertificate | None
-) -> list[Fault]:
+def _election_faults(name: str, method: Method | None, certificate: StateCertificate | None) -> list[Fault]:
+    """`method` None: a state without income tax, whose form has nothing."""
     faults = []
     for election, value in (certificate.elections() if certificate is not None else {}).items():
         pointer = f"#/state_certificate/{where_in_form(election)}"
-        if election not in known:
+        if method is None or election not in method.elections | ON_EVERY_FORM:
             faults.append(Fault("unknown_field", f"The certificate of {name} has no {election}.", pointer))
-        elif election in allowed and value not in allowed[election]:
-            listed = ", ".join(decimal_text(Fraction(each, RATE_SCALE)) for each in sorted(allowed[election]))
+        elif election in method.allowed and value not in method.allowed[election]:
+            listed = ", ".join(decimal_text(Fraction(each, RATE_SCALE)) for each in sorted(method.allowed[election]))
             faults.append(Fault("invalid_value", f"The certificate of {name} offers {listed}.", pointer))
+        elif value > method.most.get(election, ELECTIONS[election]):
+            most = decimal_text(Fraction(method.most[election], RATE_SCALE))
+            faults.append(Fault("out_of_range", f"The largest {election} of {name} is {most}.", pointer))
     return faults

@@ -18,6 +18,7 @@ from backoffice.payroll.calc.paycheck import (
     RATE_SCALE,
     STATES,
     W4_VERSIONS,
+    Bools,
     Columns,
     Int64s,
     StateWork,
@@ -130,6 +131,7 @@ def _withhold(
         secondary_allowances=np.where(work.certificate, work.secondary_allowances, nothing),
         certificate=work.certificate,
         elections=work.elections,
+        nonresident=_lives_elsewhere(columns, work),
         others=others.of(work.paycheck) if version.method.asks else None,
     )
     exempt = rows.elected("exempt")[0] == 1
@@ -138,6 +140,11 @@ def _withhold(
     computed = half_up(numerator, denominator, version.round_to)
     extra, _ = rows.elected("additional_withholding")
     tax = np.where(exempt, 0, computed + extra)
+    for name, used in version.method.defaults.items():
+        silent = work.certificate & ~rows.elected(name)[1]
+        if silent.any():
+            detail = f"state_certificate.{name} of {law.state} was not given: {used} is used."
+            results.notes.append(Note("state_election_default", detail, work.paycheck[silent]))
     for where, detail in version.method.caveats(rows):
         results.notes.append(Note("unverified_value", detail, work.paycheck[where]))
     if not version.verified:
@@ -154,6 +161,15 @@ def _withhold(
         _record_withheld(recorder, version, (numerator, denominator), computed, extra, spared, tax)
         recorder.line("state_income_tax", EMPLOYEE_TAX, law.state, tax, version.citation)
     return tax
+
+
+def _lives_elsewhere(columns: Columns, work: StateWork) -> Bools:
+    """Whose home is known to be in another state than the work."""
+    if "residence" not in columns.given:
+        return np.zeros(len(work.paycheck), dtype=np.bool_)
+    home = columns.given["residence"][work.paycheck]
+    away: Bools = (home != NOT_GIVEN) & (home != work.state)
+    return away
 
 
 def _record_withheld(

@@ -12,6 +12,8 @@ import numpy as np
 from backoffice.payroll.calc.derivation import Recorder
 from backoffice.payroll.calc.paycheck import NOT_GIVEN, Bools, Int64s
 
+TO_THE_CENT = "to the cent, half up"
+
 
 @dataclass(frozen=True, slots=True)
 class TableVersion:
@@ -45,6 +47,7 @@ class StateRows:
     secondary_allowances: Int64s
     certificate: Bools
     elections: Mapping[str, Int64s]
+    nonresident: Bools  # the person is known to live in another state
     others: OtherTaxes | None = None
 
     def elected(self, name: str, default: int = 0) -> tuple[Int64s, Bools]:
@@ -64,6 +67,8 @@ class Method(Protocol):
     uses_secondary_allowances: bool
     elections: frozenset[str] = frozenset()  # the fields of ELECTIONS it knows, besides those on every form
     allowed: Mapping[str, frozenset[int]] = MappingProxyType({})  # an election's only values, where a form lists them
+    most: Mapping[str, int] = MappingProxyType({})  # the largest value of an election, where that is below its own
+    defaults: Mapping[str, str] = MappingProxyType({})  # what counts for an election that the form does not make
     asks: frozenset[str] = frozenset()  # the other taxes its formula asks for: federal_income_tax, fica
 
     def withhold(self, rows: StateRows, recorder: Recorder | None) -> tuple[Int64s, Int64s]:
