@@ -365,6 +365,7 @@ def test_versions_name_the_content() -> None:
         ("us_dc_2026", 'basis = "withholding-guide"', 'basis = "a guess"', "basis must be withholding-guide or"),
         ("us_ms_2026", '"subtracted"', '"added"', "must be subtracted or instead_of_standard_deduction"),
         ("us_me_2026", 'kind = "linear_fraction"', 'kind = "steps"', "kind must be linear_fraction or linear_rate"),
+        ("us_co_2026", 'employer_rate = "0.0044"', 'employer_rate = "0.0040"', "must add up to rate"),
         ("us_jurisdictions", "WY = ", "WX = ", "exactly the 51 jurisdictions"),
     ],
 )

@@ -234,6 +234,14 @@ def test_programmes_on_1_000_a_week(state: str, expected: dict[str, tuple[int, i
     assert len(left_out) == (1 if state in {"HI", "NM"} else 0)
 
 
+def test_two_rates_of_a_programme_are_rounded_each_by_itself() -> None:
+    """Colorado, 0.44% and 0.44% of 85.25: 0.3751 each, though 0.88% of it is 0.7502. Vermont: 0.11% and 0.33%."""
+    result = calculate("CO", "85.25", "weekly", None)
+    assert (result.amount("CO_FAMLI", "employee_tax"), result.amount("CO_FAMLI", "employer_tax")) == (38, 38)
+    result = calculate("VT", "104.00", "weekly", None)  # 0.1144 and 0.3432, together 0.4576
+    assert (result.amount("VT_CCC", "employee_tax"), result.amount("VT_CCC", "employer_tax")) == (11, 34)
+
+
 def test_hawaii_disability_stops_at_the_weekly_maximum() -> None:
     assert calculate("HI", "1499.00", "weekly", None).amount("HI_TDI") == 750  # 7.495
     assert calculate("HI", "9000.00", "weekly", None).amount("HI_TDI") == 750

@@ -111,5 +111,6 @@ def test_the_law_is_that_of_the_reference(state: str, reference: dict[str, Any])
         assert our["payer"] == programme["payer"]
         if our["payer"] == "both":
             listed = [programme.get(key) for key in ("employee_rate", "employee_rate_max")]
-            share = programme.get("employee_share_max", 0) * rate
-            assert Decimal(our["employee_share"]) * rate == next(filter(None, [*listed, share]))
+            employee = next(filter(None, [*listed, programme.get("employee_share_max", 0) * rate]))
+            employer = programme.get("employer_rate", programme.get("employer_rate_min", rate - employee))
+            assert (Decimal(our["employee_rate"]), Decimal(our["employer_rate"])) == (employee, employer)

@@ -82,8 +82,8 @@ class Withholding:
 @dataclass(frozen=True, slots=True)
 class Programme:
     """A state programme on wages. Rates in millionths, amounts in cents, None where there is no limit.
-    `employee_share` (of payer "both") over `share_scale`: the employee's part of the total, the employer's is the
-    rest."""
+    Of payer "both", either `part_rates`, the two rates, each rounded by itself; or `employee_share` over
+    `share_scale`, the employee's part of the total, the employer's is the rest."""
 
     code: str
     name: str
@@ -95,6 +95,7 @@ class Programme:
     weekly_max_spread_verified: bool
     employee_share: int
     share_scale: int
+    part_rates: tuple[int, int] | None  # employee, employer
     citation: str
     verified: bool
     condition: str | None
@@ -234,13 +235,14 @@ def _programme(values: Mapping[str, Any]) -> Programme:
     rate, base = _rate(values["rate"]), values.get("wage_base")
     share = str(values.get("employee_share", "0"))
     scale = scale_of([share])
-    if "employee_rate" in values:  # the employee's part as a rate of its own, which need not be a neat share
-        share, scale = str(_rate(values["employee_rate"])), rate
-    part = int(share) if "employee_rate" in values else scaled(share, scale)
+    parts = tuple(_rate(values[f"{payer}_rate"]) for payer in ("employee", "employer") if f"{payer}_rate" in values)
     largest = cents(base) if base is not None else LARGEST_CENTS
-    check_fits(largest * max(1, part), rate, values["code"])
-    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != (share != "0"):
-        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share or rate")
+    check_fits(largest * max(1, scaled(share, scale)), rate, values["code"])
+    divided = share != "0" or bool(parts)
+    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != divided:
+        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share or two rates")
+    if parts and (len(parts) != 2 or sum(parts) != rate):
+        raise ValueError(f"{values['code']}: employee_rate and employer_rate must add up to rate")
     return Programme(
         code=values["code"],
         name=values["name"],
@@ -250,8 +252,9 @@ def _programme(values: Mapping[str, Any]) -> Programme:
         annual_max=cents(values["annual_max"]) if "annual_max" in values else None,
         weekly_max=cents(values["weekly_max"]) if "weekly_max" in values else None,
         weekly_max_spread_verified=bool(values.get("weekly_max_spread_verified", True)),
-        employee_share=part,
+        employee_share=scaled(share, scale),
         share_scale=scale,
+        part_rates=(parts[0], parts[1]) if parts else None,
         citation=values["citation"],
         verified=values["verified"],
         condition=values.get("employer_condition"),
