@@ -7,7 +7,7 @@ of `work`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from backoffice.kernel.errors import Fault, FaultList
 from backoffice.payroll import batch_fields as read
 from backoffice.payroll.calc import STATES, StateCertificate, StateWork, Tables
 from backoffice.payroll.calc.certificates import EXEMPTIONS, STATE_STATUSES
+from backoffice.payroll.calc.compiled import Withholding
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.paycheck import NOT_GIVEN, RATE_SCALE, Bools, Int64s, sparse
 
@@ -74,10 +75,11 @@ class StateLine(NamedTuple):
 
 
 def read_state(
-    document: Mapping[str, Any], ytd: Mapping[str, Any], wages: int | None, year: int | None, refusals: Refusals,
-    tables: Tables, faults: FaultList,
+    document: Mapping[str, Any], ytd: Mapping[str, Any], wages: int | None,
+    law_of: Callable[[str], Withholding | None], refusals: Refusals, tables: Tables, faults: FaultList,
 ) -> StateLine | None:  # fmt: skip
-    """The line's states, None when there are faults. Every refusal of the law is told here, of every state."""
+    """The line's states, None when there are faults. Every refusal of the law is told here, of every state. `law_of` is
+    the withholding law of a state on the dates of the line."""
     before = len(faults.faults)
     places = _places(document, wages, faults)
     home = read.text(document, "residence_state", "#", faults)
@@ -102,14 +104,14 @@ def read_state(
                 pointer = pointer.replace("#/state_certificate", form.pointer)
             told.append(Fault(fault.code, fault.detail, pointer))
     faults.faults += dict.fromkeys(told)
-    if len(faults.faults) > before or year is None:
+    if len(faults.faults) > before:
         return None
     insured = document.get("work_state", places[0].state)
     entries = tuple(
         _entry(place, forms.get(place.state), sui_rate if place.state == insured else None, sui_wages or 0)
         for place in places
     )
-    notes = _notes(document, ytd, places, forms, insured, tables, year)
+    notes = _notes(document, ytd, places, forms, insured, law_of)
     return StateLine(entries, given, programmes, notes)
 
 
@@ -226,7 +228,7 @@ def _entry(place: Place, form: Form | None, sui_rate: int | None, sui_wages: int
 
 def _notes(
     document: Mapping[str, Any], ytd: Mapping[str, Any], places: Sequence[Place], forms: Mapping[str, Form],
-    insured: str, tables: Tables, year: int,
+    insured: str, law_of: Callable[[str], Withholding | None],
 ) -> tuple[str, ...]:  # fmt: skip
     notes = []
     if "sui_rate" in document:
@@ -241,10 +243,9 @@ def _notes(
         if key not in part
     ]
     for place in places:
-        law, form = tables.states.get((place.state, year)), forms.get(place.state)
-        if law is None or not law.withholding:
+        version, form = law_of(place.state), forms.get(place.state)
+        if version is None:
             continue
-        version = law.withholding[-1]
         if form is not None:
             uses = (version.method.uses_allowances, version.method.uses_secondary_allowances)
             where = form.pointer.removeprefix("#/").replace("/", ".")

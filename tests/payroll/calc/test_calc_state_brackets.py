@@ -25,6 +25,7 @@ from backoffice.payroll.calc import (
     Work,
     gross_to_net,
 )
+from backoffice.payroll.calc.paycheck import LARGEST_CENTS
 
 FOLDER = Path(calc.__file__).parent / "tables"
 PERIODS = {"weekly": 52, "biweekly": 26, "semimonthly": 24, "monthly": 12, "quarterly": 4, "semiannual": 2,
@@ -150,7 +151,7 @@ def first_above(version: Version, frequency: str, form: Form, edge: Fraction) ->
 
 
 def around_every_edge(version: Version, frequency: str, form: Form) -> set[int]:
-    wages = {0, 1, 123_456, 99_999_999}
+    wages = {0, 1, 123_456, 99_999_999, LARGEST_CENTS}
     for row in brackets_of(version, frequency, form.status):
         above = first_above(version, frequency, form, exact(row["from"]))
         wages |= {max(0, above - 2), above - 1, above, above + 1}

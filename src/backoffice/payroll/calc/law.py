@@ -165,10 +165,7 @@ class Tables:
             return faults
         version = laws[-1].withholding[-1]  # its words and tables tell the faults of a line whose date has no version
         if pay_date is not None:
-            dates = {
-                "pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date
-            }  # fmt: skip
-            found = self._withholding_on(state, pay_date.year, dates)
+            found = self.withholding_on(state, pay_date, period_begin, period_end)
             if found is None and not any(fault.code == "year_not_supported" for fault in faults):
                 known = " and ".join(str(law.year) for law in laws)
                 faults.append(
@@ -215,8 +212,15 @@ class Tables:
                     faults.append(moved)
         return faults
 
-    def _withholding_on(self, state: str, year: int, dates: Mapping[str, date]) -> Withholding | None:
-        law = self.states.get((state, year))
+    def withholding_on(
+        self, state: str, pay_date: date | None, period_begin: date | None = None, period_end: date | None = None
+    ) -> Withholding | None:
+        """The version of a state's law in effect for a paycheck, None when there is none or the pay date is not
+        known."""
+        if pay_date is None:
+            return None
+        dates = {"pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date}
+        law = self.states.get((state, pay_date.year))
         return next((w for w in law.withholding if w.covers(dates[w.basis])), None) if law is not None else None
 
     def _compile_support(self) -> None:
