@@ -158,6 +158,12 @@ def around_every_edge(version: Version, frequency: str, form: Form) -> set[int]:
     periods = version.get("daily_periods", 260) if frequency == "daily" else PERIODS[frequency]
     annual = [version["phaseout"][key].get(form.status) for key in ("from", "to") if key in version.get("phaseout", {})]
     annual += [version[key] for key in ("allowance_cliff_annual",) if key in version]
+    due = plain(version, frequency, above + 12_345, form)  # where the last row's tax is rounded to the next amount
+    low, high = above + 12_345, above + 120_000 * 100
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if plain(version, frequency, middle, form) > due else (middle, high)
+    wages |= {low, high}
     for edge in annual:
         at = int(exact(edge) * 100 / periods)
         wages |= {at - 1, at, at + 1}
@@ -218,8 +224,9 @@ def test_every_bracket_just_below_at_and_just_above(cases: list[Case]) -> None:
         assert sum(case.tax > 0 for case in ours) > len(ours) // 8, state
 
 
-# A cent more of wages may cost more than a cent: what rounding to a whole dollar does, base amounts that a guide
-# printed in rounded form, and one true cliff, Rhode Island's allowances, which end at an amount of annual wages.
+# A cent more of wages may cost more than a cent: what rounding to a whole dollar does (of the period's tax, or of the
+# year's in Virginia), base amounts that a guide printed in rounded form, and one true cliff, Rhode Island's allowances,
+# which end at an amount of annual wages.
 CLIFFS = {"HI": 40, "NJ": 79, "NM": 4, "RI": 11_980}
 
 
@@ -229,5 +236,6 @@ def test_a_cent_more_of_wages_costs_a_cent_at_most_except_at_the_listed_cliffs(c
         if above[:4] == below[:4] and above.wages == below.wages + 1:
             worst[above.state] = max(worst[above.state], above.tax - below.tax)
     for state, most in worst.items():
-        to = int(Fraction(LAW[state]["withholding"][0]["round_to"]) * 100)
-        assert most == CLIFFS[state] if state in CLIFFS else most <= to, state
+        version = LAW[state]["withholding"][0]
+        to = max(exact(version["round_to"]), exact(version.get("annual_tax_round_to", "0"))) * 100
+        assert most == CLIFFS.get(state, to), state
