@@ -67,7 +67,8 @@ class IaFlat(Method):
                     "credit", "3", "the credits of a form older than 2024 for one pay period",
                     "round_half_up(allowances * credit_per_allowance / periods, 0.01)", usd(credit),
                     rounding=TO_THE_CENT, table=TableRow(name, version, "credit_per_allowance"),
-                    allowances=count(rows.allowances), credit_per_allowance=usd(self._credit), periods=count(rows.periods),
+                    allowances=count(rows.allowances), credit_per_allowance=usd(self._credit),
+                    periods=count(rows.periods),
                 )  # fmt: skip
             recorder.step(
                 "tax", "4", "less the credit, not below zero", "max(0, on_wages - credit)", usd(tax),
