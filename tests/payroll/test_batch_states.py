@@ -89,3 +89,36 @@ def test_extra_and_exempt_stand_on_every_state_form() -> None:
 )  # fmt: skip
 def test_what_the_contract_does_not_know_is_refused(changes: dict[str, Any], expected: tuple[str, str]) -> None:
     assert expected in faults(**changes)
+
+
+def test_the_defaults_of_a_certificate_are_those_of_the_law_on_the_date() -> None:
+    """Idaho counts children until 30 July 2026, and nothing after it."""
+    unsaid = "state_certificate.allowances was not given: 0 is used."
+    before = answer(work_state="ID", pay_date="2026-07-30", state_certificate={"status": "single"})
+    after = answer(work_state="ID", pay_date="2026-07-31", state_certificate={"status": "single"})
+    assert unsaid in before["notes"]
+    assert unsaid not in after["notes"]
+    ended = answer(work_state="OH", pay_date="2026-08-04", period_end="2026-07-31", state_certificate={})
+    assert not any("period_end" in note for note in ended["notes"])
+    assert ended["state_income_tax"] != answer(work_state="OH", pay_date="2026-08-04")["state_income_tax"]
+
+
+def test_amounts_and_statuses_of_the_new_states_at_the_door() -> None:
+    """Mississippi, monthly: 48,000 - 6,000 - 2,300; Missouri, spouse without wages, by the word of its form."""
+    told = answer(
+        work_state="MS", pay_frequency="monthly", taxable_wages="4000.00",
+        state_certificate={"status": "single", "elected_annual_exemption": "6000.00"},
+    )  # fmt: skip
+    assert told["state_income_tax"] == "99.00"
+    assert faults(work_state="GA", state_certificate={"elected_annual_exemption": "6000.00"}) == [
+        ("#/state_certificate/elected_annual_exemption", "unknown_field")
+    ]
+    assert faults(work_state="MO", state_certificate={"status": "married"}) == [
+        ("#/state_certificate/status", "unknown_status")
+    ]
+    for word in ("married_joint", "married_filing_jointly"):  # the state's table key, and its name here
+        told = answer(work_state="DE", taxable_wages="480.77", state_certificate={"status": word, "allowances": 1})
+        assert told["state_income_tax"] == answer(
+            work_state="DE", taxable_wages="480.77", state_certificate={"allowances": 1},
+            w4={"version": "2020_or_later", "filing_status": "married_filing_jointly"},
+        )["state_income_tax"]  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from tests.factories.changed_law import tables_with
+from tests.factories.changed_law import tables_with, tables_without
 from tests.factories.crew import SINGLE, WEEK, Crew, Hand, Job, account, crew, elect, northwind
 from tests.factories.desk import desk
 from tests.world import World
@@ -59,8 +59,13 @@ OF_WORKERS = {
 
 
 @pytest.mark.parametrize("what", OF_WORKERS)
-async def test_a_worker_who_cannot_be_paid_blocks_the_run(world: World, what: str) -> None:
+async def test_a_worker_who_cannot_be_paid_blocks_the_run(
+    world: World, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, hand = OF_WORKERS[what]
+    if what == "state without tables":
+        without = tables_without("us_ga_2026")
+        monkeypatch.setattr(Tables, "load", classmethod(lambda cls: without))
     made = await crew(world, hand, Hand("B"))
     async with desk(world, made.tenant) as at:
         run = await at.open()

@@ -30,13 +30,14 @@ cents = st.integers(0, 50_000_000)
 @st.composite
 def paychecks(draw: st.DrawFn) -> Paycheck:
     version = draw(st.sampled_from(W4_VERSIONS))
-    state = draw(st.sampled_from(["CA", "NY", "IL", "PA", "TX", "WA", "NV"]))
+    state = draw(st.sampled_from(["CA", "NY", "IL", "PA", "TX", "WA", "NV", "CO", "GA", "ME", "OK", "RI", "SC", "WI"]))
+    daily = () if state in {"OK", "RI"} else ("daily",)  # they publish no table for a day
     statuses = FILING_STATUSES if version == "2020_or_later" else FILING_STATUSES[:3]
     places = [state] if draw(st.booleans()) else [state, "AK"]
     certificate = st.builds(StateCertificate, allowances=st.integers(0, 15), secondary_allowances=st.integers(0, 15))
     return Paycheck(
         pay_date=date(2026, draw(st.integers(1, 12)), 15),
-        pay_frequency=draw(st.sampled_from(("weekly", "biweekly", "semimonthly", "monthly", "daily", "annual"))),
+        pay_frequency=draw(st.sampled_from(("weekly", "biweekly", "semimonthly", "monthly", "annual", *daily))),
         gross=draw(cents),
         w4=W4(
             version=version,
@@ -110,17 +111,19 @@ def test_totals_equal_sums_and_iteration_equals_lookup(checks: list[Paycheck]) -
 @settings(max_examples=200, deadline=None)
 @given(paychecks(), st.integers(1, 1_000_000))
 def test_more_gross_never_means_less_net_except_at_the_documented_cliffs(check: Paycheck, more: int) -> None:
-    """The cliffs: California's low-income exemption and New York's cut-over to Method III; both jump once. A cent of
-    difference is left to rounding: several taxes may round up on the same cent."""
+    """The cliffs: California's low-income exemption, New York's cut-over to Method III and the end of Rhode Island's
+    allowances; each jumps once. A cent of difference is left to rounding: several taxes may round up on the same cent,
+    and Maine and Oklahoma round to the dollar."""
     from dataclasses import replace
 
-    if check.work[0].state in {"CA", "NY"}:
+    state = check.work[0].state
+    if state in {"CA", "NY", "RI"}:
         return
     nets = [
         gross_to_net(Columns.of([replace(check, gross=gross)]), Tables.load()).paycheck(0).net
         for gross in (check.gross, check.gross + more)
     ]
-    assert nets[1] >= nets[0] - 3
+    assert nets[1] >= nets[0] - (100 if state in {"ME", "OK"} else 3)
 
 
 def test_an_empty_batch_is_no_paycheck() -> None:

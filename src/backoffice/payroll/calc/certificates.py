@@ -15,6 +15,7 @@ STATE_STATUSES = (
     "a", "b",  # MD
     "married_filing_jointly", "married_filing_separately",  # a key married_joint, married_separate of a state's table
     "married_one_earner", "married_both", "head_of_family", "two_earner", "one_earner",
+    "married_joint", "married_separate",  # of a state's table, as it stands there
 )  # fmt: skip
 # A state with one column for everyone takes these words: they change nothing, and the result says so.
 GENERAL_STATUSES = STATE_STATUSES[:4]

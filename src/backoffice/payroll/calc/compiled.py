@@ -20,11 +20,13 @@ from backoffice.payroll.calc.paycheck import (
     RATE_SCALE,
     W4_VERSIONS,
     Bools,
+    Dates,
     Int64s,
 )
 from backoffice.payroll.calc.schedule import Schedules
 
 _BASES = ("pay_date", "period_begin", "period_end")
+_GUIDE, _RETURN = "withholding-guide", "annual-return"  # what a state's values are taken from
 _MAPPED = "mapped"  # a default_status: without a certificate the federal filing status counts
 # How the certificate names a key of a state's table that is called otherwise there.
 _SPELT = {"married_filing_jointly": "married_joint", "married_filing_separately": "married_separate"}
@@ -63,18 +65,25 @@ class Withholding:
     round_to: int  # cents
     citation: str
     verified: bool
+    approximate: bool  # made of the annual return's figures, since the state's own guide is not known
+    older_form: str | None  # what to tell of a federal W-4 of 2019 or earlier, where the state reads it another way
     status_of: Int64s  # filing status → the method's status
     own_status: Int64s  # STATE_STATUSES → the method's status, NOT_GIVEN where the state does not have it
 
     def covers(self, day: date) -> bool:
         return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
 
+    def cover(self, days: Dates) -> Bools:
+        """`covers` of a column of days."""
+        inside: Bools = days >= np.datetime64(self.effective_from)
+        return inside if self.effective_to is None else inside & (days <= np.datetime64(self.effective_to))
+
 
 @dataclass(frozen=True, slots=True)
 class Programme:
     """A state programme on wages. Rates in millionths, amounts in cents, None where there is no limit.
-    `employee_share` (of payer "both") over `share_scale`: the employee's part of the total, the employer's is the
-    rest."""
+    Of payer "both", either `part_rates`, the two rates, each rounded by itself; or `employee_share` over
+    `share_scale`, the employee's part of the total, the employer's is the rest."""
 
     code: str
     name: str
@@ -86,6 +95,7 @@ class Programme:
     weekly_max_spread_verified: bool
     employee_share: int
     share_scale: int
+    part_rates: tuple[int, int] | None  # employee, employer
     citation: str
     verified: bool
     condition: str | None
@@ -193,6 +203,9 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
     method = METHODS[values["method"]](values, table)
     if values["effective_basis"] not in _BASES:
         raise ValueError(f"{table.name}: effective_basis must be one of {', '.join(_BASES)}")
+    basis = values.get("basis", _GUIDE)
+    if basis not in {_GUIDE, _RETURN}:
+        raise ValueError(f"{table.name}: basis must be {_GUIDE} or {_RETURN}, not {basis}")
     mapped = values.get("status_of", {})
     # A method with one column for everyone takes any general status: it changes nothing, and the result says so.
     general = GENERAL_STATUSES if method.statuses[0] == "all" else ()
@@ -209,6 +222,8 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
         round_to=cents(values["round_to"]),
         citation=values["citation"],
         verified=values["verified"],
+        approximate=basis == _RETURN,
+        older_form=values.get("older_form"),
         status_of=np.array(
             [method.statuses.index(mapped[status]) if mapped else 0 for status in FILING_STATUSES], dtype=np.int64
         ),
@@ -220,13 +235,14 @@ def _programme(values: Mapping[str, Any]) -> Programme:
     rate, base = _rate(values["rate"]), values.get("wage_base")
     share = str(values.get("employee_share", "0"))
     scale = scale_of([share])
-    if "employee_rate" in values:  # the employee's part as a rate of its own, which need not be a neat share
-        share, scale = str(_rate(values["employee_rate"])), rate
-    part = int(share) if "employee_rate" in values else scaled(share, scale)
+    parts = tuple(_rate(values[f"{payer}_rate"]) for payer in ("employee", "employer") if f"{payer}_rate" in values)
     largest = cents(base) if base is not None else LARGEST_CENTS
-    check_fits(largest * max(1, part), rate, values["code"])
-    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != (share != "0"):
-        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share or rate")
+    check_fits(largest * max(1, scaled(share, scale)), rate, values["code"])
+    divided = share != "0" or bool(parts)
+    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != divided:
+        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share or two rates")
+    if parts and (len(parts) != 2 or sum(parts) != rate):
+        raise ValueError(f"{values['code']}: employee_rate and employer_rate must add up to rate")
     return Programme(
         code=values["code"],
         name=values["name"],
@@ -236,8 +252,9 @@ def _programme(values: Mapping[str, Any]) -> Programme:
         annual_max=cents(values["annual_max"]) if "annual_max" in values else None,
         weekly_max=cents(values["weekly_max"]) if "weekly_max" in values else None,
         weekly_max_spread_verified=bool(values.get("weekly_max_spread_verified", True)),
-        employee_share=part,
+        employee_share=scaled(share, scale),
         share_scale=scale,
+        part_rates=(parts[0], parts[1]) if parts else None,
         citation=values["citation"],
         verified=values["verified"],
         condition=values.get("employer_condition"),

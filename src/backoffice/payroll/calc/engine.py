@@ -6,12 +6,14 @@ their steps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from backoffice.kernel.errors import Fault, ValidationFailed
 from backoffice.payroll.calc.certificates import ELECTIONS, EXEMPTIONS, STATE_STATUSES, StateCertificate
+from backoffice.payroll.calc.compiled import Withholding
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
@@ -26,6 +28,7 @@ from backoffice.payroll.calc.paycheck import (
     RATE_SCALE,
     STATES,
     W4_VERSIONS,
+    Bools,
     Columns,
     Int64s,
     LocalPart,
@@ -168,6 +171,10 @@ def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> 
         if name in work.elections:
             ours = (work.state == state) & (owner_year == at) & (work.elections[name] != NOT_GIVEN)
             covered &= ~ours | np.isin(work.elections[name], values)
+    for state, at, versions in tables.dated:
+        entries = np.flatnonzero((work.state == state) & (owner_year == at))
+        if len(entries):
+            covered[entries] &= _published_then(columns, work.paycheck[entries], versions)
     bad[work.paycheck[~covered]] = True
     bad |= np.bincount(columns.work.paycheck, minlength=len(columns)) == 0
     local = columns.local
@@ -188,6 +195,15 @@ def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> 
     if faults:
         raise ValidationFailed(faults[:_MOST_FAULTS])
     return year
+
+
+def _published_then(columns: Columns, rows: Int64s, versions: Sequence[Withholding]) -> Bools:
+    """Which paychecks have a version of the law on their date that publishes their pay frequency."""
+    found = np.zeros(len(rows), dtype=np.bool_)
+    for version in versions:
+        published = np.array([name in version.method.frequencies for name in FREQUENCIES])
+        found |= version.cover(getattr(columns, version.basis)[rows]) & published[columns.frequency[rows]]
+    return found
 
 
 def _amount_faults(columns: Columns) -> list[Fault]:

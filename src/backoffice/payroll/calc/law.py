@@ -196,10 +196,7 @@ class Tables:
             return faults
         version = laws[-1].withholding[-1]  # its words and tables tell the faults of a line whose date has no version
         if pay_date is not None:
-            dates = {
-                "pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date
-            }  # fmt: skip
-            found = self._withholding_on(state, pay_date.year, dates)
+            found = self.withholding_on(state, pay_date, period_begin, period_end)
             if found is None and not any(fault.code == "year_not_supported" for fault in faults):
                 known = " and ".join(str(law.year) for law in laws)
                 faults.append(
@@ -252,14 +249,21 @@ class Tables:
                     faults.append(moved)
         return faults
 
-    def _withholding_on(self, state: str, year: int, dates: Mapping[str, date]) -> Withholding | None:
-        law = self.states.get((state, year))
+    def withholding_on(
+        self, state: str, pay_date: date | None, period_begin: date | None = None, period_end: date | None = None
+    ) -> Withholding | None:
+        """The version of a state's law in effect for a paycheck, None when there is none or the pay date is not
+        known."""
+        if pay_date is None:
+            return None
+        dates = {"pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date}
+        law = self.states.get((state, pay_date.year))
         return next((w for w in law.withholding if w.covers(dates[w.basis])), None) if law is not None else None
 
     def _compile_support(self) -> None:
         """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known; of each
         election [state, year] the largest value (NOT_GIVEN where it is not known), and the values of those with a
-        list."""
+        list. `dated` lists (state, year, versions) of the laws whose versions must be looked at by date."""
         years = self.federal.years
         self.published = np.zeros((len(STATES), len(years), len(FREQUENCIES)), dtype=np.bool_)
         self.status_known = np.zeros((len(STATES), len(years), len(STATE_STATUSES) + 1), dtype=np.bool_)
@@ -282,12 +286,21 @@ class Tables:
                     self.elections_allowed += [
                         (name, index, at, sorted(values)) for name, values in version.method.allowed.items()
                     ]
+        self.dated = [
+            (STATES.index(state), years.index(year), law.withholding)
+            for (state, year), law in self.states.items()
+            if year in years and any(_needs_date(version, year) for version in law.withholding)
+        ]
 
 
 @lru_cache(maxsize=8)
 def _load(folder: Path) -> Tables:
     found = sorted(path for path in folder.glob("us_*.toml") if _OURS(path.stem))
     return Tables.of({path.stem: path.read_bytes() for path in found})
+
+
+def _needs_date(version: Withholding, year: int) -> bool:
+    return version.effective_to is not None or version.basis != "pay_date" or version.effective_from > date(year, 1, 1)
 
 
 def _status_faults(name: str, known: Sequence[str], certificate: StateCertificate | None) -> list[Fault]:

@@ -17,6 +17,7 @@ from backoffice.payroll.calc.methods.md_state_plus_local import MdStatePlusLocal
 from backoffice.payroll.calc.methods.method import Method, OtherTaxes, StateRows, TableVersion
 from backoffice.payroll.calc.methods.ny_exact import NyExact
 from backoffice.payroll.calc.methods.or_formula import OrFormula
+from backoffice.payroll.calc.methods.period_brackets import PeriodBrackets
 from backoffice.payroll.calc.methods.period_flat_after_deduction import PeriodFlatAfterDeduction
 from backoffice.payroll.calc.methods.ut_credit_phaseout import UtCreditPhaseout
 
@@ -36,6 +37,7 @@ METHODS: Mapping[str, Callable[[Mapping[str, Any], TableVersion], Method]] = {
     "or_formula": OrFormula,
     "period_flat_after_deduction": PeriodFlatAfterDeduction,
     "ut_credit_phaseout": UtCreditPhaseout,
+    "period_brackets": PeriodBrackets,
 }
 
 __all__ = ["METHODS", "Method", "OtherTaxes", "StateRows", "TableVersion"]
