@@ -22,7 +22,8 @@ _INDIANA = STATES.index("IN")
 
 def local_taxes(results: Results, columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None) -> None:
     """Adds the local lines, notes and table versions to `results`."""
-    local, calendars = columns.local, [tables.federal.years[at] for at in np.unique(year).tolist()]
+    years = np.flatnonzero(np.bincount(year)).tolist()
+    local, calendars = columns.local, [tables.federal.years[at] for at in years]
     others = OtherTaxesOf(results, columns)
     for calendar in calendars:
         places = tables.localities.get(calendar)
@@ -40,9 +41,11 @@ def local_taxes(results: Results, columns: Columns, year: Int64s, tables: Tables
                 rows = local.paycheck[entries], local.wages[entries], local.resident[entries]
                 _tax(results, columns, place, tax, rows, calendar, tables, others, recorder)
             used.append(local.paycheck[entries])
-        rows_used = np.unique(np.concatenate(used))
-        if len(rows_used):
-            results.tables.append((places.table.name, places.table.version, rows_used))
+        here = np.zeros(len(columns), dtype=np.bool_)
+        for rows_used in used:
+            here[rows_used] = True
+        if here.any():
+            results.tables.append((places.table.name, places.table.version, np.flatnonzero(here)))
 
 
 def _counties_by_rate(
