@@ -23,6 +23,7 @@ from backoffice.payroll.calc import (
     STATES,
     W4_VERSIONS,
     Columns,
+    LocalWork,
     Tables,
 )
 from backoffice.payroll.calc.paycheck import (
@@ -99,7 +100,7 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
     ytd = read.object_of(document, "ytd", frozenset({*_YTD, *STATE_YTD}), faults) or {}
     to_date = [read.money(ytd, key, "#/ytd", faults) for key in _YTD]
     states = read_state(
-        document, ytd, wages,
+        document, ytd, wages, None if pay_date is None else pay_date.year,
         partial(tables.withholding_on, pay_date=pay_date, period_begin=begin, period_end=end),
         partial(
             tables.refusals,
@@ -162,6 +163,7 @@ def columns_of(cases: Sequence[Case], tables: Tables) -> Columns:
         ytd_futa_wages=column["futa_wages"],
         work=work,
         given=given,
+        local=LocalWork.of([case.states.local for case in cases]),
     )
 
 

@@ -8,6 +8,7 @@ of `work`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -15,13 +16,16 @@ import numpy as np
 
 from backoffice.kernel.errors import Fault, FaultList
 from backoffice.payroll import batch_fields as read
-from backoffice.payroll.calc import STATES, StateCertificate, StateWork, Tables
+from backoffice.payroll.calc import STATES, LocalPart, StateCertificate, StateWork, Tables
 from backoffice.payroll.calc.certificates import EXEMPTIONS, STATE_STATUSES
 from backoffice.payroll.calc.compiled import Withholding
 from backoffice.payroll.calc.exact import half_up
+from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.paycheck import NOT_GIVEN, RATE_SCALE, Bools, Int64s, sparse
 
-TOP = frozenset({"work_state", "work", "residence_state", "state_certificate", "sui_rate", "given"})
+TOP = frozenset(
+    {"work_state", "work", "residence_state", "residence_locality", "state_certificate", "sui_rate", "given"}
+)
 YTD = frozenset({"sui_wages", "fica_deducted", "programmes"})
 _COUNTS = ("allowances", "secondary_allowances")
 _RATES = ("elected_rate", "local_rate", "county_rate")
@@ -41,12 +45,14 @@ class Refusals(Protocol):
     def __call__(self, *, state: str | None, certificate: StateCertificate | None) -> list[Fault]: ...
 
 
-class Place(NamedTuple):
-    """A state of work: its wages in cents, and where the line says so."""
+class Stay(NamedTuple):
+    """A state of work: its wages in cents, where the line says so, and the localities it names there, with their wages
+    and pointers."""
 
     state: str
     wages: int
     pointer: str
+    localities: tuple[tuple[str | None, int, str], ...]
 
 
 class Form(NamedTuple):
@@ -71,11 +77,12 @@ class StateLine(NamedTuple):
     entries: tuple[Entry, ...]
     given: Mapping[str, int]
     programmes: Mapping[str, tuple[int, int]]
+    local: tuple[LocalPart, ...]
     notes: tuple[str, ...]
 
 
 def read_state(
-    document: Mapping[str, Any], ytd: Mapping[str, Any], wages: int | None,
+    document: Mapping[str, Any], ytd: Mapping[str, Any], wages: int | None, year: int | None,
     law_of: Callable[[str], Withholding | None], refusals: Refusals, tables: Tables, faults: FaultList,
 ) -> StateLine | None:  # fmt: skip
     """The line's states, None when there are faults. Every refusal of the law is told here, of every state. `law_of` is
@@ -86,45 +93,48 @@ def read_state(
     if home is not None and home not in _STATE_CODE:
         faults.add("#/residence_state", "unknown_state", "Give the two-letter code of a state or DC, in capitals.")
         home = None
-    forms = _forms(document, places, home, faults)
+    forms = _forms(document, places, home, tables, faults)
+    local, counties, told_of_places = _local(document, places, home, year, tables, faults)
+    forms = _with_county_rates(forms, counties)
     sui_rate = read.rate(document, "sui_rate", "#", faults)
     sui_wages = read.money(ytd, "sui_wages", "#/ytd", faults)
     given, programmes = _given(document, ytd, home, faults), _programmes(ytd, tables, faults)
     told: list[Fault] = []
-    somewhere: Sequence[Place | None] = places or [None]
+    somewhere: Sequence[Stay | None] = places or [None]
     for place in somewhere:
         form = forms.get(place.state) if place is not None else next(iter(forms.values()), None)
-        for fault in refusals(
-            state=None if place is None else place.state, certificate=None if form is None else form.says
-        ):
+        state = None if place is None else place.state
+        withheld = None if state is None else tables.agreements.withheld_in(state, home)
+        for fault in refusals(state=withheld, certificate=None if form is None else form.says):
             pointer = str(fault.pointer)
             if place is not None:
-                pointer = pointer.replace("#/work_state", place.pointer)
+                where = place.pointer if withheld == state else "#/residence_state"
+                pointer = pointer.replace("#/work_state", where)
             if form is not None:
                 pointer = pointer.replace("#/state_certificate", form.pointer)
             told.append(Fault(fault.code, fault.detail, pointer))
     faults.faults += dict.fromkeys(told)
-    if len(faults.faults) > before:
+    if len(faults.faults) > before or year is None:
         return None
     insured = document.get("work_state", places[0].state)
     entries = tuple(
         _entry(place, forms.get(place.state), sui_rate if place.state == insured else None, sui_wages or 0)
         for place in places
     )
-    notes = _notes(document, ytd, places, forms, insured, law_of)
-    return StateLine(entries, given, programmes, notes)
+    notes = _notes(document, ytd, places, forms, insured, law_of, tables)
+    return StateLine(entries, given, programmes, local, (*notes, *told_of_places))
 
 
-def _places(document: Mapping[str, Any], wages: int | None, faults: FaultList) -> list[Place]:
+def _places(document: Mapping[str, Any], wages: int | None, faults: FaultList) -> list[Stay]:
     """The states of work with their wages; entries of one state are one place."""
     listed = document.get("work")
     main = read.text(document, "work_state", "#", faults, required="work" not in document)
     if "work" not in document:
-        return [] if main is None else [Place(main, wages or 0, "#/work_state")]
+        return [] if main is None else [Stay(main, wages or 0, "#/work_state", ((None, wages or 0, ""),))]
     if not isinstance(listed, list) or not listed:
         faults.add("#/work", "wrong_type", "work must be a list of at least one object.")
         return []
-    found: dict[str, Place] = {}
+    found: dict[str, Stay] = {}
     total = 0
     for index, part in enumerate(listed):
         at = f"#/work/{index}"
@@ -137,8 +147,9 @@ def _places(document: Mapping[str, Any], wages: int | None, faults: FaultList) -
         own = wages if "wages" not in part else own
         total += own or 0
         if state is not None:
-            before = found.get(state, Place(state, 0, f"{at}/state"))
-            found[state] = before._replace(wages=before.wages + (own or 0))
+            locality = (read.text(part, "locality", at, faults), own or 0, f"{at}/locality")
+            before = found.get(state, Stay(state, 0, f"{at}/state", ()))
+            found[state] = before._replace(wages=before.wages + (own or 0), localities=(*before.localities, locality))
     if wages is not None and total != wages and not faults.faults:
         faults.add("#/work", "wages_differ", "The wages of work must add up to taxable_wages.")
     if main is not None and main not in found:
@@ -147,9 +158,9 @@ def _places(document: Mapping[str, Any], wages: int | None, faults: FaultList) -
 
 
 def _forms(
-    document: Mapping[str, Any], places: Sequence[Place], home: str | None, faults: FaultList
+    document: Mapping[str, Any], places: Sequence[Stay], home: str | None, tables: Tables, faults: FaultList
 ) -> dict[str, Form]:
-    """The certificates by the state of work they are used for."""
+    """The certificates by the state of work they are used for: that of the state whose tax is withheld."""
     if "state_certificate" not in document:
         return {}
     at, part = "#/state_certificate", document["state_certificate"]
@@ -163,13 +174,75 @@ def _forms(
             return {}
         form = _form(part, at, faults)
         return dict.fromkeys(states or [""], form)
-    found = {}
+    read_forms = {}
     for state in part:
         if state not in states and state != home:
             faults.add(read.pointer(at, state), "not_in_work", "The line has no work or residence in this state.")
         elif (written := read.object_of(part, state, _CERTIFICATE, faults, where=at)) is not None:
-            found[state] = _form(written, read.pointer(at, state), faults)
-    return found
+            read_forms[state] = _form(written, read.pointer(at, state), faults)
+    used = {state: tables.agreements.withheld_in(state, home) for state in states}
+    return {state: read_forms[by] for state, by in used.items() if by in read_forms}
+
+
+def _local(
+    document: Mapping[str, Any], places: Sequence[Stay], home: str | None, year: int | None, tables: Tables,
+    faults: FaultList,
+) -> tuple[tuple[LocalPart, ...], dict[str, int], list[str]]:  # fmt: skip
+    """The places with a local tax, the rates that counties give to certificates by state, and notes. Without
+    `residence_locality` a person who lives in the state of work is taken to live in the place of work."""
+    known, notes = tables.localities.get(year or 0), []
+    named = [(place.state, *each) for place in places for each in place.localities]
+    of_home = read.text(document, "residence_locality", "#", faults)
+    if all(name is None for _, name, _, _ in named) and of_home is None:
+        return (), {}, []
+    found: list[tuple[Place | None, int]] = []
+    for state, name, wages, pointer in named:
+        place = _locality(state, name, pointer, known, tables, faults)
+        found.append((place, wages))
+    at_home: Place | None = None
+    if of_home is not None:
+        state_of_home = home if home is not None else places[0].state if len(places) == 1 else None
+        if state_of_home is None:
+            faults.add("#/residence_locality", "required", "Give residence_state with residence_locality.")
+        else:
+            at_home = _locality(state_of_home, of_home, "#/residence_locality", known, tables, faults)
+    else:
+        own = [place for place, _ in found if place is not None and home in {None, place.state}]
+        at_home = own[0] if own else None
+        if at_home is not None:
+            notes.append(f"residence_locality was not given: {at_home.name}, the place of work, is used.")
+    if known is None or faults.faults:
+        return (), {}, notes
+    counties = {
+        place.state: place.state_rate for place, _ in found if place is not None and place.state_rate is not None
+    }
+    if at_home is not None and at_home.state_rate is not None:
+        counties[at_home.state] = at_home.state_rate
+    parts, more = known.parts(found, at_home)
+    return parts, counties, [*notes, *more]
+
+
+def _locality(
+    state: str, name: str | None, pointer: str, known: Localities | None, tables: Tables, faults: FaultList
+) -> Place | None:
+    if name is None or state not in _STATE_CODE:
+        return None
+    place = known.find(state, name) if known is not None else None
+    if place is None and known is not None:
+        listed = ", ".join(known.names(state))
+        there = f"Known in {tables.names[state]} are {listed}" if listed else f"{tables.names[state]} has none"
+        faults.add(pointer, "unknown_locality", f"No place of that name is known to tax wages. {there}.")
+    return place
+
+
+def _with_county_rates(forms: Mapping[str, Form], counties: Mapping[str, int]) -> dict[str, Form]:
+    """The certificates with the local rate of the county, where they name none (Maryland)."""
+    return {
+        state: form._replace(says=replace(form.says, local_rate=counties[state]))
+        if state in counties and form.says.local_rate is None
+        else form
+        for state, form in forms.items()
+    }
 
 
 def _form(part: Mapping[str, Any], at: str, faults: FaultList) -> Form:
@@ -215,7 +288,7 @@ def _programme_codes(tables: Tables) -> frozenset[str]:
     return frozenset(computed | {code for law in tables.states.values() for code, _, _ in law.not_per_paycheck})
 
 
-def _entry(place: Place, form: Form | None, sui_rate: int | None, sui_wages: int) -> Entry:
+def _entry(place: Stay, form: Form | None, sui_rate: int | None, sui_wages: int) -> Entry:
     says = StateCertificate() if form is None else form.says
     status = NOT_GIVEN if says.status is None else _STATUS_CODE[says.status]
     counts = (says.allowances, says.secondary_allowances)
@@ -227,8 +300,8 @@ def _entry(place: Place, form: Form | None, sui_rate: int | None, sui_wages: int
 
 
 def _notes(
-    document: Mapping[str, Any], ytd: Mapping[str, Any], places: Sequence[Place], forms: Mapping[str, Form],
-    insured: str, law_of: Callable[[str], Withholding | None],
+    document: Mapping[str, Any], ytd: Mapping[str, Any], places: Sequence[Stay], forms: Mapping[str, Form],
+    insured: str, law_of: Callable[[str], Withholding | None], tables: Tables,
 ) -> tuple[str, ...]:  # fmt: skip
     notes = []
     if "sui_rate" in document:
@@ -242,8 +315,10 @@ def _notes(
         for key in ("wages", "amount")
         if key not in part
     ]
+    home = document.get("residence_state")
     for place in places:
-        version, form = law_of(place.state), forms.get(place.state)
+        withheld = tables.agreements.withheld_in(place.state, home)
+        version, form = law_of(withheld or ""), forms.get(place.state)
         if version is None:
             continue
         if form is not None:

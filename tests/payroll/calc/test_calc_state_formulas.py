@@ -142,7 +142,7 @@ def maryland(case: Case, v: Values) -> Fraction:
     form, f = case.certificate or StateCertificate(status="b"), case.frequency
     if case.wages < exact(v["no_withholding_below"][f]):
         return Fraction(0)
-    p = 365 if f == "daily" else PERIODS[f]
+    p = 364 if f == "daily" else PERIODS[f]
     real = Fraction(33, 1000) if form.local_rate is None else Fraction(form.local_rate, 1_000_000)
     local = min(exact(each) for each in v["local_buckets"] if exact(each) >= real)
     off = exact(v["standard_deduction_per_period"][f]) + form.allowances * exact(v["exemption_per_period"][f])
@@ -261,7 +261,7 @@ def oregon_cases(v: Values) -> Iterator[Case]:
 
 def maryland_cases(v: Values) -> Iterator[Case]:
     for frequency in v["standard_deduction_per_period"]:
-        p = 365 if frequency == "daily" else PERIODS[frequency]
+        p = 364 if frequency == "daily" else PERIODS[frequency]
         off = exact(v["standard_deduction_per_period"][frequency])
         for status, bands in v["bands"].items():
             for rate in (0, 22_499, 22_500, 22_501, 24_000, 26_500, 30_300, 30_600, 32_000, 33_000, None):
@@ -328,8 +328,37 @@ def test_utah_before_june_2026() -> None:
     v = law("UT", 0)
     cases = list(plain_cases("UT", v, date(2026, 5, 31)))
     assert withheld("UT", cases) == [int(utah(case, v) * 100) for case in cases]
-    assert withheld("UT", [replace_day(cases[5], date(2026, 6, 1))]) == [int(utah(cases[5], law("UT")) * 100)]
+    june = cases[5]._replace(day=date(2026, 6, 1))
+    assert withheld("UT", [june]) == [int(utah(june, law("UT")) * 100)]
 
 
-def replace_day(case: Case, day: date) -> Case:
-    return case._replace(day=day)
+@pytest.mark.parametrize(
+    ("state", "source", "case", "tax"),
+    [
+        ("AL", "Withholding Tax Tables (2026) p. 8: M-2, weekly 850.00, federal tax 35.19",
+         Case(Fraction(850), "weekly", StateCertificate(status="m", allowances=2), federal=Fraction("35.19")), "29.59"),
+        ("AR", "Withholding Tax Formula Method (2026) p. 4: monthly 2,127, two exemptions",
+         Case(Fraction(2127), "monthly", StateCertificate(allowances=2)), "36.50"),
+        ("CT", "hand-worked in open-withholding: code A, weekly 1,000",
+         Case(Fraction(1000), "weekly", StateCertificate(status="A")), "40.24"),
+        ("IA", "Withholding Formula (2026) p. 4 example 1: biweekly 2,100, other, 40 a year",
+         Case(Fraction(2100), "biweekly", StateCertificate(status="other", elected_annual_credit=4_000)), "59.26"),
+        ("IN", "Departmental Notice 1 (2026) p. 3: weekly 800; 5 personal, 3 and 1 dependent, 2 adopted",
+         Case(Fraction(800), "weekly", StateCertificate(allowances=5, exemptions={
+             "dependent": 3, "first_time_dependent": 1, "adopted": 2})), "13.96"),
+        ("LA", "R-1306 (2026) p. 2 example 1: 1 in block A, weekly 700",
+         Case(Fraction(700), "weekly", StateCertificate(status="1")), "13.98"),
+        ("MA", "hand-worked in open-withholding: weekly 800, one exemption, FICA 61.20",
+         Case(Fraction(800), "weekly", StateCertificate(allowances=1), fica=Fraction("61.20")), "32.69"),
+        ("MD", "hand-worked in open-withholding: weekly 1,500, married, one exemption, local 3.20%",
+         Case(Fraction(1500), "weekly", StateCertificate(status="a", allowances=1, local_rate=32_000)), "109.16"),
+        ("OR", "150-206-436 (2026) p. 5 example 1: annual 25,000, single, federal tax 1,000",
+         Case(Fraction(25_000), "annual", StateCertificate(status="single"), federal=Fraction(1000)), "1789.00"),
+        ("UT", "Publication 14 (2026) p. 11 example 1: weekly 400, single",
+         Case(Fraction(400), "weekly", StateCertificate(status="single")), "12.00"),
+    ],
+)  # fmt: skip
+def test_cases_that_others_worked(state: str, source: str, case: Case, tax: str) -> None:
+    """Read in open-withholding/open-withholding (public data set), which names the page of each official document."""
+    assert source
+    assert withheld(state, [case]) == [int(Fraction(tax) * 100)]

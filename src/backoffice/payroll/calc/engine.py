@@ -18,6 +18,7 @@ from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
 from backoffice.payroll.calc.law import Tables
+from backoffice.payroll.calc.local_lines import local_taxes
 from backoffice.payroll.calc.paycheck import (
     FILING_STATUSES,
     FREQUENCIES,
@@ -30,6 +31,7 @@ from backoffice.payroll.calc.paycheck import (
     Bools,
     Columns,
     Int64s,
+    LocalPart,
     StateWork,
 )
 from backoffice.payroll.calc.result import EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, FEDERAL, NET, Line, Note, Results
@@ -54,7 +56,11 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
     """
     if recorder is not None and len(columns) != 1:
         raise ValueError("a derivation is made of one paycheck at a time")
-    year = _refuse_uncovered(columns, tables)
+    amounts = _amount_faults(columns)
+    if amounts:
+        raise ValidationFailed(amounts[:_MOST_FAULTS])
+    withheld = tables.agreements.withheld(columns)
+    year = _refuse_uncovered(columns, withheld, tables)
     everyone = np.arange(len(columns), dtype=np.int64)
     results = Results(gross=columns.gross, net=columns.gross.copy())
     _line(results, "gross_pay", EARNING, everyone, columns.gross)
@@ -64,7 +70,9 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
         )
         recorder.line("gross_pay", EARNING, FEDERAL, columns.gross, "the sum of the earnings lines")
     _federal_lines(results, columns, year, tables, everyone, recorder)
-    state_taxes(results, columns, year, tables, recorder)
+    results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
+    state_taxes(results, columns, withheld, year, tables, recorder)
+    local_taxes(results, columns, year, tables, recorder)
     for line in results.lines:
         if line.kind == EMPLOYEE_TAX:
             results.net[line.rows] -= line.cents
@@ -144,16 +152,16 @@ def _assert_totals(results: Results) -> None:
     assert totals[NET] == totals[EARNING] - totals[EMPLOYEE_TAX], "net pay must be earnings less employee taxes"
 
 
-def _refuse_uncovered(columns: Columns, tables: Tables) -> Int64s:
+def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> Int64s:
     """The index of each paycheck's year in the federal law, after refusing what cannot be calculated."""
-    faults = _amount_faults(columns)
+    faults: list[Fault] = []
     years = np.array(tables.federal.years, dtype=np.int64)
     calendar = columns.pay_date.astype("datetime64[Y]").astype(np.int64) + 1970
     year = np.minimum(np.searchsorted(years, calendar), len(years) - 1).astype(np.int64)
     bad = (years[year] != calendar) | (
         (columns.w4_version == OLDER_FORM) & (columns.filing_status == HEAD_OF_HOUSEHOLD)
     )
-    work = columns.work
+    work = withheld
     owner_year = year[work.paycheck]
     covered = tables.published[work.state, owner_year, columns.frequency[work.paycheck]]
     covered &= tables.status_known[work.state, owner_year, work.status + 1]
@@ -168,7 +176,19 @@ def _refuse_uncovered(columns: Columns, tables: Tables) -> Int64s:
         if len(entries):
             covered[entries] &= _published_then(columns, work.paycheck[entries], versions)
     bad[work.paycheck[~covered]] = True
-    bad |= np.bincount(work.paycheck, minlength=len(columns)) == 0
+    bad |= np.bincount(columns.work.paycheck, minlength=len(columns)) == 0
+    local = columns.local
+    for index, code in enumerate(local.places if local is not None else ()):
+        assert local is not None
+        mine = local.paycheck[local.place == index]
+        resident = local.resident[local.place == index]
+        for at in np.unique(year[mine]).tolist():
+            place = tables.place(code, tables.federal.years[at])
+            taxes = place.taxes if place is not None else ()
+            fine = np.array([[all(name in tax.method.frequencies[lives] for tax in taxes) for name in FREQUENCIES]
+                             for lives in (False, True)])  # fmt: skip
+            refused = ~fine[resident.astype(np.int64), columns.frequency[mine]] | (not taxes)
+            bad[mine[refused & (year[mine] == at)]] = True
     if bad.any():
         for row in np.flatnonzero(bad)[:_MOST_FAULTS].tolist():
             faults += _faults_of(columns, tables, row)
@@ -217,9 +237,15 @@ def _range_faults(values: Int64s, least: int, most: int, where: str, name: str) 
 
 
 def _faults_of(columns: Columns, tables: Tables, row: int) -> list[Fault]:
-    work = columns.take([row]).work
+    one = columns.take([row])
+    work = tables.agreements.withheld(one)
     found: list[Fault] = []
-    if not len(work.paycheck):
+    if one.local is not None and len(one.local.paycheck):
+        entries = zip(one.local.place.tolist(), one.local.resident.tolist(), strict=True)
+        parts = [LocalPart(one.local.places[place], 0, resident) for place, resident in entries]
+        year = columns.pay_date[row].item().year
+        found += tables.local_refusals(parts, year, FREQUENCIES[int(columns.frequency[row])])
+    if not len(one.work.paycheck):
         found.append(Fault("required", "A paycheck needs at least one state of work.", "#/work"))
     for at, state in enumerate(work.state.tolist()):
         found += tables.refusals(

@@ -32,18 +32,21 @@ from backoffice.payroll.calc.certificates import (
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
 from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.exact import cents
+from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,
     RATE_SCALE,
     STATES,
+    LocalPart,
     Paycheck,
 )
+from backoffice.payroll.calc.residence import Agreements
 
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
-_OURS = re.compile(r"us_jurisdictions|us_(federal|unemployment|[a-z]{2})_[0-9]{4}").fullmatch
+_OURS = re.compile(r"us_jurisdictions|us_reciprocity|us_(federal|unemployment|localities|[a-z]{2})_[0-9]{4}").fullmatch
 
 
 class Tables:
@@ -53,6 +56,7 @@ class Tables:
         by_kind: dict[str, list[tuple[Mapping[str, Any], TableVersion]]] = {"federal": [], "state": []}
         self.states: dict[tuple[str, int], StateLaw] = {}
         self.unemployment: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
+        self.localities: dict[int, Localities] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
             meta = document["meta"]
@@ -67,11 +71,16 @@ class Tables:
                 self._untaxed_because = {
                     code: str(state["source"]) for code, state in document["states"].items() if not state["income_tax"]
                 }
+            elif name == "us_reciprocity":
+                self.agreements = Agreements(document["agreements"], table)
+            elif name.startswith("us_localities_"):
+                self.localities[meta["year"]] = Localities(document, table)
             elif name.startswith("us_unemployment_"):
                 self.unemployment[meta["year"]] = (table, document)
             else:
                 by_kind["federal" if "social_security" in document else "state"].append((document, table))
         self._versions = versions
+        self.untaxed = np.array([state not in self._taxing for state in STATES])
         self.federal = federal_law(by_kind["federal"])
         for document, table in by_kind["state"]:
             law = state_law(document, table)
@@ -111,6 +120,28 @@ class Tables:
         if year not in self.unemployment:
             return None
         return cents(self.unemployment[year][1]["wage_base"][state]["amount"])
+
+    def place(self, code: str, year: int | None = None) -> Place | None:
+        """A place of the jurisdiction set of a year, or of the newest that has it."""
+        known = [self.localities[each] for each in sorted(self.localities, reverse=True) if year in {None, each}]
+        return next((places.places[code] for places in known if code in places.places), None)
+
+    def local_refusals(self, parts: Sequence[LocalPart], year: int, pay_frequency: str) -> list[Fault]:
+        """What the law here does not cover of a paycheck's places, with pointers `#/local/0/place`."""
+        faults = []
+        for index, part in enumerate(parts):
+            place = self.place(part.place, year)
+            if place is None or not place.taxes:
+                detail = f"{part.place} is no place with a local tax known for {year}."
+                faults.append(Fault("unknown_locality", detail, f"#/local/{index}/place"))
+                continue
+            for tax in place.taxes:
+                published = tax.method.frequencies[part.resident]
+                if pay_frequency not in published:
+                    listed = ", ".join(frequency for frequency in FREQUENCIES if frequency in published)
+                    detail = f"{place.name} publishes its tax for {listed}; nothing is extrapolated to {pay_frequency}."
+                    faults.append(Fault("frequency_not_published", detail, "#/pay_frequency"))
+        return faults
 
     def refusals(
         self,
@@ -192,14 +223,20 @@ class Tables:
 
     def refusals_of(self, check: Paycheck) -> list[Fault]:
         """`refusals` of a paycheck over all its places of work, with pointers into it (`#/work/0/state`)."""
-        faults: list[Fault] = []
+        faults = self.local_refusals(check.local, check.pay_date.year, check.pay_frequency)
+        if check.residence_state is not None and check.residence_state not in self.names:
+            detail = "Give the two-letter code of a state or DC, in capitals."
+            return [*faults, Fault("unknown_state", detail, "#/residence_state")]
         for index, work in enumerate(check.work):
+            state = self.agreements.withheld_in(work.state, check.residence_state)
+            if state is None:
+                continue
             for fault in self.refusals(
                 pay_date=check.pay_date,
                 pay_frequency=check.pay_frequency,
                 w4_version=check.w4.version,
                 filing_status=check.w4.filing_status,
-                state=work.state,
+                state=state,
                 certificate=work.certificate,
                 period_begin=check.period_begin,
                 period_end=check.period_end,

@@ -111,6 +111,16 @@ class GivenTaxes:
     fica_deducted: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class LocalPart:
+    """What of a paycheck a place with a local tax may tax: its code in the jurisdiction set, the wages in cents (for
+    residents all of them), and whether the person lives there. `Localities.parts` makes them."""
+
+    place: str
+    wages: int
+    resident: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paycheck:
     """One paycheck to calculate. `gross` in cents. Without `federal_wages` the gross is the base of every tax.
@@ -128,6 +138,7 @@ class Paycheck:
     given: GivenTaxes = GivenTaxes()
     period_begin: date | None = None
     period_end: date | None = None
+    local: tuple[LocalPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,34 @@ class StateWork:
             for code, (wages, amount, given) in self.ytd_programmes.items()
         }
         return StateWork(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWork:
+    """Columns with one entry per paycheck and place, paychecks rising. `place` is an index into `places`, the codes of
+    the jurisdiction set."""
+
+    places: tuple[str, ...]
+    paycheck: Int64s
+    place: Int64s
+    wages: Int64s
+    resident: Bools
+
+    @classmethod
+    def of(cls, parts: Sequence[Sequence[LocalPart]]) -> LocalWork | None:
+        """The entries of many paychecks, None when there is none."""
+        rows = [(row, part) for row, own in enumerate(parts) for part in own]
+        places = tuple(sorted({part.place for _, part in rows}))
+        code = {place: index for index, place in enumerate(places)}
+        return None if not rows else cls(
+            places, _ints([row for row, _ in rows]), _ints([code[part.place] for _, part in rows]),
+            _ints([part.wages for _, part in rows]), _flags([part.resident for _, part in rows]),
+        )  # fmt: skip
+
+    def take(self, wanted: Int64s) -> LocalWork:
+        """The entries of the named paychecks, in that order, pointing at their new places."""
+        entries, into = _entries_of(self.paycheck, wanted)
+        return LocalWork(self.places, into, self.place[entries], self.wages[entries], self.resident[entries])
 
 
 _WORK_COLUMNS = (
@@ -196,6 +235,7 @@ class Columns:
     # What few paychecks have, a column each (NOT_GIVEN where absent): `federal_income_tax`, `fica` and `fica_deducted`
     # of GivenTaxes, and `residence`, an index into STATES.
     given: Mapping[str, Int64s] = field(default_factory=dict)
+    local: LocalWork | None = None
 
     def __len__(self) -> int:
         return len(self.gross)
@@ -206,15 +246,11 @@ class Columns:
         if len(wanted) and wanted.min() < 0:
             raise IndexError("rows count from 0")
         columns = {name: getattr(self, name)[wanted] for name in _PAYCHECK_COLUMNS}
-        by_paycheck = np.argsort(self.work.paycheck, kind="stable")
-        owners = self.work.paycheck[by_paycheck]
-        first = np.searchsorted(owners, wanted, side="left")
-        counts = np.searchsorted(owners, wanted, side="right") - first
-        into = np.repeat(np.arange(len(wanted)), counts)
-        within = np.arange(len(into)) - np.repeat(np.cumsum(counts) - counts, counts)
-        work = self.work.take(by_paycheck[np.repeat(first, counts) + within])
+        entries, into = _entries_of(self.work.paycheck, wanted)
+        work = self.work.take(entries)
         given = {name: column[wanted] for name, column in self.given.items()}
-        return Columns(**columns, work=_with_owners(work, into), given=given)
+        local = None if self.local is None else self.local.take(wanted)
+        return Columns(**columns, work=_with_owners(work, into), given=given, local=local)
 
     @classmethod
     def of(cls, paychecks: Sequence[Paycheck]) -> Columns:
@@ -248,10 +284,11 @@ class Columns:
             ytd_futa_wages=_ints([check.ytd.futa_wages for check in paychecks]),
             work=_state_work(works),
             given=_given(paychecks),
+            local=LocalWork.of([check.local for check in paychecks]),
         )
 
 
-_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name not in {"work", "given"})
+_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name not in {"work", "given", "local"})
 
 
 def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
@@ -295,6 +332,18 @@ def sparse(rows: Sequence[Mapping[str, int]]) -> dict[str, Int64s]:
     """A column for every key that a row has, NOT_GIVEN in the rows without it."""
     names = sorted({name for row in rows for name in row})
     return {name: _ints([row.get(name, NOT_GIVEN) for row in rows]) for name in names}
+
+
+def _entries_of(owners: Int64s, wanted: Int64s) -> tuple[Int64s, Int64s]:
+    """The entries of the wanted paychecks, in that order, and the row of `wanted` each belongs to."""
+    by_owner = np.argsort(owners, kind="stable")
+    ordered = owners[by_owner]
+    first = np.searchsorted(ordered, wanted, side="left")
+    counts = np.searchsorted(ordered, wanted, side="right") - first
+    into = np.repeat(np.arange(len(wanted), dtype=np.int64), counts)
+    within = np.arange(len(into)) - np.repeat(np.cumsum(counts) - counts, counts)
+    entries: Int64s = by_owner[np.repeat(first, counts) + within]
+    return entries, into
 
 
 def _with_owners(work: StateWork, owners: Int64s) -> StateWork:

@@ -43,7 +43,6 @@ class MdStatePlusLocal(Method):
         )
         self.most = {_LOCAL: int(self._buckets[-1])}
         self.defaults = {_LOCAL: values["no_certificate_local_rate"]}
-        self._daily_verified = bool(values["daily_periods_verified"])
         days = int(values["daily_periods"])
         named: dict[str, list[dict[str, str]]] = {}
         self._first = np.zeros(len(FREQUENCIES), dtype=np.int64)
@@ -101,9 +100,7 @@ class MdStatePlusLocal(Method):
         return tax, np.full_like(tax, found.scale)
 
     def caveats(self, rows: StateRows) -> list[tuple[Bools, str]]:
-        daily = rows.frequency == _DAILY
-        detail = "Maryland's daily table was made of 365 days, as its other daily amounts are; that is unverified."
-        return [(daily, detail)] if not self._daily_verified and daily.any() else []
+        return []
 
 
 def _of_period(bands: Sequence[Mapping[str, str]], local: Decimal, periods: int) -> list[dict[str, str]]:
