@@ -122,3 +122,73 @@ def test_amounts_and_statuses_of_the_new_states_at_the_door() -> None:
             work_state="DE", taxable_wages="480.77", state_certificate={"allowances": 1},
             w4={"version": "2020_or_later", "filing_status": "married_filing_jointly"},
         )["state_income_tax"]  # fmt: skip
+
+
+def test_a_locality_is_looked_up_by_name_and_its_tax_stands_by_itself() -> None:
+    told = answer(work=[{"state": "NY", "locality": "new york city"}], state_certificate=NY, work_state=...)
+    plain = answer(state_certificate=NY)
+    assert (told["local_income_tax"], plain["local_income_tax"]) == ("32.61", "0.00")
+    assert told["state_income_tax"] == plain["state_income_tax"]
+    assert "us_localities_2026" in told["tables"]
+    assert any("residence_locality was not given: New York City" in note for note in told["notes"])
+    away = answer(work=[{"state": "NY", "locality": "Yonkers"}], residence_state="NJ")
+    assert away["local_income_tax"] == "5.00"  # 0.5 % of wages above the last band
+    home = answer(work=[{"state": "NY"}], residence_state="NY", residence_locality="NYC", state_certificate=NY)
+    assert home["local_income_tax"] == told["local_income_tax"]
+
+
+def test_counties_of_indiana_and_maryland() -> None:
+    form = {"allowances": 1}
+    work = [{"state": "IN", "locality": "St. Joseph"}]
+    named = answer(work=work, work_state="IN", state_certificate=form)
+    rated = answer(work_state="IN", state_certificate=form | {"county_rate": "0.0175"})
+    assert named["local_income_tax"] == rated["local_income_tax"] == "17.16"  # 1.75 % of 980.77
+    maryland = {"status": "b", "allowances": 1}
+    named = answer(work=[{"state": "MD", "locality": "Talbot"}], work_state="MD", state_certificate=maryland)
+    rated = answer(work_state="MD", state_certificate=maryland | {"local_rate": "0.0240"})
+    assert named["state_income_tax"] == rated["state_income_tax"]
+    assert named["local_income_tax"] == "0.00"  # Maryland's is one amount
+    dear = answer(work_state="MD", state_certificate=maryland)
+    assert any("local_rate of MD was not given: 0.0330 is used" in note for note in dear["notes"])
+
+
+def test_the_home_state_takes_the_certificate_under_an_agreement() -> None:
+    form = {"status": "B", "allowances": 1}
+    there = answer(work_state="PA", residence_state="NJ", state_certificate=form)
+    keyed = answer(work_state="PA", residence_state="NJ", state_certificate={"NJ": form, "PA": {"exempt": True}})
+    home = answer(work_state="NJ", state_certificate=form)
+    assert there["state_income_tax"] == keyed["state_income_tax"] == home["state_income_tax"]
+    assert there["programmes"].keys() == {"PA_UC_EE"}
+    assert any("REV-419" in note for note in there["notes"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"work": [{"state": "NY", "locality": "Albany"}]}, ("#/work/0/locality", "unknown_locality")),
+        ({"work": [{"state": "NY", "locality": 5}]}, ("#/work/0/locality", "wrong_type")),
+        ({"residence_locality": "Gotham"}, ("#/residence_locality", "unknown_locality")),
+        ({"work": [{"state": "AZ"}], "work_state": "AZ", "state_certificate": {"elected_rate": "0.011"}},
+         ("#/state_certificate/elected_rate", "invalid_value")),
+        ({"work_state": "MD", "state_certificate": {"local_rate": "0.04"}},
+         ("#/state_certificate/local_rate", "out_of_range")),
+        ({"work_state": "CT", "state_certificate": {"status": "single"}},
+         ("#/state_certificate/status", "unknown_status")),
+        ({"work_state": "PA", "residence_state": "NJ", "pay_frequency": "semiannual"},
+         ("#/pay_frequency", "frequency_not_published")),
+    ],
+)  # fmt: skip
+def test_what_a_state_or_place_does_not_offer_is_refused(changes: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert expected in faults(**changes)
+
+
+def test_given_taxes_feed_only_the_formulas_that_ask() -> None:
+    alabama = answer(work_state="AL", pay_frequency="weekly", taxable_wages="850.00",
+                     given={"federal_income_tax": "35.19"},
+                     state_certificate={"status": "m", "allowances": 2})  # fmt: skip
+    assert alabama["state_income_tax"] == "29.59"
+    assert alabama["federal_income_tax"] != "35.19"
+    capped = answer(work_state="MA", taxable_wages="800.00", given={"fica": "61.20"}, ytd={"fica_deducted": "2000.00"},
+                    state_certificate={"allowances": 1})  # fmt: skip
+    assert capped["state_income_tax"] == "35.75"  # 5 % of 800.00 less 85.00
+    assert answer(given={"fica": "999.00"}) == answer()

@@ -100,8 +100,9 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
     ytd = read.object_of(document, "ytd", frozenset({*_YTD, *STATE_YTD}), faults) or {}
     to_date = [read.money(ytd, key, "#/ytd", faults) for key in _YTD]
     states = read_state(
-        document, ytd, wages, None if pay_date is None else pay_date.year,
+        document, ytd, wages,
         partial(tables.withholding_on, pay_date=pay_date, period_begin=begin, period_end=end),
+        None if pay_date is None else tables.localities.get(pay_date.year),
         partial(
             tables.refusals,
             pay_date=pay_date,

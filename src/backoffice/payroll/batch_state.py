@@ -82,11 +82,12 @@ class StateLine(NamedTuple):
 
 
 def read_state(
-    document: Mapping[str, Any], ytd: Mapping[str, Any], wages: int | None, year: int | None,
-    law_of: Callable[[str], Withholding | None], refusals: Refusals, tables: Tables, faults: FaultList,
+    document: Mapping[str, Any], ytd: Mapping[str, Any], wages: int | None,
+    law_of: Callable[[str], Withholding | None], localities: Localities | None, refusals: Refusals, tables: Tables,
+    faults: FaultList,
 ) -> StateLine | None:  # fmt: skip
     """The line's states, None when there are faults. Every refusal of the law is told here, of every state. `law_of` is
-    the withholding law of a state on the dates of the line."""
+    the withholding law of a state on the dates of the line, `localities` the places of its year."""
     before = len(faults.faults)
     places = _places(document, wages, faults)
     home = read.text(document, "residence_state", "#", faults)
@@ -94,7 +95,7 @@ def read_state(
         faults.add("#/residence_state", "unknown_state", "Give the two-letter code of a state or DC, in capitals.")
         home = None
     forms = _forms(document, places, home, tables, faults)
-    local, counties, told_of_places = _local(document, places, home, year, tables, faults)
+    local, counties, told_of_places = _local(document, places, home, localities, tables, faults)
     forms = _with_county_rates(forms, counties)
     sui_rate = read.rate(document, "sui_rate", "#", faults)
     sui_wages = read.money(ytd, "sui_wages", "#/ytd", faults)
@@ -114,7 +115,7 @@ def read_state(
                 pointer = pointer.replace("#/state_certificate", form.pointer)
             told.append(Fault(fault.code, fault.detail, pointer))
     faults.faults += dict.fromkeys(told)
-    if len(faults.faults) > before or year is None:
+    if len(faults.faults) > before:
         return None
     insured = document.get("work_state", places[0].state)
     entries = tuple(
@@ -185,12 +186,12 @@ def _forms(
 
 
 def _local(
-    document: Mapping[str, Any], places: Sequence[Stay], home: str | None, year: int | None, tables: Tables,
+    document: Mapping[str, Any], places: Sequence[Stay], home: str | None, known: Localities | None, tables: Tables,
     faults: FaultList,
 ) -> tuple[tuple[LocalPart, ...], dict[str, int], list[str]]:  # fmt: skip
     """The places with a local tax, the rates that counties give to certificates by state, and notes. Without
     `residence_locality` a person who lives in the state of work is taken to live in the place of work."""
-    known, notes = tables.localities.get(year or 0), []
+    notes: list[str] = []
     named = [(place.state, *each) for place in places for each in place.localities]
     of_home = read.text(document, "residence_locality", "#", faults)
     if all(name is None for _, name, _, _ in named) and of_home is None:
@@ -317,8 +318,8 @@ def _notes(
     ]
     home = document.get("residence_state")
     for place in places:
-        withheld = tables.agreements.withheld_in(place.state, home)
-        version, form = law_of(withheld or ""), forms.get(place.state)
+        withheld, form = tables.agreements.withheld_in(place.state, home), forms.get(place.state)
+        version = law_of(withheld) if withheld is not None else None
         if version is None:
             continue
         if form is not None:

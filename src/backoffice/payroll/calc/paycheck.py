@@ -319,11 +319,13 @@ def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
 
 
 def _given(paychecks: Sequence[Paycheck]) -> dict[str, Int64s]:
-    homes = [NOT_GIVEN if c.residence_state is None else STATES.index(c.residence_state) for c in paychecks]
+    stated = sorted({check.residence_state for check in paychecks if check.residence_state is not None})
+    homes = dict(zip(stated, _codes(STATES, stated).tolist(), strict=True))
     given: list[dict[str, int]] = []
-    for check, home in zip(paychecks, homes, strict=True):
+    for check in paychecks:
         said = {"federal_income_tax": check.given.federal_income_tax, "fica": check.given.fica}
-        said |= {"fica_deducted": check.given.fica_deducted or None, "residence": None if home == NOT_GIVEN else home}
+        said["fica_deducted"] = check.given.fica_deducted or None
+        said["residence"] = None if check.residence_state is None else homes[check.residence_state]
         given.append({name: value for name, value in said.items() if value is not None})
     return sparse(given)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backoffice.payroll.calc.compiled import StateLaw, Withholding
+from backoffice.payroll.calc.certificate_notes import STATUS_UNUSED
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, text, usd
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT, record_counted, up_to
@@ -16,17 +16,15 @@ from backoffice.payroll.calc.paycheck import (
     PERIODS,
     RATE_SCALE,
     STATES,
-    Bools,
     Columns,
     Int64s,
     StateWork,
 )
 from backoffice.payroll.calc.programmes import programme_lines
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, EMPLOYER_TAX, Line, Note, Results
-from backoffice.payroll.calc.withholding import OtherTaxesOf, by_version, income_tax
+from backoffice.payroll.calc.withholding import OtherTaxesOf, income_tax
 
 _PERIODS = np.array(PERIODS, dtype=np.int64)
-_STATUS_UNUSED = "{} does not use the status given; it changes nothing."
 
 
 def state_taxes(
@@ -44,9 +42,7 @@ def state_taxes(
         if law is not None:
             results.tables.append((law.table.name, law.table.version, work.paycheck))
         if tables.has_income_tax(state) and law is not None:
-            for version, chosen in by_version(columns, work, law):
-                _certificate_notes(results, columns, work.take(chosen), law, version, tables)
-            income_tax(results, columns, work, law, others, recorder)
+            income_tax(results, columns, work, law, tables, others, recorder)
         else:
             _no_income_tax(results, work, state, tables, recorder)
         if together:
@@ -90,49 +86,6 @@ def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str
         yield STATES[state], years[at], order[begin:end]
 
 
-def _certificate_notes(
-    results: Results, columns: Columns, work: StateWork, law: StateLaw, version: Withholding, tables: Tables
-) -> None:
-    name, method = tables.names[law.state], version.method
-    absent = ~work.certificate
-    has_statuses = len(method.statuses) > 1
-    unmapped = work.certificate & (work.status == NOT_GIVEN) & has_statuses
-    idle_status = work.certificate & (work.status > 0) & (not has_statuses)  # 0 is "all", the column itself
-    unused = work.certificate & (
-        ((work.allowances > 0) & (not method.uses_allowances))
-        | (
-            (work.secondary_allowances > 0)
-            & (not method.uses_secondary_allowances)
-            & ~_of_a_city(columns, work, tables)
-        )
-    )
-    for code, where, detail in (
-        (
-            "state_certificate_default",
-            absent,
-            f"No state certificate: the default of {name} is used, {law.default_words}.",
-        ),
-        ("state_status_mapped", unmapped, f"The status for {name} is mapped from the federal filing status."),
-        ("state_status_unused", idle_status, _STATUS_UNUSED.format(name)),
-        ("state_allowances_unused", unused, f"{name} does not use all of the allowances given; they change nothing."),
-    ):
-        if where.any():
-            results.notes.append(Note(code, detail, work.paycheck[where]))
-
-
-def _of_a_city(columns: Columns, work: StateWork, tables: Tables) -> Bools:
-    """Whose secondary allowances a local tax uses (New York City)."""
-    local = columns.local
-    if local is None:
-        return np.zeros(len(work.paycheck), dtype=np.bool_)
-    using = [
-        index for index, code in enumerate(local.places)
-        if (place := tables.place(code)) is not None
-        and any(tax.method.uses_secondary_allowances for tax in place.taxes)
-    ]  # fmt: skip
-    return np.isin(work.paycheck, local.paycheck[np.isin(local.place, using)])
-
-
 def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables, recorder: Recorder | None) -> None:
     table = tables.jurisdictions
     nothing = np.zeros_like(work.wages)
@@ -140,7 +93,7 @@ def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables
     results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, state, work.paycheck, nothing))
     name = tables.names[state]
     for code, unused, detail in (
-        ("state_status_unused", work.certificate & (work.status > 0), _STATUS_UNUSED.format(name)),
+        ("state_status_unused", work.certificate & (work.status > 0), STATUS_UNUSED.format(name)),
         (
             "state_allowances_unused",
             work.certificate & ((work.allowances > 0) | (work.secondary_allowances > 0)),

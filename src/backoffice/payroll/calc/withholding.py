@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from backoffice.payroll.calc.certificate_notes import certificate_notes
 from backoffice.payroll.calc.compiled import StateLaw, Withholding
 from backoffice.payroll.calc.derivation import Recorder, text, usd
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT
+from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.methods import OtherTaxes, StateRows
 from backoffice.payroll.calc.paycheck import NOT_GIVEN, PERIODS, W4_VERSIONS, Bools, Columns, Int64s, StateWork
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, Line, Note, Results
 
+_OLDER = W4_VERSIONS.index("2019_or_earlier")
 _PERIODS = np.array(PERIODS, dtype=np.int64)
 
 
@@ -42,13 +45,14 @@ class OtherTaxesOf:
 
 
 def income_tax(
-    results: Results, columns: Columns, work: StateWork, law: StateLaw, others: OtherTaxesOf,
+    results: Results, columns: Columns, work: StateWork, law: StateLaw, tables: Tables, others: OtherTaxesOf,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
     """Adds the state's income tax line and what a reader must know of it."""
     amounts = np.zeros(len(work.paycheck), dtype=np.int64)
     for version, chosen in by_version(columns, work, law):
         part = work if len(chosen) == len(amounts) else work.take(chosen)
+        certificate_notes(results, columns, part, law, version, tables)
         amounts[chosen] = _withhold(results, columns, part, version, law, others, recorder)
     results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, law.state, work.paycheck, amounts))
 
@@ -90,7 +94,7 @@ def _withhold(
         detail = f"The withholding of {law.state} is approximated from the figures of its annual return."
         results.notes.append(Note("approximate_withholding", detail, work.paycheck))
     if version.older_form is not None:
-        older = columns.w4_version[work.paycheck] == W4_VERSIONS.index("2019_or_earlier")
+        older = columns.w4_version[work.paycheck] == _OLDER
         if older.any():
             results.notes.append(Note("unverified_value", f"{law.state}: {version.older_form}.", work.paycheck[older]))
     if recorder is not None:
