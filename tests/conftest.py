@@ -45,7 +45,6 @@ hypothesis.settings.load_profile("backoffice")
 
 statements.install()  # before the first connection of the run, whatever test makes it
 stalls.watch()
-pytest_runtest_makereport = stalls.beside_failures
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,6 +52,10 @@ def every_statement_of_the_run_names_its_tenant() -> Iterator[None]:
     """Fails at the end of the run (of each xdist worker's) on any statement that bo_app sent without its tenant."""
     yield
     assert statements.recorder.faults() == []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(stalls)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -268,6 +268,7 @@ def test_a_database_that_dies_is_started_again(serving: Serving) -> None:
     assert "PostgreSQL has ended by itself; starting it again\nPostgreSQL is back\n" in out
 
 
+@pytest.mark.moment
 def test_ctrl_c_stops_everything_within_ten_seconds(serving: Serving) -> None:
     """And the next start goes on where it stopped."""
     pids = _children_of(serving.process.pid)

@@ -140,6 +140,7 @@ def test_stop_lets_children_drain(tmp_path: Path) -> None:
     assert supervisor.stop() == 0
 
 
+@pytest.mark.moment
 def test_stop_kills_who_does_not_go_in_time_and_says_so(tmp_path: Path) -> None:
     file = tmp_path / "said"
     supervisor = Supervisor([Unit("worker", python(STUBBORN, file))], grace=0.3)
@@ -229,6 +230,7 @@ def test_ctrl_c_at_the_terminal_reaches_the_supervisor_alone(tmp_path: Path) -> 
     assert outer.said.read_text() == "drained"
 
 
+@pytest.mark.moment
 def test_a_second_signal_exits_now(tmp_path: Path) -> None:
     outer = Outer(tmp_path, STUBBORN)
     outer.process.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from tests.webhooks.bench import Bench
 
 from backoffice.kernel import clock, ids
@@ -141,6 +142,7 @@ async def test_the_questions_across_tenants_find_each_once(world: Any, bench: Be
         assert not {pair.lane, other.lane} & {entry.lane for entry in await queries.due(connection)}
 
 
+@pytest.mark.moment
 async def test_a_deep_backlog_of_one_object_does_not_slow_down_the_claim(
     world: Any, bench: Bench, dispatch: Database
 ) -> None:

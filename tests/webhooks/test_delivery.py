@@ -50,6 +50,7 @@ async def test_an_event_arrives_signed_and_numbered(world: Any, bench: Bench, se
     assert all(attempt["request_body"] is None for attempt in attempts)
 
 
+@pytest.mark.moment
 async def test_it_is_there_soon_after_the_commit(world: Any, bench: Bench, settings: Any) -> None:
     """By the poll alone, without a doorbell: well within a second."""
     firm = await world.firm(keys=False)
@@ -212,6 +213,7 @@ async def test_while_one_object_waits_others_go_on(world: Any, bench: Bench, set
         assert 2 not in [request.number for request in receiver.requests]
 
 
+@pytest.mark.moment
 async def test_a_hanging_receiver_does_not_delay_another(world: Any, bench: Bench, settings: Any) -> None:
     firm = await world.firm(keys=False)
 

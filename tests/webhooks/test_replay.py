@@ -8,6 +8,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+import pytest
 from aiohttp import web
 from tests.webhooks.bench import FAST, Bench, Request, couriers, until, verified
 from tests.webhooks.test_claim import sequences, two
@@ -242,6 +243,7 @@ async def test_a_replay_is_made_in_parts_and_leaves_alone_what_is_newer(
     assert (ended["id"], ended["result"]) == (job["id"], {"deliveries": 10})
 
 
+@pytest.mark.moment
 async def test_fresh_events_do_not_wait_for_a_replay(world: Any, bench: Bench, settings: Any) -> None:
     """Fault 21, small: 600 deliveries are replayed to a receiver that takes 10 ms each, four at once (so 1.5 s at
     least); the events that happen meanwhile come as soon as they do when nothing is replayed."""

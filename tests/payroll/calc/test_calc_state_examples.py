@@ -134,6 +134,10 @@ def test_colorado_takes_the_amount_of_the_form_in_place_of_its_own() -> None:
     assert tax("CO", "1000.00", "weekly", "other", elected=2_000_000) == 2_708  # 32,000 x 4.4% / 52 = 27.076...
     married = calculate("CO", "1000.00", "weekly", None, w4=W4(filing_status="married_filing_jointly"))
     assert married.amount("state_income_tax") == 3_469  # without DR 0004 the federal status counts
+    for state, status, used in (("CO", "other", "the standard deduction"), ("MS", "single", "0.00")):
+        notes = calculate(state, "1000.00", "weekly", StateCertificate(status=status)).notes
+        unsaid = f"state_certificate.elected_annual_exemption of {state} was not given: {used} is used."
+        assert ("state_election_default", unsaid) in notes
 
 
 def test_georgia_changes_rate_deduction_and_allowance_with_the_pay_date_of_11_may() -> None:

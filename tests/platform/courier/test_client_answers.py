@@ -83,6 +83,7 @@ async def test_what_is_no_answer_is_told_as_malformed_and_never_taken_for_a_succ
     assert (answer.status, answer.error_code, answer.body) == (None, "answer_malformed", b"")
 
 
+@pytest.mark.moment
 @pytest.mark.parametrize(
     ("said", "body"),
     [
@@ -104,6 +105,7 @@ async def test_with_a_status_the_answer_is_known_and_no_more_than_64_kb_of_it_ar
     assert len(answer.body) <= KEEP_BYTES
 
 
+@pytest.mark.moment
 async def test_a_success_is_one_however_its_body_ends(monkeypatch: Any) -> None:
     monkeypatch.setattr(client, "DRAIN_SECONDS", 0.05)
     head = b"HTTP/1.1 202 Accepted\r\nContent-Length: 1000\r\n\r\n"

@@ -84,6 +84,7 @@ async def hangs(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 BOMB = gzip.compress(bytes(200_000_000), 1)
 
 
+@pytest.mark.moment
 async def test_fault_13_receivers_of_every_kind_leave_the_healthy_ones_alone(
     world: Any, bench: Bench, settings: Any, tmp_path: Any
 ) -> None:

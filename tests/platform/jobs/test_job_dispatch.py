@@ -118,6 +118,7 @@ async def test_what_cannot_be_published_goes_back_and_counts_nothing(place: Plac
     assert await tenant.states() == {"succeeded": 1}
 
 
+@pytest.mark.moment
 async def test_the_doorbell_starts_a_job_at_once(place: Place) -> None:
     tenant = place.tenant()
     transport = Recording(slots=50)
@@ -197,6 +198,7 @@ async def test_after_draining_every_gauge_is_zero(place: Place, processes: Proce
     broker.close()
 
 
+@pytest.mark.moment
 @pytest.mark.large
 async def test_release_uses_the_index_at_every_size(place: Place) -> None:
     """0, 1,000 and 30,000 rows (a million by `make chaos`): the plans stay the same."""

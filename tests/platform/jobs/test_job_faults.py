@@ -73,6 +73,7 @@ async def _all(tenant: Tenant) -> list[dict[str, object]]:
         return await tx.connection.fetch("SELECT * FROM app.job WHERE tenant_id = $1", tenant.facts.id)
 
 
+@pytest.mark.moment
 @pytest.mark.kills
 async def test_a_handler_that_kills_its_process(place: Place, processes: Processes) -> None:
     """Fault 8: dead after three crashes; the others start as if it were not there, and each has its effect once."""

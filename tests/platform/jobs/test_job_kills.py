@@ -102,6 +102,7 @@ async def test_a_dispatcher_is_killed_between_release_and_publish(
     await nothing_is_leased(place)
 
 
+@pytest.mark.moment
 async def test_two_dispatchers_at_once(place: Place, processes: Processes, transport: Transport) -> None:
     """One leads; when it is killed the other does, within a second."""
     tenant = place.tenant(cap=2)
@@ -189,6 +190,7 @@ async def test_the_connection_limit_is_reached(place: Place, processes: Processe
     await db.close()
 
 
+@pytest.mark.moment
 async def test_the_broker_is_away_and_comes_back(place: Place, processes: Processes, transport: Transport) -> None:
     """Fault 5, first half: without a broker a submit still answers, and then the backlog drains."""
     tenant = place.tenant()
@@ -247,6 +249,7 @@ async def test_every_message_is_doubled_and_reordered(place: Place, processes: P
     assert await tenant.effects() == dict.fromkeys(names, 1)
 
 
+@pytest.mark.moment
 async def test_the_submitter_is_killed_before_the_doorbell(
     place: Place, processes: Processes, transport: Transport
 ) -> None:
@@ -266,6 +269,7 @@ async def test_the_submitter_is_killed_before_the_doorbell(
     assert await tenant.effects() == {mark: 1}
 
 
+@pytest.mark.moment
 async def test_the_supervisor_frees_a_dead_childs_leases(place: Place, processes: Processes) -> None:
     """With a long lease, the next worker has the job at once and not when the lease runs out."""
     with_settings(processes, lease_seconds=60.0)

@@ -151,6 +151,7 @@ def test_the_messages_of_a_dead_worker_are_offered_again(place: Place) -> None:
         broker.close()
 
 
+@pytest.mark.moment
 def test_a_broker_that_cannot_be_reached_says_so() -> None:
     broker = PgBroker("postgresql://bo_queue:x@127.0.0.1:1/backoffice_queue")
     broker.declare_queue(QUEUE)

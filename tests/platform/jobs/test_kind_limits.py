@@ -160,6 +160,7 @@ async def test_a_new_leader_knows_what_started_before_it(place: Place, bench: Be
         assert len(transport.sent) == 1
 
 
+@pytest.mark.moment
 async def test_a_kind_at_its_limit_slows_nobody(place: Place, tight: str) -> None:
     """20,000 of them wait; another tenant's jobs start as if they were not there."""
     tenant, other = place.tenant(plan=tight), place.tenant()

@@ -44,6 +44,8 @@ class AnnualizedBrackets(Method):
         if self._elected not in {None, "subtracted", _INSTEAD}:
             raise ValueError(f"{table.name}: {_ELECTED} must be subtracted or {_INSTEAD}, not {self._elected}")
         self.elections = frozenset({_ELECTED} if self._elected else ())
+        if self._elected:
+            self.defaults = {_ELECTED: "the standard deduction" if self._elected == _INSTEAD else "0.00"}
         self.uses_allowances = self._allowance > 0 or self._credit > 0
         self.uses_secondary_allowances = self._secondary > 0
 
