@@ -167,6 +167,8 @@ def test_the_home_state_takes_the_certificate_under_an_agreement() -> None:
     [
         ({"work": [{"state": "NY", "locality": "Albany"}]}, ("#/work/0/locality", "unknown_locality")),
         ({"work": [{"state": "NY", "locality": 5}]}, ("#/work/0/locality", "wrong_type")),
+        ({"work": [{"state": "NY", "locality": "Yonkers"}], "residence_state": "NJ", "pay_frequency": "annual"},
+         ("#/pay_frequency", "frequency_not_published")),
         ({"residence_locality": "Gotham"}, ("#/residence_locality", "unknown_locality")),
         ({"work": [{"state": "AZ"}], "work_state": "AZ", "state_certificate": {"elected_rate": "0.011"}},
          ("#/state_certificate/elected_rate", "invalid_value")),

@@ -114,6 +114,8 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
         ),
         tables, faults,
     )  # fmt: skip
+    if states is not None and pay_date is not None and frequency is not None:
+        faults.faults += tables.local_refusals(states.local, pay_date.year, FREQUENCIES[frequency])
     if faults.faults or name is None or form is None or pay_date is None or states is None:
         return None, name, faults.faults
     days = [(day or pay_date).toordinal() - _EPOCH for day in (pay_date, begin, end)]

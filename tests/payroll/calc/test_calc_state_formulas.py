@@ -324,6 +324,18 @@ def test_every_step_of_every_table_just_below_at_and_just_above(state: str) -> N
     assert not wrong, (len(wrong), len(cases), wrong[:3])
 
 
+def test_the_largest_amounts_are_exact() -> None:
+    largest = Fraction("9999999999.99")
+    forms = {"AL": "m", "CT": "A", "IA": "other", "LA": "1", "MD": "b", "OR": "married", "UT": "single"}
+    for state, plain in PLAIN.items():
+        form = StateCertificate(status=forms.get(state), allowances=999, secondary_allowances=999)
+        cases = [
+            Case(wages, frequency, form, federal=near(wages / 3, CENT), fica=near(wages / 20, CENT))
+            for frequency in ("weekly", "daily", "annual") for wages in (largest, largest / 260 // CENT * CENT)
+        ]  # fmt: skip
+        assert withheld(state, cases) == [int(plain(case, law(state)) * 100) for case in cases], state
+
+
 def test_utah_before_june_2026() -> None:
     v = law("UT", 0)
     cases = list(plain_cases("UT", v, date(2026, 5, 31)))
