@@ -32,6 +32,7 @@ class Agreements:
             frozenset(condition["pair"]): str(condition["says"]) for condition in document.get("condition", ())
         }
         self._free = {rule["state"]: str(rule["says"]) for rule in document.get("nonresidents_untaxed", ())}
+        self._untaxing = np.array([state in self._free for state in STATES])
 
     def withheld_in(self, work: str, home: str | None) -> str | None:
         """The state whose income tax is withheld for work in a state, None where there is none."""
@@ -49,10 +50,13 @@ class Agreements:
             return columns.work
         work, home = columns.work, columns.given["residence"][columns.work.paycheck]
         agreed = away & self.between[home, work.state]
-        free = away & ~agreed & np.isin(work.state, [STATES.index(state) for state in self._free])
+        free = away & ~agreed & self._untaxing[work.state]
         if not (agreed.any() or free.any()):
             return work
-        moved = replace(work, state=np.where(agreed, home, work.state)).take(np.flatnonzero(~free))
+        moved = replace(work, state=np.where(agreed, home, work.state))
+        if not free.any() and (len(work.paycheck) < 2 or bool((np.diff(work.paycheck) > 0).all())):
+            return moved  # one entry a paycheck: nothing to put together
+        moved = moved.take(np.flatnonzero(~free))
         order = np.lexsort((moved.state, moved.paycheck))
         key = moved.paycheck[order] * len(STATES) + moved.state[order]
         first = np.flatnonzero(np.diff(key, prepend=-1))
