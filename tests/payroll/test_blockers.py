@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from tests.factories.changed_law import tables_with
+from tests.factories.changed_law import tables_with, tables_without
 from tests.factories.crew import SINGLE, WEEK, Crew, Hand, Job, account, crew, elect, northwind
 from tests.factories.desk import desk
 from tests.world import World
@@ -36,6 +36,11 @@ OF_WORKERS = {
     "two states": ("several_states_not_supported", Hand("A", jobs=[Job(), Job(state="WA", hours=["4"])])),
     "city of work": ("local_tax_not_supported", Hand("A", jobs=[Job(state="NY", city="Yonkers")], home=("NY", "Troy"))),
     "city of home": ("local_tax_not_supported", Hand("A", jobs=[Job(state="NY")], home=("NY", "Brooklyn"))),
+    "county": ("local_tax_not_supported", Hand("A", jobs=[Job(state="IN", city="Gary")], home=("IN", "Gary"))),
+    "city of the tables": (
+        "local_tax_not_supported",
+        Hand("A", jobs=[Job(state="OH", city="Dayton")], home=("OH", "Ada")),
+    ),
     "state of home": ("residence_state_not_supported", Hand("A", home=("CA", "Riverside"))),
     "over 8 hours": ("overtime_rule_not_supported", Hand("A", jobs=[Job(state="CA", hours=["8", "8.01"])])),
     "over 8 in two jobs": (
@@ -59,13 +64,18 @@ OF_WORKERS = {
 
 
 @pytest.mark.parametrize("what", OF_WORKERS)
-async def test_a_worker_who_cannot_be_paid_blocks_the_run(world: World, what: str) -> None:
+async def test_a_worker_who_cannot_be_paid_blocks_the_run(
+    world: World, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, hand = OF_WORKERS[what]
+    if what == "state without tables":
+        without = tables_without("us_ga_2026")
+        monkeypatch.setattr(Tables, "load", classmethod(lambda cls: without))
     made = await crew(world, hand, Hand("B"))
     async with desk(world, made.tenant) as at:
         run = await at.open()
         before = [each for each in await at.blockers(run) if each["severity"] == "blocking"]
-        others = {"no_state_account"} if what == "state without tables" else set()
+        others = {"no_state_account"} if what in {"state without tables", "county", "city of the tables"} else set()
         assert {each["code"] for each in before} - others == {code}, before
         for each in before:
             assert each["subject"] == made.workers["A"]

@@ -108,6 +108,7 @@ def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, ta
     """The same paycheck on top of what the year has brought so far: the opening amounts and our own paid runs."""
     return replace(
         check,
+        given=replace(check.given, fica_deducted=_fica_deducted(check, opening, paid, tables)),
         ytd=calc.YearToDate(
             social_security_wages=opening.social_security_wages + _wages(paid, "social_security", "US"),
             medicare_wages=opening.medicare_wages + _wages(paid, "medicare", "US"),
@@ -141,7 +142,7 @@ def differences(stored: Inputs, now: Inputs) -> list[str]:
 
 def in_the_year(check: calc.Paycheck) -> tuple[object, ...]:
     """The part of a paycheck's input that says where in its year it stands."""
-    return check.ytd, tuple((work.state, work.ytd_sui_wages, work.ytd_programmes) for work in check.work)
+    return check.ytd, check.given, tuple((work.state, work.ytd_sui_wages, work.ytd_programmes) for work in check.work)
 
 
 def subject_wages(check: calc.Paycheck, code: str, jurisdiction: str) -> int:
@@ -211,6 +212,19 @@ def _programmes(
             (wages, amount), (more_wages, more) = before or (0, 0), since or (0, 0)
             told[code] = calc.ProgrammeYearToDate(wages=wages + more_wages, amount=amount + more)
     return told
+
+
+def _fica_deducted(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, tables: calc.Tables) -> int:
+    """Social security and Medicare withheld earlier in the year, in cents, where a state lets them deduct up to a
+    yearly amount (Massachusetts); 0 elsewhere. Of opening wages the employee has paid the rates."""
+    laws = [tables.states.get((work.state, check.pay_date.year)) for work in check.work]
+    if not any("fica" in version.method.asks for law in laws if law is not None for version in law.withholding):
+        return 0
+    year = tables.federal.years.index(check.pay_date.year)
+    rates = int(tables.federal.social_security[year, 0]), int(tables.federal.medicare[year, 0])
+    before = opening.social_security_wages * rates[0] + opening.medicare_wages * rates[1]
+    since = sum(paid.get(("employee_tax", code, "US"), (0, 0))[1] for code in ("social_security", "medicare"))
+    return (2 * before + _RATE_SCALE) // (2 * _RATE_SCALE) + since
 
 
 def _wages(paid: PaidToDate, code: str, jurisdiction: str) -> int:

@@ -23,7 +23,7 @@ from backoffice.payroll.batch_case import Case, columns_of, read_case
 from backoffice.payroll.calc import Columns, Tables, explain, gross_to_net
 
 CHUNK = 20_000
-_FEDERAL = (
+_COLUMNS = (
     "federal_income_tax",
     "social_security",
     "medicare",
@@ -32,6 +32,7 @@ _FEDERAL = (
     "employer_medicare",
     "futa",
     "state_income_tax",
+    "local_income_tax",
 )
 # Refusals that are one named situation, not a slip of the pen: told as the code of the whole problem.
 _SITUATIONS = frozenset(
@@ -120,11 +121,15 @@ def calculate_lines(
 def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> Iterator[dict[str, Any]]:
     columns = columns_of(cases, tables)
     results = gross_to_net(columns, tables)
-    amounts = [[_dollars(cents) for cents in results.column(code).tolist()] for code in _FEDERAL]
+    amounts = [[_dollars(cents) for cents in results.column(code).tolist()] for code in _COLUMNS]
     gross = [_dollars(cents) for cents in results.gross.tolist()]
     net = [format_minor(cents) for cents in results.net.tolist()]
     programmes: list[dict[str, dict[str, str]]] = [{} for _ in cases]
+    sui: list[str | None] = [None] * len(cases)
     for line in results.lines:
+        if line.code == "sui":
+            for row, cents in zip(line.rows.tolist(), line.cents.tolist(), strict=True):
+                sui[row] = _dollars(cents)
         if line.programme:
             side = "employee" if line.kind == "employee_tax" else "employer"
             for row, cents in zip(line.rows.tolist(), line.cents.tolist(), strict=True):
@@ -140,10 +145,11 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
             notes[row].append(note.detail)
     for row, case in enumerate(cases):
         answer: dict[str, Any] = {"id": case.name}
-        for code, column in zip(_FEDERAL, amounts, strict=True):
+        for code, column in zip(_COLUMNS, amounts, strict=True):
             answer[code] = column[row]
-        answer["local_income_tax"] = "0.00"
         answer["programmes"] = programmes[row]
+        if sui[row] is not None:
+            answer["sui"] = sui[row]
         answer["gross_pay"] = gross[row]
         answer["net_pay"] = net[row]
         answer["tables"] = versions[row]

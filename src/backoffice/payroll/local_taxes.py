@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from backoffice.payroll.calc import Tables
+
 
 @dataclass(frozen=True, slots=True)
 class LocalTax:
@@ -28,9 +30,19 @@ def _places() -> dict[tuple[str, str, str], LocalTax]:
     }
 
 
-def local_tax(state: str, city: str, on: Literal["home", "work"]) -> LocalTax | None:
-    """The local tax of a city, or None when none is recorded."""
-    return _places().get((state, _plain(city), on))
+def local_tax(state: str, city: str, on: Literal["home", "work"], tables: Tables) -> LocalTax | None:
+    """The local tax of a city, or None when none is recorded: in the list of places a run does not withhold for, or in
+    the jurisdiction set of the tables. Every county of Indiana has one, and a city does not tell the county."""
+    listed = _places().get((state, _plain(city), on))
+    if listed is not None:
+        return listed
+    if state == "IN":
+        return LocalTax("A county of Indiana", "Ind. Code 6-3.6")
+    for places in tables.localities.values():
+        place = places.find(state, city)
+        if place is not None and place.taxes:
+            return LocalTax(place.name, place.taxes[0].citation)
+    return None
 
 
 def _plain(city: str) -> str:

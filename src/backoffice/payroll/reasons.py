@@ -138,11 +138,11 @@ def _employment_reasons(
 def _place_reasons(profile: PayProfile, hours: Sequence[ApprovedHours], tables: calc.Tables) -> list[Reason]:
     found = []
     for state, city in sorted({(each.work_state, each.work_city) for each in hours}):
-        tax = local_tax(state, city, "work")
+        tax = local_tax(state, city, "work", tables)
         if tax is not None:
             found.append(_local(f"{tax.place} taxes wages earned there ({tax.citation})"))
     home = profile.address
-    tax = local_tax(home.state, home.city, "home")
+    tax = local_tax(home.state, home.city, "home", tables)
     if tax is not None:
         found.append(_local(f"{tax.place} taxes its residents' wages ({tax.citation})"))
     away = sorted({each.work_state for each in hours} - {home.state})

@@ -14,7 +14,6 @@ import pytest
 from backoffice.kernel.errors import Fault, ValidationFailed
 from backoffice.payroll import calc
 from backoffice.payroll.calc import (
-    STATES,
     W4,
     Columns,
     Paycheck,
@@ -175,7 +174,8 @@ def refusals(**changed: Any) -> list[tuple[str, str | None]]:
         "filing_status": "single",
         "state": "CA",
     }
-    return [(fault.code, fault.pointer) for fault in Tables.load().refusals(**(case | changed))]
+    tables = changed.pop("tables", Tables.load())
+    return [(fault.code, fault.pointer) for fault in tables.refusals(**(case | changed))]
 
 
 def test_what_is_covered_is_not_refused() -> None:
@@ -197,10 +197,22 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
     for state in ("CA", "NY"):
         for frequency in ("quarterly", "semiannual"):
             assert refusals(state=state, pay_frequency=frequency) == [("frequency_not_published", "#/pay_frequency")]
+    for state, unpublished in {
+        "NJ": ("annual", "quarterly", "semiannual", "daily"),
+        "NM": ("daily", "quarterly"),
+        "OH": ("annual",),
+        "OK": ("daily", "quarterly"),
+        "RI": ("daily", "quarterly"),
+        "VT": ("daily", "quarterly"),
+        "WV": ("quarterly",),
+        "KS": ("quarterly",),
+        "MT": ("semiannual",),
+    }.items():
+        for frequency in unpublished:
+            assert refusals(state=state, pay_frequency=frequency) == [("frequency_not_published", "#/pay_frequency")]
     assert refusals(state="ZZ") == [("unknown_state", "#/work_state")]
-    supported = {"CA", "NY", "IL", "PA", "AK", "FL", "NH", "NV", "SD", "TN", "TX", "WA", "WY"}
-    for state in sorted(set(STATES) - supported):
-        assert refusals(state=state) == [("state_not_supported", "#/work_state")]
+    without = Tables.of({name: text for name, text in TEXTS.items() if name != "us_nj_2026"})
+    assert refusals(tables=without, state="NJ") == [("state_not_supported", "#/work_state")]
     assert refusals(w4_version="2019_or_earlier", filing_status="head_of_household") == [
         ("head_of_household_on_older_form", "#/w4/filing_status")
     ]
@@ -221,8 +233,38 @@ def test_what_is_not_covered_is_refused_by_name() -> None:
     ]  # fmt: skip
 
 
+def test_a_frequency_that_only_an_earlier_version_publishes_is_refused_from_the_later_one_on() -> None:
+    """Idaho annualised any period until 30 July 2026; its tables from then on are for six of them. Ohio's versions go
+    by the end of the period, and none covers the spring of 2025."""
+
+    def check(day: date, *, state: str = "ID", frequency: str = "quarterly", end: date | None = None) -> Paycheck:
+        work = (Work(state=state),)
+        return Paycheck(pay_date=day, pay_frequency=frequency, gross=1_000_000, w4=W4(), work=work, period_end=end)
+
+    before, after = check(date(2026, 7, 30)), check(date(2026, 7, 31))
+    old = check(date(2026, 1, 2), state="OH", frequency="weekly", end=date(2025, 9, 30))
+    assert gross_to_net(Columns.of([before]), Tables.load()).column("state_income_tax").tolist() == [33_100]
+    with pytest.raises(ValidationFailed) as refused:
+        gross_to_net(Columns.of([before, after, old]), Tables.load())
+    assert [(fault.code, fault.pointer) for fault in refused.value.errors] == [
+        ("frequency_not_published", "#/paychecks/1/pay_frequency"),
+        ("year_not_supported", "#/paychecks/2/pay_date"),
+    ]
+
+
+def test_an_approximated_law_is_told() -> None:
+    text = TEXTS["us_mi_2026"].replace(b'basis = "withholding-guide"', b'basis = "annual-return"')
+    check = Paycheck(
+        pay_date=date(2026, 3, 6), pay_frequency="weekly", gross=90_000, w4=W4(), work=(Work(state="MI"),)
+    )  # fmt: skip
+    notes = gross_to_net(Columns.of([check]), Tables.of(TEXTS | {"us_mi_2026": text})).paycheck(0).notes
+    assert ("approximate_withholding" in dict(notes)) is True
+    assert "approximate_withholding" not in dict(gross_to_net(Columns.of([check]), Tables.load()).paycheck(0).notes)
+
+
 def test_a_part_that_is_not_known_hides_no_other_refusal() -> None:
-    assert refusals(pay_date=None, state="NJ") == [("state_not_supported", "#/work_state")]
+    without = Tables.of({name: text for name, text in TEXTS.items() if name != "us_nj_2026"})
+    assert refusals(tables=without, pay_date=None, state="NJ") == [("state_not_supported", "#/work_state")]
     assert refusals(pay_frequency=None, pay_date=date(2024, 1, 5)) == [("year_not_supported", "#/pay_date")]
     assert refusals(w4_version=None, state="ZZ") == [("unknown_state", "#/work_state")]
     assert refusals(
@@ -245,7 +287,7 @@ def test_the_engine_refuses_uncovered_rows_with_all_faults_at_once() -> None:
     nowhere = Paycheck(pay_date=date(2026, 3, 6), pay_frequency="weekly", gross=1, w4=W4(), work=())
     checks = [
         check("TX", "weekly"),
-        check("NJ", "weekly"),
+        check("NJ", "annual"),
         check("CA", "quarterly"),
         check("PA", "weekly", 2025),
         nowhere,
@@ -253,7 +295,7 @@ def test_the_engine_refuses_uncovered_rows_with_all_faults_at_once() -> None:
     with pytest.raises(ValidationFailed) as refused:
         gross_to_net(Columns.of(checks), Tables.load())
     assert [(fault.code, fault.pointer) for fault in refused.value.errors] == [
-        ("state_not_supported", "#/paychecks/1/work_state"),
+        ("frequency_not_published", "#/paychecks/1/pay_frequency"),
         ("frequency_not_published", "#/paychecks/2/pay_frequency"),
         ("year_not_supported", "#/paychecks/3/pay_date"),
         ("required", "#/paychecks/4/work"),
@@ -320,6 +362,10 @@ def test_versions_name_the_content() -> None:
         ("us_pa_2026", 'rate = "0.0007"', 'rate = "0.00000071"', "is not exact"),
         ("us_wa_2026", 'employee_share = "0.7143"\n', "", "both with an employee_share"),
         ("us_ca_2026", '"32.37"]', '"32.37", "35.00"]', "10 amounts were expected, 11 are listed"),
+        ("us_dc_2026", 'basis = "withholding-guide"', 'basis = "a guess"', "basis must be withholding-guide or"),
+        ("us_ms_2026", '"subtracted"', '"added"', "must be subtracted or instead_of_standard_deduction"),
+        ("us_me_2026", 'kind = "linear_fraction"', 'kind = "steps"', "kind must be linear_fraction or linear_rate"),
+        ("us_co_2026", 'employer_rate = "0.0044"', 'employer_rate = "0.0040"', "must add up to rate"),
         ("us_jurisdictions", "WY = ", "WX = ", "exactly the 51 jurisdictions"),
     ],
 )

@@ -13,6 +13,10 @@
     results.paycheck(0).tables                        # {"us_federal_2026": "2026.1+9f…"}: store them with the paycheck
     explain(Columns.of(checks[:1]), tables)           # Derivation: .as_json(), .as_text(), .as_rows()
 
+    home, work = (tables.localities[2026].find("NY", name) for name in ("New York City", "Yonkers"))
+    parts, notes = tables.localities[2026].parts([(work, 100_000)], home)   # Paycheck(local=parts): one for each place
+    Paycheck(residence_state="NJ", work=(Work(state="PA"),), …)   # an agreement: the certificate is New Jersey's
+
     week = workweek_earnings([Worked(assignment="asg_1", day=date(2026, 11, 9), hours=Decimal("9.5"),
                                      rate=Decimal("24.00"), state="CA")], week_begins=date(2026, 11, 9))
     week.lines                                        # EarningLine(code, assignment, hours, rate, cents); week.gross
@@ -20,13 +24,16 @@
     daily_overtime([...], week_begins=...)            # days that would owe daily overtime: a blocker, not computed
 
 Codes of result lines, and their kinds: `gross_pay` (earning); `federal_income_tax`, `social_security`, `medicare`,
-`additional_medicare`, `state_income_tax` and the employee side of programmes such as `CA_SDI` (employee_tax);
-`employer_social_security`, `employer_medicare`, `futa`, `sui` and the employer side of programmes (employer_tax);
+`additional_medicare`, `state_income_tax`, `local_income_tax` (its jurisdiction is the place, "NY-NYC") and the employee
+side of programmes such as `CA_SDI` (employee_tax);
+`employer_social_security`, `employer_medicare`, `futa`, `sui`, `local_payroll_tax` and the employer side of programmes
+(employer_tax);
 `net_pay` (net). `Line.programme` marks programmes. A line that does not apply to a paycheck is absent from it; the
 federal lines are always there. `gross_to_net` raises ValidationFailed, all faults at once, for rows the law here does
 not cover.
 """
 
+from backoffice.payroll.calc.certificates import STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Recorder, Step, TableRow, Value
 from backoffice.payroll.calc.earnings import (
     DailyOvertime,
@@ -46,9 +53,11 @@ from backoffice.payroll.calc.paycheck import (
     W4_VERSIONS,
     Columns,
     FederalWages,
+    GivenTaxes,
+    LocalPart,
+    LocalWork,
     Paycheck,
     ProgrammeYearToDate,
-    StateCertificate,
     StateWork,
     Work,
     YearToDate,
@@ -59,6 +68,7 @@ __all__ = [
     "FILING_STATUSES",
     "FREQUENCIES",
     "STATES",
+    "STATE_STATUSES",
     "W4",
     "W4_VERSIONS",
     "Columns",
@@ -67,8 +77,11 @@ __all__ = [
     "EarningLine",
     "Earnings",
     "FederalWages",
+    "GivenTaxes",
     "Line",
     "LineDerivation",
+    "LocalPart",
+    "LocalWork",
     "Note",
     "Paycheck",
     "PaycheckLine",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backoffice.payroll.calc.certificates import GENERAL_STATUSES, ON_EVERY_FORM, STATE_STATUSES
 from backoffice.payroll.calc.exact import cents, check_fits, scale_of, scaled
 from backoffice.payroll.calc.methods import METHODS, Method, TableVersion
 from backoffice.payroll.calc.paycheck import (
@@ -17,14 +18,18 @@ from backoffice.payroll.calc.paycheck import (
     LARGEST_CENTS,
     NOT_GIVEN,
     RATE_SCALE,
-    STATE_STATUSES,
     W4_VERSIONS,
     Bools,
+    Dates,
     Int64s,
 )
 from backoffice.payroll.calc.schedule import Schedules
 
 _BASES = ("pay_date", "period_begin", "period_end")
+_GUIDE, _RETURN = "withholding-guide", "annual-return"  # what a state's values are taken from
+_MAPPED = "mapped"  # a default_status: without a certificate the federal filing status counts
+# How the certificate names a key of a state's table that is called otherwise there.
+_SPELT = {"married_filing_jointly": "married_joint", "married_filing_separately": "married_separate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +65,25 @@ class Withholding:
     round_to: int  # cents
     citation: str
     verified: bool
+    approximate: bool  # made of the annual return's figures, since the state's own guide is not known
+    older_form: str | None  # what to tell of a federal W-4 of 2019 or earlier, where the state reads it another way
     status_of: Int64s  # filing status → the method's status
     own_status: Int64s  # STATE_STATUSES → the method's status, NOT_GIVEN where the state does not have it
 
     def covers(self, day: date) -> bool:
         return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
 
+    def cover(self, days: Dates) -> Bools:
+        """`covers` of a column of days."""
+        inside: Bools = days >= np.datetime64(self.effective_from)
+        return inside if self.effective_to is None else inside & (days <= np.datetime64(self.effective_to))
+
 
 @dataclass(frozen=True, slots=True)
 class Programme:
     """A state programme on wages. Rates in millionths, amounts in cents, None where there is no limit.
-    `employee_share` (of payer "both") over `share_scale`: the employee's part of the total, the employer's is the
-    rest."""
+    Of payer "both", either `part_rates`, the two rates, each rounded by itself; or `employee_share` over
+    `share_scale`, the employee's part of the total, the employer's is the rest."""
 
     code: str
     name: str
@@ -83,6 +95,7 @@ class Programme:
     weekly_max_spread_verified: bool
     employee_share: int
     share_scale: int
+    part_rates: tuple[int, int] | None  # employee, employer
     citation: str
     verified: bool
     condition: str | None
@@ -106,10 +119,16 @@ class StateLaw:
     year: int
     certificate_form: str
     default_words: str
-    default_status: int  # index into STATE_STATUSES
+    default_status: int  # index into STATE_STATUSES, NOT_GIVEN where the federal status is mapped
     withholding: tuple[Withholding, ...]
     programmes: tuple[Programme, ...]
     not_per_paycheck: tuple[tuple[str, str, str], ...]  # code, name, reason
+
+    @property
+    def elections(self) -> frozenset[str]:
+        """The fields of ELECTIONS that the state's certificate knows."""
+        methods = [version.method for version in self.withholding]
+        return frozenset().union(*(method.elections | ON_EVERY_FORM for method in methods))
 
 
 def federal_law(documents: Sequence[tuple[Mapping[str, Any], TableVersion]]) -> FederalLaw:
@@ -166,13 +185,14 @@ def federal_law(documents: Sequence[tuple[Mapping[str, Any], TableVersion]]) -> 
 
 def state_law(document: Mapping[str, Any], table: TableVersion) -> StateLaw:
     meta, certificate = document["meta"], document.get("certificate", {})
+    default = certificate.get("default_status", "all")
     return StateLaw(
         table=table,
         state=meta["jurisdiction"],
         year=meta["year"],
         certificate_form=certificate.get("form", ""),
         default_words=certificate.get("default", ""),
-        default_status=STATE_STATUSES.index(certificate.get("default_status", "all")),
+        default_status=NOT_GIVEN if default == _MAPPED else STATE_STATUSES.index(default),
         withholding=tuple(_withholding(version, table) for version in document.get("withholding", ())),
         programmes=tuple(_programme(programme) for programme in document.get("programmes", ())),
         not_per_paycheck=tuple((p["code"], p["name"], p["reason"]) for p in document.get("not_per_paycheck", ())),
@@ -183,13 +203,17 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
     method = METHODS[values["method"]](values, table)
     if values["effective_basis"] not in _BASES:
         raise ValueError(f"{table.name}: effective_basis must be one of {', '.join(_BASES)}")
+    basis = values.get("basis", _GUIDE)
+    if basis not in {_GUIDE, _RETURN}:
+        raise ValueError(f"{table.name}: basis must be {_GUIDE} or {_RETURN}, not {basis}")
     mapped = values.get("status_of", {})
-    # A method with one column for everyone takes any status: it changes nothing, and the result says so.
-    single = len(method.statuses) == 1
+    # A method with one column for everyone takes any general status: it changes nothing, and the result says so.
+    general = GENERAL_STATUSES if method.statuses[0] == "all" else ()
     own = [
-        0 if single else method.statuses.index(word) if word in method.statuses else NOT_GIVEN
+        next((method.statuses.index(key) for key in (word, _SPELT.get(word)) if key in method.statuses),
+             0 if word in general else NOT_GIVEN)
         for word in STATE_STATUSES
-    ]
+    ]  # fmt: skip
     return Withholding(
         effective_from=values["effective_from"],
         effective_to=values.get("effective_to"),
@@ -198,6 +222,8 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
         round_to=cents(values["round_to"]),
         citation=values["citation"],
         verified=values["verified"],
+        approximate=basis == _RETURN,
+        older_form=values.get("older_form"),
         status_of=np.array(
             [method.statuses.index(mapped[status]) if mapped else 0 for status in FILING_STATUSES], dtype=np.int64
         ),
@@ -206,13 +232,17 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
 
 
 def _programme(values: Mapping[str, Any]) -> Programme:
+    rate, base = _rate(values["rate"]), values.get("wage_base")
     share = str(values.get("employee_share", "0"))
     scale = scale_of([share])
-    rate, base = _rate(values["rate"]), values.get("wage_base")
+    parts = tuple(_rate(values[f"{payer}_rate"]) for payer in ("employee", "employer") if f"{payer}_rate" in values)
     largest = cents(base) if base is not None else LARGEST_CENTS
     check_fits(largest * max(1, scaled(share, scale)), rate, values["code"])
-    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != (share != "0"):
-        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share")
+    divided = share != "0" or bool(parts)
+    if values["payer"] not in {"employee", "employer", "both"} or (values["payer"] == "both") != divided:
+        raise ValueError(f"{values['code']}: payer is employee, employer, or both with an employee_share or two rates")
+    if parts and (len(parts) != 2 or sum(parts) != rate):
+        raise ValueError(f"{values['code']}: employee_rate and employer_rate must add up to rate")
     return Programme(
         code=values["code"],
         name=values["name"],
@@ -224,6 +254,7 @@ def _programme(values: Mapping[str, Any]) -> Programme:
         weekly_max_spread_verified=bool(values.get("weekly_max_spread_verified", True)),
         employee_share=scaled(share, scale),
         share_scale=scale,
+        part_rates=(parts[0], parts[1]) if parts else None,
         citation=values["citation"],
         verified=values["verified"],
         condition=values.get("employer_condition"),

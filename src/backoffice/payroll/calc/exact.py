@@ -1,7 +1,7 @@
 """Exact arithmetic on int64: decimal text to integers, and rounding half up where the law says so.
 
 A tax is carried as `numerator / denominator` in cents, both integers, and rounded once. Bounds: amounts stay below
-LARGEST_CENTS, periods are at most 260, rates have at most six decimals, and `check_fits` refuses a table whose products
+LARGEST_CENTS, periods are at most 360, rates have at most six decimals, and `check_fits` refuses a table whose products
 could pass 63 bits.
 """
 
@@ -44,7 +44,8 @@ def check_fits(largest_amount: int, largest_rate: int, what: str) -> None:
         raise ValueError(f"{what}: a rate with this many decimals does not fit the integer arithmetic")
 
 
-LARGEST_ANNUAL_CENTS = LARGEST_CENTS * max(PERIODS)
+LARGEST_ANNUAL_CENTS = LARGEST_CENTS * 360  # the days by which some guides annualise; no number of PERIODS is larger
+assert max(PERIODS) <= 360
 
 
 def half_up(numerator: Int64s, denominator: Int64s | int, unit: int = 1) -> Int64s:

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,21 +21,32 @@ from typing import Any
 import numpy as np
 
 from backoffice.kernel.errors import Fault
+from backoffice.payroll.calc.certificates import (
+    ELECTIONS,
+    GENERAL_STATUSES,
+    ON_EVERY_FORM,
+    STATE_STATUSES,
+    StateCertificate,
+    where_in_form,
+)
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
+from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.exact import cents
-from backoffice.payroll.calc.methods import TableVersion
+from backoffice.payroll.calc.localities import Localities, Place
+from backoffice.payroll.calc.methods import Method, TableVersion
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,
-    STATE_STATUSES,
+    RATE_SCALE,
     STATES,
+    LocalPart,
     Paycheck,
-    StateCertificate,
 )
+from backoffice.payroll.calc.residence import Agreements
 
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
-_OURS = re.compile(r"us_jurisdictions|us_(federal|unemployment|[a-z]{2})_[0-9]{4}").fullmatch
+_OURS = re.compile(r"us_jurisdictions|us_reciprocity|us_(federal|unemployment|localities|[a-z]{2})_[0-9]{4}").fullmatch
 
 
 class Tables:
@@ -44,6 +56,7 @@ class Tables:
         by_kind: dict[str, list[tuple[Mapping[str, Any], TableVersion]]] = {"federal": [], "state": []}
         self.states: dict[tuple[str, int], StateLaw] = {}
         self.unemployment: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
+        self.localities: dict[int, Localities] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
             meta = document["meta"]
@@ -58,11 +71,16 @@ class Tables:
                 self._untaxed_because = {
                     code: str(state["source"]) for code, state in document["states"].items() if not state["income_tax"]
                 }
+            elif name == "us_reciprocity":
+                self.agreements = Agreements(document["agreements"], table)
+            elif name.startswith("us_localities_"):
+                self.localities[meta["year"]] = Localities(document, table)
             elif name.startswith("us_unemployment_"):
                 self.unemployment[meta["year"]] = (table, document)
             else:
                 by_kind["federal" if "social_security" in document else "state"].append((document, table))
         self._versions = versions
+        self.untaxed = np.array([state not in self._taxing for state in STATES])
         self.federal = federal_law(by_kind["federal"])
         for document, table in by_kind["state"]:
             law = state_law(document, table)
@@ -103,6 +121,28 @@ class Tables:
             return None
         return cents(self.unemployment[year][1]["wage_base"][state]["amount"])
 
+    def place(self, code: str, year: int | None = None) -> Place | None:
+        """A place of the jurisdiction set of a year, or of the newest that has it."""
+        known = [self.localities[each] for each in sorted(self.localities, reverse=True) if year in {None, each}]
+        return next((places.places[code] for places in known if code in places.places), None)
+
+    def local_refusals(self, parts: Sequence[LocalPart], year: int, pay_frequency: str) -> list[Fault]:
+        """What the law here does not cover of a paycheck's places, with pointers `#/local/0/place`."""
+        faults = []
+        for index, part in enumerate(parts):
+            place = self.place(part.place, year)
+            if place is None or not place.taxes:
+                detail = f"{part.place} is no place with a local tax known for {year}."
+                faults.append(Fault("unknown_locality", detail, f"#/local/{index}/place"))
+                continue
+            for tax in place.taxes:
+                published = tax.method.frequencies[part.resident]
+                if pay_frequency not in published:
+                    listed = ", ".join(frequency for frequency in FREQUENCIES if frequency in published)
+                    detail = f"{place.name} publishes its tax for {listed}; nothing is extrapolated to {pay_frequency}."
+                    faults.append(Fault("frequency_not_published", detail, "#/pay_frequency"))
+        return faults
+
     def refusals(
         self,
         *,
@@ -142,7 +182,8 @@ class Tables:
             )
             return faults
         if state not in self._taxing:
-            return faults + _status_faults(self.names[state], STATE_STATUSES, certificate)
+            faults += _status_faults(self.names[state], GENERAL_STATUSES, certificate)
+            return faults + _election_faults(self.names[state], None, certificate)
         laws = [law for (code, _), law in self.states.items() if code == state and law.withholding]
         if not laws:
             faults.append(
@@ -155,10 +196,7 @@ class Tables:
             return faults
         version = laws[-1].withholding[-1]  # its words and tables tell the faults of a line whose date has no version
         if pay_date is not None:
-            dates = {
-                "pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date
-            }  # fmt: skip
-            found = self._withholding_on(state, pay_date.year, dates)
+            found = self.withholding_on(state, pay_date, period_begin, period_end)
             if found is None and not any(fault.code == "year_not_supported" for fault in faults):
                 known = " and ".join(str(law.year) for law in laws)
                 faults.append(
@@ -180,18 +218,25 @@ class Tables:
                 )
             )
         known_here = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
-        return faults + _status_faults(self.names[state], known_here, certificate)
+        faults += _status_faults(self.names[state], known_here, certificate)
+        return faults + _election_faults(self.names[state], version.method, certificate)
 
     def refusals_of(self, check: Paycheck) -> list[Fault]:
         """`refusals` of a paycheck over all its places of work, with pointers into it (`#/work/0/state`)."""
-        faults: list[Fault] = []
+        faults = self.local_refusals(check.local, check.pay_date.year, check.pay_frequency)
+        if check.residence_state is not None and check.residence_state not in self.names:
+            detail = "Give the two-letter code of a state or DC, in capitals."
+            return [*faults, Fault("unknown_state", detail, "#/residence_state")]
         for index, work in enumerate(check.work):
+            state = self.agreements.withheld_in(work.state, check.residence_state)
+            if state is None:
+                continue
             for fault in self.refusals(
                 pay_date=check.pay_date,
                 pay_frequency=check.pay_frequency,
                 w4_version=check.w4.version,
                 filing_status=check.w4.filing_status,
-                state=work.state,
+                state=state,
                 certificate=work.certificate,
                 period_begin=check.period_begin,
                 period_end=check.period_end,
@@ -204,26 +249,48 @@ class Tables:
                     faults.append(moved)
         return faults
 
-    def _withholding_on(self, state: str, year: int, dates: Mapping[str, date]) -> Withholding | None:
-        law = self.states.get((state, year))
+    def withholding_on(
+        self, state: str, pay_date: date | None, period_begin: date | None = None, period_end: date | None = None
+    ) -> Withholding | None:
+        """The version of a state's law in effect for a paycheck, None when there is none or the pay date is not
+        known."""
+        if pay_date is None:
+            return None
+        dates = {"pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date}
+        law = self.states.get((state, pay_date.year))
         return next((w for w in law.withholding if w.covers(dates[w.basis])), None) if law is not None else None
 
     def _compile_support(self) -> None:
-        """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known."""
+        """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known; of each
+        election [state, year] the largest value (NOT_GIVEN where it is not known), and the values of those with a
+        list. `dated` lists (state, year, versions) of the laws whose versions must be looked at by date."""
         years = self.federal.years
         self.published = np.zeros((len(STATES), len(years), len(FREQUENCIES)), dtype=np.bool_)
         self.status_known = np.zeros((len(STATES), len(years), len(STATE_STATUSES) + 1), dtype=np.bool_)
+        unknown = np.full((len(STATES), len(years)), NOT_GIVEN, dtype=np.int64)
+        self.election_most = {name: unknown.copy() for name in ELECTIONS}
+        self.elections_allowed: list[tuple[str, int, int, list[int]]] = []  # name, state, year, values
         for index, state in enumerate(STATES):
             for at, year in enumerate(years):
                 self.status_known[index, at, NOT_GIVEN + 1] = True
                 law = self.states.get((state, year))
                 if state not in self._taxing:
                     self.published[index, at] = True
-                    self.status_known[index, at] = True
+                    self.status_known[index, at, 1 : len(GENERAL_STATUSES) + 1] = True
                     continue
                 for version in law.withholding if law else ():
                     self.published[index, at] |= [name in version.method.frequencies for name in FREQUENCIES]
                     self.status_known[index, at, 1:] |= version.own_status != NOT_GIVEN
+                    for name in version.method.elections | ON_EVERY_FORM:
+                        self.election_most[name][index, at] = version.method.most.get(name, ELECTIONS[name])
+                    self.elections_allowed += [
+                        (name, index, at, sorted(values)) for name, values in version.method.allowed.items()
+                    ]
+        self.dated = [
+            (STATES.index(state), years.index(year), law.withholding)
+            for (state, year), law in self.states.items()
+            if year in years and any(_needs_date(version, year) for version in law.withholding)
+        ]
 
 
 @lru_cache(maxsize=8)
@@ -232,7 +299,27 @@ def _load(folder: Path) -> Tables:
     return Tables.of({path.stem: path.read_bytes() for path in found})
 
 
+def _needs_date(version: Withholding, year: int) -> bool:
+    return version.effective_to is not None or version.basis != "pay_date" or version.effective_from > date(year, 1, 1)
+
+
 def _status_faults(name: str, known: Sequence[str], certificate: StateCertificate | None) -> list[Fault]:
     if certificate is None or certificate.status is None or certificate.status in known:
         return []
     return [Fault("unknown_status", f"{name} knows {', '.join(known)}.", "#/state_certificate/status")]
+
+
+def _election_faults(name: str, method: Method | None, certificate: StateCertificate | None) -> list[Fault]:
+    """`method` None: a state without income tax, whose form has nothing."""
+    faults = []
+    for election, value in (certificate.elections() if certificate is not None else {}).items():
+        pointer = f"#/state_certificate/{where_in_form(election)}"
+        if method is None or election not in method.elections | ON_EVERY_FORM:
+            faults.append(Fault("unknown_field", f"The certificate of {name} has no {election}.", pointer))
+        elif election in method.allowed and value not in method.allowed[election]:
+            listed = ", ".join(decimal_text(Fraction(each, RATE_SCALE)) for each in sorted(method.allowed[election]))
+            faults.append(Fault("invalid_value", f"The certificate of {name} offers {listed}.", pointer))
+        elif value > method.most.get(election, ELECTIONS[election]):
+            most = decimal_text(Fraction(method.most[election], RATE_SCALE))
+            faults.append(Fault("out_of_range", f"The largest {election} of {name} is {most}.", pointer))
+    return faults

@@ -7,13 +7,15 @@ in several states is several entries and no new structure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from backoffice.payroll.calc.certificates import ELECTIONS, STATE_STATUSES, StateCertificate
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -29,7 +31,6 @@ STATES = (
     "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH",
     "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
 )  # fmt: skip
-STATE_STATUSES = ("all", "single", "married", "head_of_household")  # every status key the states' tables use
 
 # Amounts below ten billion dollars: every product of the calculation then fits 63 bits (checked as tables load).
 LARGEST_CENTS = 999_999_999_999
@@ -74,22 +75,12 @@ class ProgrammeYearToDate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StateCertificate:
-    """The state's own withholding certificate. `status` is the state's table key (`CA`: single, married,
-    head_of_household; `NY`: single, married; `IL`: all); None maps the federal filing status. `secondary_allowances`:
-    CA estimated-deduction allowances, IL-W-4 line 2."""
-
-    status: str | None = None
-    allowances: int = 0
-    secondary_allowances: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """The part of a paycheck that belongs to one state. `wages` (cents) are subject to that state's income tax,
-    programmes and unemployment insurance; None means the gross of the paycheck. `certificate` None means none is on
-    file. `sui_rate` is the employer's own rate in millionths (0.020 is 20_000); None: no SUI line.
-    `ytd_programmes` by programme code; a programme with a yearly limit that is absent counts from zero, with a note."""
+    programmes and unemployment insurance; None means the gross of the paycheck. `certificate` is that of the state
+    whose income tax is withheld, None where none is on file. `sui_rate` is the employer's own rate in millionths
+    (0.020 is 20_000); None: no SUI line. `ytd_programmes` by programme code; a programme with a yearly limit that is
+    absent counts from zero, with a note."""
 
     state: str
     wages: int | None = None
@@ -110,9 +101,31 @@ class FederalWages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenTaxes:
+    """Taxes withheld elsewhere, in cents, for the state formulas that ask for another tax; None: the computed ones.
+    `fica` is social security and Medicare of this period, `fica_deducted` what Massachusetts has let deduct of it
+    earlier in the year."""
+
+    federal_income_tax: int | None = None
+    fica: int | None = None
+    fica_deducted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPart:
+    """What of a paycheck a place with a local tax may tax: its code in the jurisdiction set, the wages in cents (for
+    residents all of them), and whether the person lives there. `Localities.parts` makes them."""
+
+    place: str
+    wages: int
+    resident: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paycheck:
     """One paycheck to calculate. `gross` in cents. Without `federal_wages` the gross is the base of every tax.
-    `period_begin` and `period_end` default to the pay date."""
+    `period_begin` and `period_end` default to the pay date. `residence_state` None: the person lives where the work
+    is."""
 
     pay_date: date
     pay_frequency: str
@@ -121,15 +134,19 @@ class Paycheck:
     work: tuple[Work, ...]
     ytd: YearToDate = YearToDate()
     federal_wages: FederalWages | None = None
+    residence_state: str | None = None
+    given: GivenTaxes = GivenTaxes()
     period_begin: date | None = None
     period_end: date | None = None
+    local: tuple[LocalPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StateWork:
     """Columns with one entry per paycheck and state. `paycheck` is the row it belongs to, `state` an index into
     STATES, `status` one into STATE_STATUSES (NOT_GIVEN: mapped from the federal status), `sui_rate` in millionths
-    (NOT_GIVEN: none). `ytd_programmes[code]` = (wages, amount, given), three columns of the same length."""
+    (NOT_GIVEN: none). `ytd_programmes[code]` = (wages, amount, given), three columns of the same length.
+    `elections[name of ELECTIONS]` is a column too, NOT_GIVEN where the form does not say; absent where none says."""
 
     paycheck: Int64s
     state: Int64s
@@ -141,15 +158,45 @@ class StateWork:
     sui_rate: Int64s
     ytd_sui_wages: Int64s
     ytd_programmes: Mapping[str, tuple[Int64s, Int64s, Bools]] = field(default_factory=dict)
+    elections: Mapping[str, Int64s] = field(default_factory=dict)
 
-    def take(self, entries: Int64s) -> StateWork:
-        """The named entries, in that order, still pointing at the same paychecks."""
+    def take(self, entries: Int64s, elections: Collection[str] = ELECTIONS) -> StateWork:
+        """The named entries, in that order, still pointing at the same paychecks; of the elections those named."""
         columns: dict[str, Any] = {name: getattr(self, name)[entries] for name in _WORK_COLUMNS}
+        columns["elections"] = {name: column[entries] for name, column in self.elections.items() if name in elections}
         columns["ytd_programmes"] = {
             code: (wages[entries], amount[entries], given[entries])
             for code, (wages, amount, given) in self.ytd_programmes.items()
         }
         return StateWork(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWork:
+    """Columns with one entry per paycheck and place, paychecks rising. `place` is an index into `places`, the codes of
+    the jurisdiction set."""
+
+    places: tuple[str, ...]
+    paycheck: Int64s
+    place: Int64s
+    wages: Int64s
+    resident: Bools
+
+    @classmethod
+    def of(cls, parts: Sequence[Sequence[LocalPart]]) -> LocalWork | None:
+        """The entries of many paychecks, None when there is none."""
+        rows = [(row, part) for row, own in enumerate(parts) for part in own]
+        places = tuple(sorted({part.place for _, part in rows}))
+        code = {place: index for index, place in enumerate(places)}
+        return None if not rows else cls(
+            places, _ints([row for row, _ in rows]), _ints([code[part.place] for _, part in rows]),
+            _ints([part.wages for _, part in rows]), _flags([part.resident for _, part in rows]),
+        )  # fmt: skip
+
+    def take(self, wanted: Int64s) -> LocalWork:
+        """The entries of the named paychecks, in that order, pointing at their new places."""
+        entries, into = _entries_of(self.paycheck, wanted)
+        return LocalWork(self.places, into, self.place[entries], self.wages[entries], self.resident[entries])
 
 
 _WORK_COLUMNS = (
@@ -185,6 +232,10 @@ class Columns:
     ytd_medicare_wages: Int64s
     ytd_futa_wages: Int64s
     work: StateWork
+    # What few paychecks have, a column each (NOT_GIVEN where absent): `federal_income_tax`, `fica` and `fica_deducted`
+    # of GivenTaxes, and `residence`, an index into STATES.
+    given: Mapping[str, Int64s] = field(default_factory=dict)
+    local: LocalWork | None = None
 
     def __len__(self) -> int:
         return len(self.gross)
@@ -195,14 +246,11 @@ class Columns:
         if len(wanted) and wanted.min() < 0:
             raise IndexError("rows count from 0")
         columns = {name: getattr(self, name)[wanted] for name in _PAYCHECK_COLUMNS}
-        by_paycheck = np.argsort(self.work.paycheck, kind="stable")
-        owners = self.work.paycheck[by_paycheck]
-        first = np.searchsorted(owners, wanted, side="left")
-        counts = np.searchsorted(owners, wanted, side="right") - first
-        into = np.repeat(np.arange(len(wanted)), counts)
-        within = np.arange(len(into)) - np.repeat(np.cumsum(counts) - counts, counts)
-        work = self.work.take(by_paycheck[np.repeat(first, counts) + within])
-        return Columns(**columns, work=_with_owners(work, into))
+        entries, into = _entries_of(self.work.paycheck, wanted)
+        work = self.work.take(entries)
+        given = {name: column[wanted] for name, column in self.given.items()}
+        local = None if self.local is None else self.local.take(wanted)
+        return Columns(**columns, work=_with_owners(work, into), given=given, local=local)
 
     @classmethod
     def of(cls, paychecks: Sequence[Paycheck]) -> Columns:
@@ -235,10 +283,12 @@ class Columns:
             ytd_medicare_wages=_ints([check.ytd.medicare_wages for check in paychecks]),
             ytd_futa_wages=_ints([check.ytd.futa_wages for check in paychecks]),
             work=_state_work(works),
+            given=_given(paychecks),
+            local=LocalWork.of([check.local for check in paychecks]),
         )
 
 
-_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name != "work")
+_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name not in {"work", "given", "local"})
 
 
 def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
@@ -264,12 +314,45 @@ def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
         sui_rate=_ints([NOT_GIVEN if work.sui_rate is None else work.sui_rate for _, work, _ in works]),
         ytd_sui_wages=_ints([work.ytd_sui_wages for _, work, _ in works]),
         ytd_programmes=programmes,
+        elections=sparse([certificate.elections() for certificate in certificates]),
     )
+
+
+def _given(paychecks: Sequence[Paycheck]) -> dict[str, Int64s]:
+    stated = sorted({check.residence_state for check in paychecks if check.residence_state is not None})
+    homes = dict(zip(stated, _codes(STATES, stated).tolist(), strict=True))
+    given: list[dict[str, int]] = []
+    for check in paychecks:
+        said = {"federal_income_tax": check.given.federal_income_tax, "fica": check.given.fica}
+        said["fica_deducted"] = check.given.fica_deducted or None
+        said["residence"] = None if check.residence_state is None else homes[check.residence_state]
+        given.append({name: value for name, value in said.items() if value is not None})
+    return sparse(given)
+
+
+def sparse(rows: Sequence[Mapping[str, int]]) -> dict[str, Int64s]:
+    """A column for every key that a row has, NOT_GIVEN in the rows without it."""
+    names = sorted({name for row in rows for name in row})
+    return {name: _ints([row.get(name, NOT_GIVEN) for row in rows]) for name in names}
+
+
+def _entries_of(owners: Int64s, wanted: Int64s) -> tuple[Int64s, Int64s]:
+    """The entries of the wanted paychecks, in that order, and the row of `wanted` each belongs to."""
+    by_owner = np.argsort(owners, kind="stable")
+    ordered = owners[by_owner]
+    first = np.searchsorted(ordered, wanted, side="left")
+    counts = np.searchsorted(ordered, wanted, side="right") - first
+    into = np.repeat(np.arange(len(wanted), dtype=np.int64), counts)
+    within = np.arange(len(into)) - np.repeat(np.cumsum(counts) - counts, counts)
+    entries: Int64s = by_owner[np.repeat(first, counts) + within]
+    return entries, into
 
 
 def _with_owners(work: StateWork, owners: Int64s) -> StateWork:
     columns: dict[str, Any] = {name: getattr(work, name) for name in _WORK_COLUMNS}
-    columns |= {"paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes}
+    columns |= {
+        "paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes, "elections": work.elections
+    }  # fmt: skip
     return StateWork(**columns)
 
 

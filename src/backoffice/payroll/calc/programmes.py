@@ -48,16 +48,15 @@ def _programme(
     elif recorder is not None:
         recorder.step("counted", "1", "all wages count", "wages", usd(counted), wages=usd(counted))
     _notes(results, work, periods, programme, known)
-    total = half_up(counted * programme.rate, RATE_SCALE)
-    if programme.payer == "both":
-        _both(results, work, programme, law, counted, total, recorder)
+    if programme.part_rates is not None:
+        for kind, part in zip((EMPLOYEE_TAX, EMPLOYER_TAX), programme.part_rates, strict=True):
+            own = _at_rate(counted, part, where(f"{kind.removesuffix('_tax')}_rate"), recorder)
+            _add(results, work, programme, law, kind, own, recorder)
         return
-    tax = total
-    if recorder is not None:
-        recorder.step(
-            "at_rate", "2", "at the rate", "round_half_up(counted * rate, 0.01)", usd(total), table=where("rate"),
-            rounding=CENT, counted=usd(counted), rate=rate(programme.rate, RATE_SCALE),
-        )  # fmt: skip
+    if programme.payer == "both":
+        _both(results, work, programme, law, counted, recorder)
+        return
+    tax = _at_rate(counted, programme.rate, where("rate"), recorder)
     if programme.weekly_max is not None:
         tax = _weekly(tax, periods, programme.weekly_max, where("weekly_max"), recorder)
     if programme.annual_max is not None:
@@ -73,6 +72,16 @@ def _programme(
     _add(results, work, programme, law, kind, tax, recorder)
 
 
+def _at_rate(counted: Int64s, of: int, where: TableRow, recorder: Recorder | None) -> Int64s:
+    tax = half_up(counted * of, RATE_SCALE)
+    if recorder is not None:
+        recorder.step(
+            "at_rate", "2", "at the rate", "round_half_up(counted * rate, 0.01)", usd(tax), table=where,
+            rounding=CENT, counted=usd(counted), rate=rate(of, RATE_SCALE),
+        )  # fmt: skip
+    return tax
+
+
 def _weekly(tax: Int64s, periods: Int64s, weekly_max: int, where: TableRow, recorder: Recorder | None) -> Int64s:
     most = half_up(weekly_max * np.full_like(periods, _WEEKS), periods)
     limited = np.minimum(tax, most)
@@ -86,9 +95,8 @@ def _weekly(tax: Int64s, periods: Int64s, weekly_max: int, where: TableRow, reco
 
 
 def _both(
-    results: Results, work: StateWork, programme: Programme, law: StateLaw, counted: Int64s, total: Int64s,
-    recorder: Recorder | None,
-) -> None:  # fmt: skip
+    results: Results, work: StateWork, programme: Programme, law: StateLaw, counted: Int64s, recorder: Recorder | None
+) -> None:
     """Employee and employer share one total: the employee's share rounded once, the employer pays the rest."""
     employee = half_up(counted * programme.rate * programme.employee_share, RATE_SCALE * programme.share_scale)
     table = TableRow(law.table.name, law.table.version, f"programmes {programme.code} rate, employee_share")
@@ -100,7 +108,7 @@ def _both(
             employee_share=rate(programme.employee_share, programme.share_scale),
         )  # fmt: skip
     _add(results, work, programme, law, EMPLOYEE_TAX, employee, recorder)
-    employer = total - employee
+    employer = half_up(counted * programme.rate, RATE_SCALE) - employee
     if recorder is not None:
         recorder.step(
             "employer_part", "3", "the total less the employee's share",

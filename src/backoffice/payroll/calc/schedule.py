@@ -77,3 +77,11 @@ class Schedules:
             "row_base": usd(int(self.base[index])),
             "row_rate": rate(int(self.rate[index]), self.scale),
         }
+
+
+def steps(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Rows (from, amount) or (from, rate) of a table that is looked up and not interpolated, as bracket rows."""
+    return [
+        {"from": row["from"], "base": row.get("amount", row.get("base", "0.00")), "rate": row.get("rate", "0")}
+        for row in rows
+    ]

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backoffice.payroll.calc.compiled import StateLaw, Withholding
+from backoffice.payroll.calc.certificate_notes import STATUS_UNUSED
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, text, usd
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT, record_counted, up_to
 from backoffice.payroll.calc.law import Tables
-from backoffice.payroll.calc.methods import StateRows
 from backoffice.payroll.calc.paycheck import (
     NOT_GIVEN,
     PERIODS,
@@ -23,35 +22,56 @@ from backoffice.payroll.calc.paycheck import (
 )
 from backoffice.payroll.calc.programmes import programme_lines
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, EMPLOYER_TAX, Line, Note, Results
+from backoffice.payroll.calc.withholding import OtherTaxesOf, income_tax
 
 _PERIODS = np.array(PERIODS, dtype=np.int64)
-_STATUS_UNUSED = "{} does not use the status given; it changes nothing."
 
 
-def state_taxes(results: Results, columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None) -> None:
+def state_taxes(
+    results: Results, columns: Columns, withheld: StateWork, year: Int64s, tables: Tables, recorder: Recorder | None
+) -> None:
     """Adds the state lines, notes and table versions to `results`. ValueError when a paycheck names a state twice."""
-    for state, calendar, entries in _groups(columns, year, tables):
-        work = columns.work.take(entries)
+    everywhere = columns.work
+    others = OtherTaxesOf(results, columns)
+    together = withheld is everywhere  # nobody is withheld for another state than that of the work
+    for state, calendar, entries in _groups(withheld, year, tables):
+        law = tables.states.get((state, calendar))
+        work = withheld.take(entries, law.elections if law is not None else ())
         if len(entries) > 1 and (np.diff(work.paycheck) <= 0).any():
             raise ValueError(f"a paycheck has more than one entry of work in {state}")
-        law = tables.states.get((state, calendar))
         if law is not None:
             results.tables.append((law.table.name, law.table.version, work.paycheck))
         if tables.has_income_tax(state) and law is not None:
-            _income_tax(results, columns, work, law, tables, recorder)
+            income_tax(results, columns, work, law, tables, others, recorder)
         else:
             _no_income_tax(results, work, state, tables, recorder)
-        if law is not None:
-            programme_lines(results, columns, work, law, recorder)
-        elif any(code == state for code, _ in tables.states):
-            detail = f"Programmes of {tables.names[state]} are not known for {calendar} and are left out."
-            results.notes.append(Note("programmes_year_not_known", detail, work.paycheck))
-        _unemployment(results, work, state, calendar, tables, recorder)
+        if together:
+            _of_the_place(results, columns, work, state, calendar, tables, recorder)
+    if not together:
+        for state, calendar, entries in _groups(everywhere, year, tables):
+            work = everywhere.take(entries, ())
+            if len(entries) > 1 and (np.diff(work.paycheck) <= 0).any():
+                raise ValueError(f"a paycheck has more than one entry of work in {state}")
+            _of_the_place(results, columns, work, state, calendar, tables, recorder)
 
 
-def _groups(columns: Columns, year: Int64s, tables: Tables) -> Iterator[tuple[str, int, Int64s]]:
+def _of_the_place(
+    results: Results, columns: Columns, work: StateWork, state: str, calendar: int, tables: Tables,
+    recorder: Recorder | None,
+) -> None:  # fmt: skip
+    """What follows the place of work wherever income tax is withheld: programmes and unemployment insurance."""
+    law = tables.states.get((state, calendar))
+    if law is not None:
+        programme_lines(results, columns, work, law, recorder)
+    elif any(code == state for code, _ in tables.states):
+        detail = f"Programmes of {tables.names[state]} are not known for {calendar} and are left out."
+        results.notes.append(Note("programmes_year_not_known", detail, work.paycheck))
+    _unemployment(results, work, state, calendar, tables, recorder)
+
+
+def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str, int, Int64s]]:
     """(state, calendar year, entries of the state work in the order of their paychecks)."""
-    work, years = columns.work, tables.federal.years
+    years = tables.federal.years
     key = work.state * len(years) + year[work.paycheck]
     if not len(key):
         return
@@ -66,84 +86,6 @@ def _groups(columns: Columns, year: Int64s, tables: Tables) -> Iterator[tuple[st
         yield STATES[state], years[at], order[begin:end]
 
 
-def _income_tax(
-    results: Results, columns: Columns, work: StateWork, law: StateLaw, tables: Tables, recorder: Recorder | None
-) -> None:
-    _certificate_notes(results, work, law, tables)
-    remaining = np.arange(len(work.paycheck), dtype=np.int64)
-    amounts = np.zeros(len(remaining), dtype=np.int64)
-    for version in law.withholding:
-        dates = getattr(columns, version.basis)[work.paycheck[remaining]]
-        covered = dates >= np.datetime64(version.effective_from)
-        if version.effective_to is not None:
-            covered &= dates <= np.datetime64(version.effective_to)
-        if covered.any():
-            chosen = remaining[covered]
-            amounts[chosen] = _withhold(results, columns, work.take(chosen), version, law, recorder)
-            remaining = remaining[~covered]
-    if len(remaining):
-        raise ValueError(f"no version of the withholding law of {law.state} covers some dates of {law.year}")
-    results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, law.state, work.paycheck, amounts))
-
-
-def _withhold(
-    results: Results, columns: Columns, work: StateWork, version: Withholding, law: StateLaw, recorder: Recorder | None
-) -> Int64s:
-    frequency = columns.frequency[work.paycheck]
-    mapped = version.status_of[columns.filing_status[work.paycheck]]
-    default = max(int(version.own_status[law.default_status]), 0)
-    own = version.own_status[np.maximum(work.status, 0)]
-    status = np.where(work.certificate, np.where(work.status == NOT_GIVEN, mapped, own), default)
-    nothing = np.zeros_like(work.allowances)
-    rows = StateRows(
-        wages=work.wages,
-        frequency=frequency,
-        periods=_PERIODS[frequency],
-        status=status,
-        allowances=np.where(work.certificate, work.allowances, nothing),
-        secondary_allowances=np.where(work.certificate, work.secondary_allowances, nothing),
-    )
-    numerator, denominator = version.method.withhold(rows, recorder)
-    tax = half_up(numerator, denominator, version.round_to)
-    for where, detail in version.method.caveats(rows):
-        results.notes.append(Note("unverified_value", detail, work.paycheck[where]))
-    if not version.verified:
-        detail = f"The withholding law of {law.state} used here is unverified."
-        results.notes.append(Note("unverified_value", detail, work.paycheck))
-    if recorder is not None:
-        to = version.round_to
-        recorder.step(
-            "withheld", "last", "rounded once", f"round_half_up(tax, {to // 100}.{to % 100:02d})", usd(tax),
-            rounding=CENT if to == 1 else f"to {to} cents, half up", tax=usd(numerator, denominator),
-        )  # fmt: skip
-        recorder.line("state_income_tax", EMPLOYEE_TAX, law.state, tax, version.citation)
-    return tax
-
-
-def _certificate_notes(results: Results, work: StateWork, law: StateLaw, tables: Tables) -> None:
-    name, method = tables.names[law.state], law.withholding[-1].method
-    absent = ~work.certificate
-    has_statuses = len(method.statuses) > 1
-    unmapped = work.certificate & (work.status == NOT_GIVEN) & has_statuses
-    idle_status = work.certificate & (work.status > 0) & (not has_statuses)  # 0 is "all", the column itself
-    unused = work.certificate & (
-        ((work.allowances > 0) & (not method.uses_allowances))
-        | ((work.secondary_allowances > 0) & (not method.uses_secondary_allowances))
-    )
-    for code, where, detail in (
-        (
-            "state_certificate_default",
-            absent,
-            f"No state certificate: the default of {name} is used, {law.default_words}.",
-        ),
-        ("state_status_mapped", unmapped, f"The status for {name} is mapped from the federal filing status."),
-        ("state_status_unused", idle_status, _STATUS_UNUSED.format(name)),
-        ("state_allowances_unused", unused, f"{name} does not use all of the allowances given; they change nothing."),
-    ):
-        if where.any():
-            results.notes.append(Note(code, detail, work.paycheck[where]))
-
-
 def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables, recorder: Recorder | None) -> None:
     table = tables.jurisdictions
     nothing = np.zeros_like(work.wages)
@@ -151,7 +93,7 @@ def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables
     results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, state, work.paycheck, nothing))
     name = tables.names[state]
     for code, unused, detail in (
-        ("state_status_unused", work.certificate & (work.status > 0), _STATUS_UNUSED.format(name)),
+        ("state_status_unused", work.certificate & (work.status > 0), STATUS_UNUSED.format(name)),
         (
             "state_allowances_unused",
             work.certificate & ((work.allowances > 0) | (work.secondary_allowances > 0)),

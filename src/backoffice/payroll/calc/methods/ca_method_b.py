@@ -14,14 +14,14 @@ import numpy as np
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, text, usd
 from backoffice.payroll.calc.exact import at_least_zero, cents
-from backoffice.payroll.calc.methods.method import StateRows, TableVersion
+from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
 from backoffice.payroll.calc.paycheck import FREQUENCIES, LARGEST_COUNT, Bools, Int64s
 from backoffice.payroll.calc.schedule import Schedules
 
 _LOW, _HIGH = 0, 1
 
 
-class CaMethodB:
+class CaMethodB(Method):
     uses_allowances = True
     uses_secondary_allowances = True
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, usd
 from backoffice.payroll.calc.exact import check_fits, scale_of, scaled
-from backoffice.payroll.calc.methods.method import StateRows, TableVersion
+from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
 from backoffice.payroll.calc.paycheck import FREQUENCIES, LARGEST_CENTS, Bools, Int64s
 
 
-class Flat:
+class Flat(Method):
     statuses: tuple[str, ...] = ("all",)
     frequencies = frozenset(FREQUENCIES)
     uses_allowances = False

@@ -15,12 +15,12 @@ import numpy as np
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, usd
 from backoffice.payroll.calc.exact import at_least_zero, cents
-from backoffice.payroll.calc.methods.method import StateRows, TableVersion
+from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
 from backoffice.payroll.calc.paycheck import FREQUENCIES, Bools, Int64s
 from backoffice.payroll.calc.schedule import Schedules
 
 
-class NyExact:
+class NyExact(Method):
     uses_allowances = True
     uses_secondary_allowances = False
 
