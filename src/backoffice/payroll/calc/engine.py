@@ -14,7 +14,9 @@ import numpy as np
 from backoffice.kernel.errors import Fault, ValidationFailed
 from backoffice.payroll.calc.certificates import ELECTIONS, EXEMPTIONS, STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.compiled import Withholding
+from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
+from backoffice.payroll.calc.detail import Detail
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
 from backoffice.payroll.calc.law import Tables
@@ -25,6 +27,7 @@ from backoffice.payroll.calc.paycheck import (
     LARGEST_CENTS,
     LARGEST_COUNT,
     NOT_GIVEN,
+    PERIODS,
     RATE_SCALE,
     STATES,
     W4_VERSIONS,
@@ -34,13 +37,25 @@ from backoffice.payroll.calc.paycheck import (
     LocalPart,
     StateWork,
 )
-from backoffice.payroll.calc.result import EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, FEDERAL, NET, Line, Note, Results
+from backoffice.payroll.calc.result import (
+    DEDUCTION,
+    EARNING,
+    EMPLOYEE_TAX,
+    EMPLOYER_TAX,
+    FEDERAL,
+    GARNISHMENT,
+    NET,
+    Line,
+    Note,
+    Results,
+)
 from backoffice.payroll.calc.states import state_taxes
 
 OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
 HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
 MARRIED_SEPARATELY = FILING_STATUSES.index("married_filing_separately")
 _MOST_FAULTS = 100
+_MOST_ADDITION = 2_000_000  # cents; above every yearly amount that is added for a nonresident alien
 _AMOUNTS = (
     "gross", "income_tax_wages", "social_security_wages", "medicare_wages", "futa_wages", "step3", "step4a", "step4b",
     "step4c", "ytd_social_security_wages", "ytd_medicare_wages", "ytd_futa_wages",
@@ -61,6 +76,13 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
         raise ValidationFailed(amounts[:_MOST_FAULTS])
     withheld = tables.agreements.withheld(columns)
     year = _refuse_uncovered(columns, withheld, tables)
+    return _calculated(columns, year, tables, recorder, _allowed(columns, year, tables))
+
+
+def _calculated(
+    columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None, allowed: Int64s | None
+) -> Results:
+    withheld = tables.agreements.withheld(columns)
     everyone = np.arange(len(columns), dtype=np.int64)
     results = Results(gross=columns.gross, net=columns.gross.copy())
     _line(results, "gross_pay", EARNING, everyone, columns.gross)
@@ -69,6 +91,10 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
             "gross", "gross", "earnings of the paycheck", "earnings", usd(columns.gross), earnings=usd(columns.gross)
         )
         recorder.line("gross_pay", EARNING, FEDERAL, columns.gross, "the sum of the earnings lines")
+    detail = columns.detail
+    taken: Taken = []
+    if detail is not None:
+        columns, taken = before_tax(results, columns, detail, year, tables, allowed, recorder)
     _federal_lines(results, columns, year, tables, everyone, recorder)
     results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
     state_taxes(results, columns, withheld, year, tables, recorder)
@@ -76,15 +102,41 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
     for line in results.lines:
         if line.kind == EMPLOYEE_TAX:
             results.net[line.rows] -= line.cents
+    if detail is not None:
+        after_tax(results, columns, detail, year, tables, taken, recorder)
     _line(results, "net_pay", NET, everyone, results.net)
     if recorder is not None:
         _record_net(results, recorder)
     below_zero = np.flatnonzero(results.net < 0)
     if len(below_zero):
-        detail = "The taxes are more than the pay: net pay is below zero."
-        results.notes.append(Note("net_pay_negative", detail, below_zero))
+        words = "The taxes are more than the pay: net pay is below zero."
+        results.notes.append(Note("net_pay_negative", words, below_zero))
     _assert_totals(results)
     return results
+
+
+def _allowed(columns: Columns, year: Int64s, tables: Tables) -> Int64s | None:
+    """The most that deductions before taxes may take from each paycheck so that its taxes and garnishments can be
+    paid; None when all can. Only paychecks that might fall short are calculated for it."""
+    if columns.detail is None:
+        return None
+    rows = may_fall_short(columns, columns.detail)
+    if not len(rows):
+        return None
+    ours, years = columns.take(rows), year[rows]
+    most = ours.gross.copy()
+    short = np.flatnonzero(_calculated(ours, years, tables, None, most).net < 0)
+    if not len(short):
+        return None
+    ours, years, low = ours.take(short), years[short], np.zeros(len(short), dtype=np.int64)
+    high = ours.gross.copy()
+    while (high - low > 1).any():  # low can be paid, as far as anything can; high cannot
+        middle = (low + high) // 2
+        enough = _calculated(ours, years, tables, None, middle).net >= 0
+        low, high = np.where(enough, middle, low), np.where(enough, high, middle)
+    allowed = columns.gross.copy()
+    allowed[rows[short]] = low
+    return allowed
 
 
 def explain(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
@@ -93,6 +145,21 @@ def explain(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
     recorder = Recorder()
     gross_to_net(columns.take([row]), tables, recorder)
     return recorder.derivation()
+
+
+def may_fall_short(columns: Columns, detail: Detail) -> Int64s:
+    """Paychecks whose deductions before taxes could leave too little for the taxes and garnishments. All taxes on wages
+    together stay below seven tenths of them, so whoever keeps that much and his extra withholding cannot."""
+    periods = np.array(PERIODS, dtype=np.int64)[columns.frequency]
+    orders, wages = detail.deductions, columns.gross - detail.nontaxable
+    asked = np.bincount(orders.paycheck, orders.amount, len(columns))
+    if orders.percent.any():
+        asked += np.bincount(orders.paycheck, wages[orders.paycheck] * (orders.percent / RATE_SCALE), len(columns))
+    taxed = np.maximum(wages, columns.social_security_wages) + (columns.step4a + _MOST_ADDITION) // periods
+    doubtful = (asked > 0) & (asked + 0.7 * taxed + columns.step4c > wages)
+    if len(detail.garnishments.paycheck):
+        doubtful |= (asked > 0) & (np.bincount(detail.garnishments.paycheck, minlength=len(columns)) > 0)
+    return np.flatnonzero(doubtful)
 
 
 def _line(results: Results, code: str, kind: str, rows: Int64s, cents: Int64s) -> None:
@@ -134,22 +201,26 @@ def _federal_lines(
 
 def _record_net(results: Results, recorder: Recorder) -> None:
     taxes: dict[str, Any] = {}
+    orders = False
     for line in results.lines:
-        if line.kind == EMPLOYEE_TAX:
+        if line.kind in {EMPLOYEE_TAX, DEDUCTION, GARNISHMENT}:
             place = "" if line.jurisdiction == FEDERAL or line.programme else f"_{line.jurisdiction}"
             taxes[f"{line.code}{place}"] = usd(line.cents)
+            orders = orders or line.kind != EMPLOYEE_TAX
+    says = "gross less every tax of the employee" + (", deduction and garnishment" if orders else "")
     recorder.step(
-        "net_pay", "net", "gross less every tax of the employee", " - ".join(["gross", *taxes]), usd(results.net),
+        "net_pay", "net", says, " - ".join(["gross", *taxes]), usd(results.net),
         gross=usd(results.gross), **taxes,
     )  # fmt: skip
     recorder.line("net_pay", NET, FEDERAL, results.net, "the sum of the lines above")
 
 
 def _assert_totals(results: Results) -> None:
-    totals = dict.fromkeys((EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, NET), 0)
+    totals = dict.fromkeys((EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, DEDUCTION, GARNISHMENT, NET), 0)
     for line in results.lines:
         totals[line.kind] += int(line.cents.sum())
-    assert totals[NET] == totals[EARNING] - totals[EMPLOYEE_TAX], "net pay must be earnings less employee taxes"
+    less = totals[EMPLOYEE_TAX] + totals[DEDUCTION] + totals[GARNISHMENT]
+    assert totals[NET] == totals[EARNING] - less, "net pay must be earnings less employee taxes, deductions and orders"
 
 
 def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> Int64s:

@@ -31,6 +31,7 @@ from backoffice.payroll.calc.certificates import (
 )
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
 from backoffice.payroll.calc.derivation import decimal_text
+from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
@@ -46,7 +47,9 @@ from backoffice.payroll.calc.residence import Agreements
 
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
-_OURS = re.compile(r"us_jurisdictions|us_reciprocity|us_(federal|unemployment|localities|[a-z]{2})_[0-9]{4}").fullmatch
+_OURS = re.compile(
+    r"us_jurisdictions|us_reciprocity|us_(federal|unemployment|localities|deductions|supplemental|garnishments|minimum_wage|[a-z]{2})_[0-9]{4}"
+).fullmatch
 
 
 class Tables:
@@ -57,6 +60,8 @@ class Tables:
         self.states: dict[tuple[str, int], StateLaw] = {}
         self.unemployment: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         self.localities: dict[int, Localities] = {}
+        self.deductions: dict[int, DeductionLaw] = {}
+        self.minimum_wage: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
             meta = document["meta"]
@@ -77,6 +82,10 @@ class Tables:
                 self.localities[meta["year"]] = Localities(document, table)
             elif name.startswith("us_unemployment_"):
                 self.unemployment[meta["year"]] = (table, document)
+            elif name.startswith("us_deductions_"):
+                self.deductions[meta["year"]] = deduction_law(document, table)
+            elif name.startswith("us_minimum_wage_"):
+                self.minimum_wage[meta["year"]] = (table, document)
             else:
                 by_kind["federal" if "social_security" in document else "state"].append((document, table))
         self._versions = versions
