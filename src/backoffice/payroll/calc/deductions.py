@@ -56,6 +56,14 @@ def before_tax(
     return _lowered(results, columns, year, tables, taken, recorder), taken
 
 
+def sum_of(taken: Taken, paychecks: int) -> Int64s:
+    """What was taken from each paycheck."""
+    total = np.zeros(paychecks, dtype=np.int64)
+    for _, rows, cents in taken:
+        total[rows] += cents
+    return total
+
+
 def after_tax(
     results: Results, columns: Columns, detail: Detail, year: Int64s, tables: Tables, taken: Taken,
     recorder: Recorder | None,

@@ -156,8 +156,11 @@ PER_PAYCHECK = tuple(field.name for field in fields(Detail) if field.name not in
 
 
 def _taken(orders: Any, wanted: Int64s) -> Any:
-    by_paycheck = np.argsort(orders.paycheck, kind="stable")
-    owners = orders.paycheck[by_paycheck]
+    owners = orders.paycheck
+    by_paycheck = np.arange(len(owners))
+    if len(owners) and (np.diff(owners) < 0).any():
+        by_paycheck = np.argsort(owners, kind="stable")
+        owners = owners[by_paycheck]
     first = np.searchsorted(owners, wanted, side="left")
     counts = np.searchsorted(owners, wanted, side="right") - first
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -14,11 +14,13 @@ import numpy as np
 from backoffice.kernel.errors import Fault, ValidationFailed
 from backoffice.payroll.calc.certificates import ELECTIONS, EXEMPTIONS, STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.compiled import Withholding
-from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax
+from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, part_of, sum_of
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
 from backoffice.payroll.calc.detail import Detail
+from backoffice.payroll.calc.detail_faults import detail_faults
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
+from backoffice.payroll.calc.garnishments import take_garnishments
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.local_lines import local_taxes
 from backoffice.payroll.calc.paycheck import (
@@ -50,6 +52,7 @@ from backoffice.payroll.calc.result import (
     Results,
 )
 from backoffice.payroll.calc.states import state_taxes
+from backoffice.payroll.calc.supplemental import Apart, add_federal, add_states, set_apart
 
 OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
 HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
@@ -93,16 +96,27 @@ def _calculated(
         recorder.line("gross_pay", EARNING, FEDERAL, columns.gross, "the sum of the earnings lines")
     detail = columns.detail
     taken: Taken = []
+    apart: Apart | None = None
     if detail is not None:
+        work, wages = columns.work, columns.income_tax_wages
         columns, taken = before_tax(results, columns, detail, year, tables, allowed, recorder)
+        if detail.supplemental.any():
+            of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
+            columns, apart = set_apart(columns, detail, year, tables, of_entries)
     _federal_lines(results, columns, year, tables, everyone, recorder)
     results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
     state_taxes(results, columns, withheld, year, tables, recorder)
     local_taxes(results, columns, year, tables, recorder)
+    if detail is not None and apart is not None:
+        add_federal(results, columns, detail, year, tables, apart, recorder)
+        add_states(results, columns, detail, year, tables, apart, recorder)
     for line in results.lines:
         if line.kind == EMPLOYEE_TAX:
             results.net[line.rows] -= line.cents
     if detail is not None:
+        if len(detail.garnishments.paycheck):
+            before = sum_of(taken, len(columns))
+            take_garnishments(results, columns, detail, year, tables, before, recorder)
         after_tax(results, columns, detail, year, tables, taken, recorder)
     _line(results, "net_pay", NET, everyone, results.net)
     if recorder is not None:
@@ -263,6 +277,8 @@ def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> 
     if bad.any():
         for row in np.flatnonzero(bad)[:_MOST_FAULTS].tolist():
             faults += _faults_of(columns, tables, row)
+    if columns.detail is not None:
+        faults += detail_faults(columns.detail, calendar, tables.garnishments)
     if faults:
         raise ValidationFailed(faults[:_MOST_FAULTS])
     return year

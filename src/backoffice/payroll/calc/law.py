@@ -35,6 +35,7 @@ from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
+from backoffice.payroll.calc.garnishment_law import GarnishmentLaw, garnishment_law
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,
@@ -44,6 +45,7 @@ from backoffice.payroll.calc.paycheck import (
     Paycheck,
 )
 from backoffice.payroll.calc.residence import Agreements
+from backoffice.payroll.calc.supplemental_law import SupplementalLaw, supplemental_law
 
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
@@ -61,6 +63,8 @@ class Tables:
         self.unemployment: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         self.localities: dict[int, Localities] = {}
         self.deductions: dict[int, DeductionLaw] = {}
+        self.garnishments: dict[int, GarnishmentLaw] = {}
+        self.supplemental: dict[int, SupplementalLaw] = {}
         self.minimum_wage: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
@@ -84,6 +88,10 @@ class Tables:
                 self.unemployment[meta["year"]] = (table, document)
             elif name.startswith("us_deductions_"):
                 self.deductions[meta["year"]] = deduction_law(document, table)
+            elif name.startswith("us_garnishments_"):
+                self.garnishments[meta["year"]] = garnishment_law(document, table)
+            elif name.startswith("us_supplemental_"):
+                self.supplemental[meta["year"]] = supplemental_law(document, table)
             elif name.startswith("us_minimum_wage_"):
                 self.minimum_wage[meta["year"]] = (table, document)
             else:
