@@ -18,7 +18,7 @@ from backoffice.payroll.calc import W4, Columns, Paycheck, Tables, Work, gross_t
 from backoffice.payroll.calc.detail import DEDUCTIONS, Deduction, PayDetail
 from backoffice.payroll.calc.result import PaycheckResult
 
-REFERENCE = Path("/work/shared/reference/payroll/us_federal_2026.toml")
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "payroll" / "us_federal_2026.toml"
 # IRS Publication 15 (2026), section 5 and Publication 15-B: income tax, social security, Medicare, FUTA.
 LOWERS = {
     "section_125_medical_dental_vision": (1, 1, 1, 1), "health_fsa": (1, 1, 1, 1), "dependent_care_fsa": (1, 1, 1, 1),
@@ -43,7 +43,7 @@ def noted(result: PaycheckResult) -> set[str]:
     return {code for code, _ in result.notes}
 
 
-@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference files are not on this machine")
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference figures are not beside the project")
 def test_every_code_of_the_reference_has_its_four_bases_here() -> None:
     bases = {k: v for k, v in tomllib.loads(REFERENCE.read_text())["wage_bases"].items() if isinstance(v, list)}
     law = Tables.load().deductions[2026]
