@@ -32,6 +32,7 @@ from backoffice.payroll.calc.certificates import (
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
 from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
+from backoffice.payroll.calc.earning_law import EarningLaw
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
@@ -50,7 +51,8 @@ from backoffice.payroll.calc.supplemental_law import SupplementalLaw, supplement
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
 _OURS = re.compile(
-    r"us_jurisdictions|us_reciprocity|us_(federal|unemployment|localities|deductions|supplemental|garnishments|minimum_wage|[a-z]{2})_[0-9]{4}"
+    r"us_jurisdictions|us_reciprocity|us_earnings|"
+    r"us_(federal|unemployment|localities|deductions|supplemental|garnishments|minimum_wage|[a-z]{2})_[0-9]{4}"
 ).fullmatch
 
 
@@ -90,6 +92,8 @@ class Tables:
                 self.deductions[meta["year"]] = deduction_law(document, table)
             elif name.startswith("us_garnishments_"):
                 self.garnishments[meta["year"]] = garnishment_law(document, table)
+            elif name == "us_earnings":
+                self.earnings = EarningLaw(table, document)
             elif name.startswith("us_supplemental_"):
                 self.supplemental[meta["year"]] = supplemental_law(document, table)
             elif name.startswith("us_minimum_wage_"):
