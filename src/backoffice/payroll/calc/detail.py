@@ -58,7 +58,8 @@ class PayDetail:
 
     Cents: `nontaxable` is the part of gross that is no wages (expenses), `supplemental` the part of the wages that is
     supplemental, `bonus` the part of that which is bonus or stock; `elective_deferrals` and `supplemental_wages` were
-    paid earlier this year. `hours` worked in ten-thousandths, None when they are not known."""
+    paid earlier this year. `hours` worked in ten-thousandths, None when they are not known.
+    `futa_reduction` is the credit reduction that the employer expects for its state, in millionths of FUTA wages."""
 
     deductions: tuple[Deduction, ...] = ()
     garnishments: tuple[Garnishment, ...] = ()
@@ -70,6 +71,7 @@ class PayDetail:
     nontaxable: int = 0
     aggregate: bool = False
     hours: int | None = None
+    futa_reduction: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class GarnishmentOrders:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """The details of many paychecks, as `PayDetail` says; `birth_year` and `hours` are -1 where they are not known."""
+    """The details of many paychecks, as `PayDetail` says; `birth_year`, `hours` and `futa_reduction` are -1 where
+    they are not known."""
 
     birth_year: Int64s
     elective_before: Int64s
@@ -107,6 +110,7 @@ class Detail:
     nontaxable: Int64s
     aggregate: Bools
     hours: Int64s
+    futa_reduction: Int64s
     deductions: DeductionOrders
     garnishments: GarnishmentOrders
 
@@ -134,6 +138,7 @@ class Detail:
             nontaxable=_ints([d.nontaxable for d in own]),
             aggregate=np.array([d.aggregate for d in own], dtype=np.bool_),
             hours=_ints([-1 if d.hours is None else d.hours for d in own]),
+            futa_reduction=_ints([-1 if d.futa_reduction is None else d.futa_reduction for d in own]),
             deductions=DeductionOrders(
                 paycheck=_ints([row for row, _ in deductions]),
                 code=_ints([DEDUCTIONS.index(order.code) for _, order in deductions]),

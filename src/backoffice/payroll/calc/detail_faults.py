@@ -22,6 +22,7 @@ def detail_faults(detail: Detail, calendar: Int64s, garnishment_years: Container
         (detail, name, "#/paychecks", 0, LARGEST_CENTS) for name in _AMOUNTS
     ]  # fmt: skip
     ranges.append((detail, "hours", "#/paychecks", -1, LARGEST_HOURS * HOURS_SCALE))
+    ranges.append((detail, "futa_reduction", "#/paychecks", -1, RATE_SCALE))
     for name, least in (("deductions", 0), ("garnishments", -1)):
         orders = getattr(detail, name)
         ranges.append((orders, "amount", f"#/{name}", least, LARGEST_CENTS))

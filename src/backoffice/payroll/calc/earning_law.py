@@ -36,7 +36,7 @@ class EarningLaw:
         self.kinds = {
             code: EarningKind(
                 code=code,
-                subject=tuple(flag == 1 for flag in values["subject"]),  # type: ignore[arg-type]
+                subject=tuple(flag == 1 for flag in values["subject"]),
                 paid=values.get("paid", True),
                 supplemental=values.get("supplemental", False),
                 bonus=values.get("bonus", False),

@@ -19,7 +19,7 @@ from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
 from backoffice.payroll.calc.detail import Detail
 from backoffice.payroll.calc.detail_faults import detail_faults
 from backoffice.payroll.calc.federal import federal_income_tax
-from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
+from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
 from backoffice.payroll.calc.garnishments import take_garnishments
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.local_lines import local_taxes
@@ -107,6 +107,11 @@ def _calculated(
     results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
     state_taxes(results, columns, withheld, year, tables, recorder)
     local_taxes(results, columns, year, tables, recorder)
+    if detail is not None and (detail.futa_reduction >= 0).any():
+        rows = np.flatnonzero(detail.futa_reduction >= 0)
+        rates = np.maximum(detail.futa_reduction, 0)
+        cents = futa_reduction(columns, year, tables.federal, rates, recorder)[rows]
+        results.lines.append(Line("futa_credit_reduction", EMPLOYER_TAX, FEDERAL, rows, cents))
     if detail is not None and apart is not None:
         add_federal(results, columns, detail, year, tables, apart, recorder)
         add_states(results, columns, detail, year, tables, apart, recorder)

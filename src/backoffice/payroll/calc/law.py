@@ -30,8 +30,8 @@ from backoffice.payroll.calc.certificates import (
     where_in_form,
 )
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
-from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
+from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.earning_law import EarningLaw
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.localities import Localities, Place

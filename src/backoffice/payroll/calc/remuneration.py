@@ -100,7 +100,7 @@ def remuneration(
         if kind.hours_worked and entry.hours is not None:
             hours = (hours or Fraction(0)) + Fraction(entry.hours)
         if kind.in_regular_rate:
-            straight_time += cents
+            straight_time += cents - _half_up(dollars * kind.premium_part)
             week = weeks[_week_of(entry, pay_frequency, period_begin)]
             week.premium += dollars * kind.premium_part
             week.pay += dollars * (1 - kind.premium_part)

@@ -49,6 +49,8 @@ def set_apart(
     tax = half_up(np.where(columns.exempt, 0, flat) * rates[:, 0] + above * rates[:, 1], RATE_SCALE)
     work = columns.work
     state = np.where(detail.aggregate[work.paycheck], 0, np.minimum(of_entries, work.wages))
+    if "exempt" in work.elections:  # a form that claims exemption frees these wages too
+        state[work.elections["exempt"] > 0] = 0
     for code in np.flatnonzero(np.bincount(work.state, minlength=len(STATES))).tolist():
         ours = work.state == code
         for at, law in enumerate(laws):
