@@ -61,8 +61,8 @@ def test_a_whole_paycheck_adds_up() -> None:
         {"code": "pretax_401k_403b_457b", "amount": "200.51"},
         {"code": "roth_401k", "amount": "50.00"},
     ]
-    assert (answer["social_security"], answer["medicare"]) == ("120.60", "28.21")  # of 1,945.12
-    # 22 % of the bonus and Worksheet 1A on 1,244.61: (5,800 + 22 % of (56,119.72 - ...)) stays in the 12 % row.
+    assert (answer["social_security"], answer["medicare"]) == ("120.60", "28.20")  # of 1,945.12
+    # 22 % of the bonus, and Worksheet 1A on the other 1,244.61 a week: 56,119.72 a year stays in the 12 % row.
     regular = round((1240 + 0.12 * (1244.61 * 52 - 8600 - 19900)) / 52, 2)
     assert answer["federal_income_tax"] == f"{regular + 110:.2f}"
     taxes = sum(float(answer[key]) for key in ("federal_income_tax", "social_security", "medicare"))

@@ -270,7 +270,8 @@ def _below_minimum_wage(
     states = {part.get("state") for part in document.get("work", ()) if isinstance(part, dict)} | {
         document.get("work_state")
     }
-    wage = max(hourly(law[1], str(state), np.datetime64(pay_date)) for state in states)
+    day = np.array([pay_date], dtype="datetime64[D]")
+    wage = max(int(hourly(law[1], str(state), day)[0]) for state in states)
     if paid.straight_time * HOURS_SCALE >= paid.hours * wage:
         return []
     return [f"The pay for the hours worked is below the minimum wage of {wage // 100}.{wage % 100:02d} an hour."]

@@ -6,6 +6,7 @@ the same order. When the pay does not suffice, the later one in the order is cut
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -29,9 +30,9 @@ from backoffice.payroll.calc.paycheck import (
 )
 from backoffice.payroll.calc.result import DEDUCTION, FEDERAL, Line, Note, Results
 
-ELECTIVES = frozenset(DEDUCTIONS.index(code) for code in ("pretax_401k_403b_457b", "roth_401k"))
 _SEPARATE = FILING_STATUSES.index("married_filing_separately")
 Taken = list[tuple[int, Int64s, Int64s]]  # code, rows, cents
+Used = dict[str | None, list[tuple[Int64s, Int64s]]]  # limit name: rows, cents
 
 
 def before_tax(
@@ -102,7 +103,7 @@ def _asked(
     orders, wages = detail.deductions, columns.gross - detail.nontaxable
     by_code = np.argsort(orders.code.astype(np.int8), kind="stable")
     edges = np.searchsorted(orders.code[by_code], np.arange(len(DEDUCTIONS) + 1))
-    elective = [(rows, cents) for code, rows, cents in taken if code in ELECTIVES]
+    used: Used = defaultdict(list)
     for code in range(len(DEDUCTIONS)):
         entries = by_code[edges[code] : edges[code + 1]]
         if not len(entries):
@@ -112,14 +113,15 @@ def _asked(
             law = tables.deductions[tables.federal.years[at]]
             if bool(law.lowers[code].any()) != lowering:
                 continue
+            name = law.limit_name[code]
             rows, cents, asked = _sums(orders, entries[years == at], wages, int(law.line_limit[code]))
-            most = _limits(columns, detail, law, code, rows, elective)
+            before = [(own, cents) for other, own, cents in taken if law.limit_name[other] == name]
+            most = _limits(columns, detail, law, code, rows, before + used[name])
             within = np.minimum(cents, most)
             limit_notes(results, detail, law, code, rows, asked, within, most)
             if recorder is not None:
                 record_limit(recorder, law, code, wages, orders, entries, asked, within, most)
-            if code in ELECTIVES:
-                elective.append((rows, within))
+            used[name].append((rows, within))
             yield law, code, rows, asked, within
 
 
@@ -137,9 +139,9 @@ def _sums(orders: DeductionOrders, entries: Int64s, wages: Int64s, line_limit: i
 
 def _limits(
     columns: Columns, detail: Detail, law: DeductionLaw, code: int, rows: Int64s,
-    elective: list[tuple[Int64s, Int64s]],
+    used: list[tuple[Int64s, Int64s]],
 ) -> Int64s:  # fmt: skip
-    """What is left of the limit of a deduction for each row."""
+    """What is left for each row of the limit of a deduction, of which other deductions have `used` a part."""
     if law.limit_name[code] is None:
         return np.full(len(rows), LARGEST_CENTS, dtype=np.int64)
     age = law.ages(detail.birth_year[rows])
@@ -147,10 +149,9 @@ def _limits(
     most = np.where(separate, law.limit_separate[code, age], law.limit[code, age])
     if law.limit_name[code] == ELECTIVE:
         most = most - detail.elective_before[rows]
-        for before, cents in elective:
-            same = np.searchsorted(before, rows)
-            same = np.minimum(same, len(before) - 1)
-            most = most - np.where(before[same] == rows, cents[same], 0)
+    for before, cents in used:
+        same = np.minimum(np.searchsorted(before, rows), len(before) - 1)
+        most = most - np.where(before[same] == rows, cents[same], 0)
     return at_least_zero(most)
 
 

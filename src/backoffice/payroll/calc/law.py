@@ -108,6 +108,11 @@ class Tables:
             self.states[law.state, law.year] = law
         if tuple(sorted(self.names)) != STATES:
             raise ValueError("us_jurisdictions.toml must list exactly the 51 jurisdictions")
+        without = set(self.federal.years) - (self.deductions.keys() & self.supplemental.keys())
+        if without:
+            raise ValueError(
+                f"us_deductions and us_supplemental must have the federal years; {min(without)} is missing"
+            )
         self._compile_support()
 
     @classmethod

@@ -10,16 +10,17 @@ import numpy as np
 from backoffice.payroll.calc.detail import HOURS_SCALE, Detail
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.law import Tables
-from backoffice.payroll.calc.paycheck import STATES, Columns, Int64s
+from backoffice.payroll.calc.paycheck import STATES, Columns, Dates, Int64s
 from backoffice.payroll.calc.result import Note, Results
 
 
-def hourly(document: Mapping[str, Any], state: str, day: np.datetime64) -> int:
-    """Cents an hour in a state on a day: the state's or the federal wage, whichever is higher."""
+def hourly(document: Mapping[str, Any], state: str, days: Dates) -> Int64s:
+    """Cents an hour in a state on each day: the state's or the federal wage, whichever is higher."""
     federal = cents(document["federal"]["amount"])
     rows = document["states"].get(state, {"rows": ()})["rows"]
-    own = [cents(row["amount"]) for row in rows if np.datetime64(row["from"]) <= day]
-    return max(federal, own[-1] if own else 0)
+    wages = np.array([0, *(cents(row["amount"]) for row in rows)], dtype=np.int64)
+    since = np.array([row["from"] for row in rows], dtype="datetime64[D]")
+    return np.maximum(federal, wages[np.searchsorted(since, days, side="right")])
 
 
 def wage_floor(
@@ -32,21 +33,22 @@ def wage_floor(
     asked[rows] = True
     known = np.zeros(len(columns), dtype=np.bool_)
     work = columns.work
-    for entry in np.flatnonzero(asked[work.paycheck]).tolist():
-        row = int(work.paycheck[entry])
-        found = tables.minimum_wage.get(tables.federal.years[int(year[row])])
-        if found is None or detail.hours[row] < 0:
+    for at, calendar in enumerate(tables.federal.years):
+        if calendar not in tables.minimum_wage:
             continue
-        table, document = found
-        state = STATES[int(work.state[entry])]
-        wage = hourly(document, state, columns.pay_date[row])
-        floor[row] = max(int(floor[row]), -(-int(detail.hours[row]) * wage // HOURS_SCALE))
-        known[row] = True
-        here = np.array([row], dtype=np.int64)
-        results.tables.append((table.name, table.version, here))
-        if not document["states"].get(state, {"verified": True})["verified"]:
-            words = f"The minimum wage of {tables.names[state]} is unverified."
-            results.notes.append(Note("unverified_value", words, here))
+        table, document = tables.minimum_wage[calendar]
+        ours = asked & (year == at) & (detail.hours >= 0)
+        entries = np.flatnonzero(ours[work.paycheck])
+        for code in np.unique(work.state[entries]).tolist():
+            here = work.paycheck[entries[work.state[entries] == code]]
+            wage = hourly(document, STATES[code], columns.pay_date[here])
+            np.maximum.at(floor, here, -(-detail.hours[here] * wage // HOURS_SCALE))
+            if not document["states"].get(STATES[code], {"verified": True})["verified"]:
+                words = f"The minimum wage of {tables.names[STATES[code]]} is unverified."
+                results.notes.append(Note("unverified_value", words, np.unique(here)))
+        known |= ours
+        if ours.any():
+            results.tables.append((table.name, table.version, np.flatnonzero(ours)))
     unknown = np.flatnonzero(asked & ~known)
     if len(unknown):
         words = "The hours worked or the minimum wage are not known: deductions are not held against the minimum wage."
