@@ -17,7 +17,7 @@ from backoffice.payroll.calc.deduction_law import ELECTIVE, DeductionLaw
 from backoffice.payroll.calc.deduction_words import BASES, limit_notes, record_bases, record_limit
 from backoffice.payroll.calc.derivation import Recorder, usd
 from backoffice.payroll.calc.detail import DEDUCTIONS, DeductionOrders, Detail
-from backoffice.payroll.calc.exact import at_least_zero, half_up
+from backoffice.payroll.calc.exact import at_least_zero, half_up, sum_at
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.minimum_wage import wage_floor
 from backoffice.payroll.calc.paycheck import (
@@ -133,7 +133,7 @@ def _sums(orders: DeductionOrders, entries: Int64s, wages: Int64s, line_limit: i
     cents = np.minimum(asked, line_limit)
     if len(rows) > 1 and (np.diff(rows) <= 0).any():
         rows, owner = np.unique(rows, return_inverse=True)
-        return rows, *(np.bincount(owner, part).astype(np.int64) for part in (cents, asked))  # type: ignore[return-value]
+        return rows, sum_at(owner, cents, len(rows)), sum_at(owner, asked, len(rows))
     return rows, cents, asked
 
 

@@ -18,6 +18,7 @@ from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, par
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
 from backoffice.payroll.calc.detail import Detail
 from backoffice.payroll.calc.detail_faults import detail_faults
+from backoffice.payroll.calc.exact import sum_at
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
 from backoffice.payroll.calc.garnishments import take_garnishments
@@ -171,11 +172,11 @@ def may_fall_short(columns: Columns, detail: Detail) -> Int64s:
     together stay below seven tenths of them, so whoever keeps that much and his extra withholding cannot."""
     periods = np.array(PERIODS, dtype=np.int64)[columns.frequency]
     orders, wages = detail.deductions, columns.gross - detail.nontaxable
-    asked = np.bincount(orders.paycheck, orders.amount, len(columns))
+    asked = sum_at(orders.paycheck, orders.amount, len(columns))
     if orders.percent.any():
-        asked += np.bincount(orders.paycheck, wages[orders.paycheck] * (orders.percent / RATE_SCALE), len(columns))
+        asked += sum_at(orders.paycheck, wages[orders.paycheck] * orders.percent // RATE_SCALE + 1, len(columns))
     taxed = np.maximum(wages, columns.social_security_wages) + (columns.step4a + _MOST_ADDITION) // periods
-    doubtful = (asked > 0) & (asked + 0.7 * taxed + columns.step4c > wages)
+    doubtful = (asked > 0) & (asked + taxed * 7 // 10 + columns.step4c + 1 > wages)
     if len(detail.garnishments.paycheck):
         doubtful |= (asked > 0) & (np.bincount(detail.garnishments.paycheck, minlength=len(columns)) > 0)
     return np.flatnonzero(doubtful)

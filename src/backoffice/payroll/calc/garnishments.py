@@ -13,7 +13,7 @@ import numpy as np
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, usd
 from backoffice.payroll.calc.detail import GARNISHMENTS, Detail, GarnishmentOrders
-from backoffice.payroll.calc.exact import at_least_zero, half_up
+from backoffice.payroll.calc.exact import at_least_zero, half_up, sum_at
 from backoffice.payroll.calc.garnishment_law import GarnishmentLaw
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.paycheck import (
@@ -63,10 +63,9 @@ def _of_year(
             asked = _asked(detail.garnishments, entries, disposable)
             amounts = _shared(kind, detail.garnishments.paycheck[entries], np.minimum(asked, limits[0]), limits[1])
             _book(results, law, kind, detail.garnishments, entries, (asked, *limits), amounts, disposable, recorder)
-            np.add.at(took, detail.garnishments.paycheck[entries], amounts)
-            results.net -= np.bincount(
-                detail.garnishments.paycheck[entries], amounts.astype(np.float64), len(columns)
-            ).astype(np.int64)
+            together = sum_at(detail.garnishments.paycheck[entries], amounts, len(columns))
+            took += together
+            results.net -= together
 
 
 def _asked(orders: GarnishmentOrders, entries: Int64s, disposable: Int64s) -> Int64s:
@@ -164,7 +163,7 @@ def _shared(kind: int, owners: Int64s, wanted: Int64s, most: Int64s) -> Int64s:
     amounts = np.zeros(len(owners), dtype=np.int64)
     given = np.zeros(int(owners.max()) + 1, dtype=np.int64)
     running = np.zeros_like(given)
-    total = np.bincount(owners, wanted.astype(np.float64)).astype(np.int64)
+    total = sum_at(owners, wanted, len(given))
     for at in _rounds(owners):
         who = owners[at]
         if kind == _SUPPORT:
