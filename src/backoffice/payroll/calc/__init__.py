@@ -25,7 +25,7 @@
 
     detail = PayDetail(deductions=(Deduction(code="pretax_401k_403b_457b", percent=50_000),),
                        garnishments=(Garnishment(kind="support", amount=20_000),), supplemental=50_000)
-    Paycheck(..., detail=detail)                      # what a paycheck may carry beside its wages; absent, it costs nothing
+    Paycheck(..., detail=detail)                      # what it carries beside its wages; absent, it costs nothing
     pay = remuneration([Earning(code="bonus", amount=50_000)], tables.earnings, pay_frequency="weekly",
                        period_begin=date(2026, 11, 9))      # every kind of pay: pay.gross, pay.wages, pay.lines, pay.w2
     gross_up(check, net=100_000, tables=tables)       # the smallest addition to its pay that leaves a net pay

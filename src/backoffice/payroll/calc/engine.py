@@ -225,7 +225,8 @@ def _record_net(results: Results, recorder: Recorder) -> None:
     for line in results.lines:
         if line.kind in {EMPLOYEE_TAX, DEDUCTION, GARNISHMENT}:
             place = "" if line.jurisdiction == FEDERAL or line.programme else f"_{line.jurisdiction}"
-            taxes[f"{line.code}{place}"] = usd(line.cents)
+            alike = sum(name.split("__")[0] == line.code for name in taxes)  # several orders of one kind
+            taxes[f"{line.code}{place}{f'__{alike + 1}' if alike else ''}"] = usd(line.cents)
             orders = orders or line.kind != EMPLOYEE_TAX
     says = "gross less every tax of the employee" + (", deduction and garnishment" if orders else "")
     recorder.step(
