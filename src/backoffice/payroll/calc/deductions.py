@@ -27,6 +27,7 @@ from backoffice.payroll.calc.paycheck import (
     STATES,
     Columns,
     Int64s,
+    LocalWork,
 )
 from backoffice.payroll.calc.result import DEDUCTION, FEDERAL, Line, Note, Results
 
@@ -216,39 +217,57 @@ def _lowered(
                     usd(after), wages=usd(before[[entry]]), lowered_by=usd(before[[entry]] - after),
                 )  # fmt: skip
                 recorder.line(f"state_{name}", "wage_base", place, after, citation)
-    return replace(columns, **bases, work=replace(work, **state))
+    by_paycheck = np.broadcast_to(less[0], columns.gross.shape)
+    local = _lowered_locals(columns, year, tables, taken, by_paycheck)
+    return replace(columns, **bases, work=replace(work, **state), local=local)
 
 
 def _as_states_say(
     results: Results, columns: Columns, year: Int64s, tables: Tables, taken: Taken, income: Int64s, insured: Int64s
 ) -> tuple[Int64s, Int64s]:
-    """What lowers each state's wages: as the federal base unless the state is recorded to differ."""
-    work = columns.work
-    present = np.bincount(work.state, minlength=len(STATES))
-    owned = np.zeros(len(columns), dtype=np.bool_)
-    unrecorded = {code: rows for code, rows, _ in taken}
-    for rows in unrecorded.values():
-        owned[rows] = True
-    for state in np.flatnonzero(present).tolist():
-        word = STATES[state]
-        entries = np.flatnonzero(work.state == state)
-        for at, calendar in enumerate(tables.federal.years):
-            law = tables.deductions[calendar]
-            recorded = law.recorded.get(word, frozenset())
-            ours = entries if len(tables.federal.years) == 1 else entries[year[work.paycheck[entries]] == at]
-            if not len(ours):
-                continue
-            without = law.unlowered.get(word, (frozenset(), frozenset()))
-            for code, rows, cents in taken:
-                for target, unlowered, base in ((income, without[0], 0), (insured, without[1], 3)):
-                    if code in unlowered and law.lowers[code][base]:
-                        dense = np.zeros(len(columns), dtype=np.int64)
-                        dense[rows] = cents
-                        target[ours] -= dense[work.paycheck[ours]]
-            unsaid = [DEDUCTIONS[code] for code in unrecorded if code not in recorded]
-            if unsaid:
-                _unsaid_note(results, columns, tables.names[word], ours, taken, recorded)
+    """What lowers each state's wages: as the federal base unless the state is recorded to differ. Income tax may belong
+    to the state of the home, programmes and unemployment insurance always to that of the work."""
+    work, taxing = columns.work, tables.agreements.taxing(columns)
+    for at, calendar in enumerate(tables.federal.years):
+        law, in_year = tables.deductions[calendar], year[work.paycheck] == at
+        if not in_year.any():
+            continue
+        for target, owner, which in ((income, taxing, 0), (insured, work.state, 1)):
+            for state in np.flatnonzero(np.bincount(owner, minlength=len(STATES))).tolist():
+                entries = np.flatnonzero((owner == state) & in_year)
+                unlowered = law.unlowered.get(STATES[state], (frozenset(), frozenset()))[which]
+                target[entries] -= _kept(law, taken, unlowered, which * 3, len(columns))[work.paycheck[entries]]
+                if which == 0 and len(entries):
+                    recorded = law.recorded.get(STATES[state], frozenset())
+                    _unsaid_note(results, columns, tables.names[STATES[state]], entries, taken, recorded)
     return income, insured
+
+
+def _kept(law: DeductionLaw, taken: Taken, unlowered: frozenset[int], base: int, paychecks: int) -> Int64s:
+    """What lowers a federal base of each paycheck but not the state's."""
+    kept = np.zeros(paychecks if unlowered else 1, dtype=np.int64)
+    for code, rows, cents in taken:
+        if code in unlowered and law.lowers[code][base]:
+            kept[rows] += cents
+    return np.broadcast_to(kept, paychecks)
+
+
+def _lowered_locals(columns: Columns, year: Int64s, tables: Tables, taken: Taken, income: Int64s) -> LocalWork | None:
+    """The wages of places with a tax of their own, lowered as the income tax wages of their state are."""
+    local = columns.local
+    if local is None:
+        return None
+    wages = local.wages.copy()
+    for at, calendar in enumerate(tables.federal.years):
+        law, places = tables.deductions[calendar], tables.localities.get(calendar)
+        for index, code in enumerate(local.places if places is not None else ()):
+            entries = np.flatnonzero((local.place == index) & (year[local.paycheck] == at))
+            state = places.places[code].state if places is not None else ""
+            unlowered = law.unlowered.get(state, (frozenset(), frozenset()))[0]
+            less = (income - _kept(law, taken, unlowered, 0, len(columns)))[local.paycheck[entries]]
+            full = columns.income_tax_wages[local.paycheck[entries]]
+            wages[entries] = at_least_zero(wages[entries] - part_of(less, wages[entries], full))
+    return replace(local, wages=wages)
 
 
 def _unsaid_note(

@@ -53,7 +53,7 @@ from backoffice.payroll.calc.result import (
     Results,
 )
 from backoffice.payroll.calc.states import state_taxes
-from backoffice.payroll.calc.supplemental import Apart, add_federal, add_states, set_apart
+from backoffice.payroll.calc.supplemental import Apart, add_federal, add_states, note_locals, set_apart
 
 OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
 HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
@@ -86,7 +86,6 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
 def _calculated(
     columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None, allowed: Int64s | None
 ) -> Results:
-    withheld = tables.agreements.withheld(columns)
     everyone = np.arange(len(columns), dtype=np.int64)
     results = Results(gross=columns.gross, net=columns.gross.copy())
     _line(results, "gross_pay", EARNING, everyone, columns.gross)
@@ -104,6 +103,7 @@ def _calculated(
         if detail.supplemental.any():
             of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
             columns, apart = set_apart(columns, detail, year, tables, of_entries)
+    withheld = tables.agreements.withheld(columns)
     _federal_lines(results, columns, year, tables, everyone, recorder)
     results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
     state_taxes(results, columns, withheld, year, tables, recorder)
@@ -116,6 +116,7 @@ def _calculated(
     if detail is not None and apart is not None:
         add_federal(results, columns, detail, year, tables, apart, recorder)
         add_states(results, columns, detail, year, tables, apart, recorder)
+        note_locals(results, columns, detail)
     for line in results.lines:
         if line.kind == EMPLOYEE_TAX:
             results.net[line.rows] -= line.cents

@@ -34,9 +34,9 @@ from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
 from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.earning_law import EarningLaw
 from backoffice.payroll.calc.exact import cents
+from backoffice.payroll.calc.garnishment_law import GarnishmentLaw, garnishment_law
 from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
-from backoffice.payroll.calc.garnishment_law import GarnishmentLaw, garnishment_law
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,

@@ -51,8 +51,9 @@ def set_apart(
     state = np.where(detail.aggregate[work.paycheck], 0, np.minimum(of_entries, work.wages))
     if "exempt" in work.elections:  # a form that claims exemption frees these wages too
         state[work.elections["exempt"] > 0] = 0
-    for code in np.flatnonzero(np.bincount(work.state, minlength=len(STATES))).tolist():
-        ours = work.state == code
+    taxing = tables.agreements.taxing(columns)
+    for code in np.flatnonzero(np.bincount(taxing, minlength=len(STATES))).tolist():
+        ours = taxing == code
         for at, law in enumerate(laws):
             own = law.states.get(STATES[code])
             if own is None or not own.apart:
@@ -120,7 +121,7 @@ def add_states(
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
     """Adds each state's tax on the wages set apart to its line of income tax, and says where none could be."""
-    work = columns.work
+    work, taxing = columns.work, tables.agreements.taxing(columns)
     for line in [line for line in results.lines if line.code == "state_income_tax"]:
         has = line.rows[detail.supplemental[line.rows] > 0]
         for at, calendar in enumerate(tables.federal.years):
@@ -141,7 +142,7 @@ def add_states(
             if not own.text["verified"]:
                 words = f"The supplemental rate of {name} is unverified."
                 results.notes.append(Note("unverified_value", words, rows))
-            entries = np.flatnonzero((work.state == STATES.index(line.jurisdiction)) & (apart.state > 0))
+            entries = np.flatnonzero((taxing == STATES.index(line.jurisdiction)) & (apart.state > 0))
             entries = entries[year[work.paycheck[entries]] == at]
             entries = entries[np.isin(work.paycheck[entries], line.rows)]
             if len(entries) and own.apart:
@@ -150,9 +151,22 @@ def add_states(
                 tax = half_up(sum(products[1:], products[0]), RATE_SCALE, own.round_to)
                 place = np.searchsorted(line.rows, work.paycheck[entries])
                 regular = line.cents[place]
-                line.cents[place] += tax
+                np.add.at(line.cents, place, tax)
                 if recorder is not None:
                     _record_state(recorder, law, line.jurisdiction, own, parts, regular, tax)
+
+
+def note_locals(results: Results, columns: Columns, detail: Detail) -> None:
+    """Says that places withhold on supplemental wages as on regular ones: their own rates are not used."""
+    if columns.local is not None:
+        rows = np.unique(columns.local.paycheck)
+        rows = rows[detail.supplemental[rows] > 0]
+        if len(rows):
+            words = (
+                "Local tax on supplemental wages is withheld as on regular wages; a supplemental rate of the place "
+                "(New York City 4.25 %, Yonkers) is not used."
+            )
+            results.notes.append(Note("local_supplemental", words, rows))
 
 
 def _state_parts(
