@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backoffice.payroll import batch
-from backoffice.payroll.calc import Tables
+from backoffice.payroll.calc import STATES, Tables
 from backoffice.payroll.calc.detail import DEDUCTIONS, GARNISHMENTS
 
 BASE: dict[str, Any] = {
@@ -200,3 +201,29 @@ def test_the_door_writes_them_to_its_file(tmp_path: Path) -> None:
     source.write_text(json.dumps(BASE | {"earnings": [REGULAR]}) + "\n")
     assert batch.run(source, target) == 0
     assert json.loads(target.read_text())["earnings"][0]["amount"] == "1000.00"
+
+
+def test_every_jurisdiction_takes_a_bonus_a_deferral_and_an_order() -> None:
+    """A bonus raises each state's tax, by its flat rate where it has one; net pay is what the lines leave."""
+    tables = Tables.load()
+    more = {"deductions": [{"code": "pretax_401k_403b_457b", "amount": "250.00"},
+                           {"code": "section_125_medical_dental_vision", "amount": "40.00"}],
+            "garnishments": [{"kind": "support", "percent": "0.10"}]}  # fmt: skip
+    base = {"pay_frequency": "monthly", "earnings": [{"code": "pto", "amount": "5000.00"}]} | more
+    bonus = base | {"earnings": [*base["earnings"], {"code": "bonus", "amount": "1000.00"}]}
+    for state in STATES:
+        plain, raised = answers(base | {"work_state": state}, bonus | {"work_state": state})
+        assert "problem" not in plain | raised, state
+        before, after = (Decimal(answer["state_income_tax"]) for answer in (plain, raised))
+        assert (after > before) is tables.has_income_tax(state), state
+        own = tables.supplemental[2026].states.get(state)
+        # California has two rates; in Massachusetts the FICA of the bonus lowers the wages of the period.
+        if own is not None and own.method == "flat" and state not in {"CA", "MA"}:
+            exact, unit = Decimal(1000) * int(own.rates[-1]) / 1_000_000, Decimal(own.round_to) / 100
+            assert after - before == (exact / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit, state
+        for answer in (plain, raised):
+            less = sum(Decimal(answer[key]) for key in ("federal_income_tax", "social_security", "medicare",
+                       "additional_medicare", "state_income_tax", "local_income_tax"))  # fmt: skip
+            less += sum(Decimal(both["employee"]) for both in answer["programmes"].values())
+            less += sum(Decimal(line["amount"]) for key in ("deductions", "garnishments") for line in answer[key])
+            assert Decimal(answer["net_pay"]) == Decimal(answer["gross_pay"]) - less, state
