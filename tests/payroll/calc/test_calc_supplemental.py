@@ -11,9 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backoffice.payroll.calc import W4, Columns, Paycheck, StateWork, Tables, Work, explain, gross_to_net
+from backoffice.payroll.calc import (
+    W4,
+    Columns,
+    Paycheck,
+    StateCertificate,
+    StateWork,
+    Tables,
+    Work,
+    explain,
+    gross_to_net,
+)
 from backoffice.payroll.calc.detail import Deduction, PayDetail
-from backoffice.payroll.calc.paycheck import STATES
+from backoffice.payroll.calc.paycheck import STATES, LocalPart
 from backoffice.payroll.calc.result import PaycheckResult
 
 
@@ -92,7 +102,7 @@ def test_every_taxing_state_has_a_rule_and_georgia_has_two() -> None:
     georgia = law.states["GA"]
     days = np.array(["2026-05-10", "2026-05-11"], dtype="datetime64[D]")
     assert georgia.rates[np.searchsorted(georgia.dates, days, side="right") - 1].tolist() == [51_900, 49_900]
-    assert {state for state, own in law.states.items() if not own.apart} >= {"AZ", "CT", "NJ", "MD", "DE", "WV"}
+    assert {state for state, own in law.states.items() if not own.apart} >= {"AZ", "CT", "NJ", "DE", "WV"}
     assert law.states["ID"].round_to == law.states["NC"].round_to == 100
 
 
@@ -144,3 +154,29 @@ def test_several_states_share_the_supplemental_wages() -> None:
     # Half of the 1,000.00 in each: Pennsylvania 3.07 % of 1,000.00 + 500.00.
     assert result["PA"] == 3_070 + 1_535
     assert result["IL"] == 4_950 + 2_475
+
+
+def test_maryland_adds_the_local_rate_and_nonresidents_a_fixed_one() -> None:
+    """6.50 % plus the local rate on file, the highest one (3.30 %) without; 2.25 % for nonresidents."""
+    montgomery = StateCertificate(status="a", local_rate=32_000)
+    for certificate, home, rate in ((montgomery, None, 97), (None, None, 98), (montgomery, "DE", 87.5)):
+        work = (Work(state="MD", certificate=certificate),)
+        one, none = (replace(c, work=work, residence_state=home) for c in (check(100_000), check(0)))
+        assert paid(one).amount("state_income_tax") - paid(none).amount("state_income_tax") == rate * 100
+
+
+def test_residents_of_new_york_city_and_yonkers_owe_their_own_rates() -> None:
+    """4.25 % of 1,000.00, and 1.95975 % of it; New York's 11.70 % beside them."""
+    for place, tax in (("NY-NYC", 4_250), ("NY-YONKERS", 1_960)):
+        for resident in (True, False):
+            one, none = (
+                replace(c, local=(LocalPart(place=place, wages=c.gross, resident=resident),))
+                for c in (check(100_000, state="NY"), check(0, state="NY"))
+            )
+            more = paid(one).amount("local_income_tax") - paid(none).amount("local_income_tax")
+            if resident:
+                assert more == tax
+                (line,) = explain(Columns.of([one]), Tables.load()).of("local_income_tax")
+                assert line.cents == paid(one).amount("local_income_tax")
+            else:
+                assert ("local_supplemental" in noted(paid(one))) is True

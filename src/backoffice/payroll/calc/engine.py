@@ -53,7 +53,7 @@ from backoffice.payroll.calc.result import (
     Results,
 )
 from backoffice.payroll.calc.states import state_taxes
-from backoffice.payroll.calc.supplemental import Apart, add_federal, add_states, note_locals, set_apart
+from backoffice.payroll.calc.supplemental import Apart, add_federal, add_locals, add_states, set_apart
 
 OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
 HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
@@ -116,7 +116,7 @@ def _calculated(
     if detail is not None and apart is not None:
         add_federal(results, columns, detail, year, tables, apart, recorder)
         add_states(results, columns, detail, year, tables, apart, recorder)
-        note_locals(results, columns, detail)
+        add_locals(results, columns, detail, year, tables, apart, recorder)
     for line in results.lines:
         if line.kind == EMPLOYEE_TAX:
             results.net[line.rows] -= line.cents

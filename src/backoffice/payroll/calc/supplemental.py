@@ -16,9 +16,9 @@ from backoffice.payroll.calc.detail import Detail
 from backoffice.payroll.calc.exact import at_least_zero, half_up
 from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
-from backoffice.payroll.calc.paycheck import PERIODS, RATE_SCALE, STATES, Columns, Int64s
-from backoffice.payroll.calc.result import FEDERAL, Note, Results
-from backoffice.payroll.calc.supplemental_law import StateSupplemental, SupplementalLaw
+from backoffice.payroll.calc.paycheck import NOT_GIVEN, PERIODS, RATE_SCALE, STATES, Columns, Int64s
+from backoffice.payroll.calc.result import EMPLOYEE_TAX, FEDERAL, Note, Results
+from backoffice.payroll.calc.supplemental_law import LOCAL_SCALE, StateSupplemental, SupplementalLaw
 
 _PERIODS = np.array(PERIODS, dtype=np.int64)
 
@@ -26,12 +26,13 @@ _PERIODS = np.array(PERIODS, dtype=np.int64)
 @dataclass(frozen=True, slots=True)
 class Apart:
     """Supplemental wages that are withheld on apart: `flat` and `above` the threshold by paycheck, `state` by entry
-    of the state work."""
+    of the state work, `local` by entry of the local work."""
 
     flat: Int64s
     above: Int64s
     state: Int64s
-    federal: Int64s  # the tax on them, in cents
+    local: Int64s
+    federal: Int64s  # the federal tax on them, in cents
 
 
 def set_apart(
@@ -60,7 +61,10 @@ def set_apart(
                 state[ours & (year[work.paycheck] == at)] = 0
     regular = replace(work, wages=work.wages - state, insured_wages=work.insured)
     lowered = columns.income_tax_wages - flat - above
-    return replace(columns, income_tax_wages=lowered, work=regular), Apart(flat, above, state, tax)
+    local = _local_part(columns, detail, year, laws, state)
+    there = None if columns.local is None else replace(columns.local, wages=columns.local.wages - local)
+    changed = replace(columns, income_tax_wages=lowered, work=regular, local=there)
+    return changed, Apart(flat, above, state, local, tax)
 
 
 def add_federal(
@@ -146,31 +150,69 @@ def add_states(
             entries = entries[year[work.paycheck[entries]] == at]
             entries = entries[np.isin(work.paycheck[entries], line.rows)]
             if len(entries) and own.apart:
-                parts = _state_parts(columns, detail, own, apart, entries)
+                parts = _state_parts(columns, detail, own, apart, entries, STATES.index(line.jurisdiction))
                 products = [cents * rates for _, cents, rates in parts]
                 tax = half_up(sum(products[1:], products[0]), RATE_SCALE, own.round_to)
                 place = np.searchsorted(line.rows, work.paycheck[entries])
                 regular = line.cents[place]
                 np.add.at(line.cents, place, tax)
                 if recorder is not None:
-                    _record_state(recorder, law, line.jurisdiction, own, parts, regular, tax)
+                    row = f"states {line.jurisdiction}"
+                    _record_part(recorder, law, row, RATE_SCALE, own.round_to, parts, regular, tax)
+                    recorder.more("state_income_tax", line.jurisdiction, regular + tax, own.text["source"])
 
 
-def note_locals(results: Results, columns: Columns, detail: Detail) -> None:
-    """Says that places withhold on supplemental wages as on regular ones: their own rates are not used."""
-    if columns.local is not None:
-        rows = np.unique(columns.local.paycheck)
-        rows = rows[detail.supplemental[rows] > 0]
-        if len(rows):
-            words = (
-                "Local tax on supplemental wages is withheld as on regular wages; a supplemental rate of the place "
-                "(New York City 4.25 %, Yonkers) is not used."
-            )
-            results.notes.append(Note("local_supplemental", words, rows))
+def _local_part(columns: Columns, detail: Detail, year: Int64s, laws: list[SupplementalLaw], state: Int64s) -> Int64s:
+    """The supplemental wages of each entry of the local work that its place has a rate for: those of residents, where
+    the state's flat rate is used."""
+    local = columns.local
+    if local is None:
+        return np.zeros(0, dtype=np.int64)
+    flat = np.zeros(len(columns), dtype=np.bool_)
+    flat[columns.work.paycheck[state > 0]] = True
+    known = np.zeros(len(local.paycheck), dtype=np.bool_)
+    for at, law in enumerate(laws):
+        has = np.array([code in law.locals for code in local.places], dtype=np.bool_)
+        known |= has[local.place] & (year[local.paycheck] == at)
+    share = part_of(detail.supplemental[local.paycheck], local.wages, columns.income_tax_wages[local.paycheck])
+    return np.where(known & local.resident & flat[local.paycheck], np.minimum(share, local.wages), 0)
+
+
+def add_locals(
+    results: Results, columns: Columns, detail: Detail, year: Int64s, tables: Tables, apart: Apart,
+    recorder: Recorder | None,
+) -> None:  # fmt: skip
+    """Adds each place's tax on the wages set apart to its line; says where a place withholds as on regular wages."""
+    local = columns.local
+    if local is None:
+        return
+    for at, calendar in enumerate(tables.federal.years):
+        law, places = tables.supplemental[calendar], tables.localities.get(calendar)
+        for index, code in enumerate(local.places if places is not None else ()):
+            ours = (local.place == index) & (year[local.paycheck] == at) & (detail.supplemental[local.paycheck] > 0)
+            as_regular = np.unique(local.paycheck[ours & (apart.local == 0)])
+            if len(as_regular) and places is not None:
+                words = f"Supplemental wages in {places.places[code].name} are withheld on as regular ones."
+                results.notes.append(Note("local_supplemental", words, as_regular))
+            entries = np.flatnonzero(ours & (apart.local > 0))
+            if not len(entries) or places is None:
+                continue
+            tax = half_up(apart.local[entries] * law.locals[code], LOCAL_SCALE)
+            where = places.places[code].taxes[0].jurisdiction
+            for line in results.lines:
+                if line.jurisdiction == where and line.kind == EMPLOYEE_TAX:
+                    mine = np.isin(local.paycheck[entries], line.rows)
+                    place = np.searchsorted(line.rows, local.paycheck[entries][mine])
+                    regular = line.cents[place]
+                    np.add.at(line.cents, place, tax[mine])
+                    if recorder is not None and mine.any():
+                        parts = [("supplemental", apart.local[entries], np.full(1, law.locals[code]))]
+                        _record_part(recorder, law, f"locals {code}", LOCAL_SCALE, 1, parts, regular, tax)
+                        recorder.more(line.code, where, regular + tax, law.text["locals"][code]["source"])
 
 
 def _state_parts(
-    columns: Columns, detail: Detail, own: StateSupplemental, apart: Apart, entries: Int64s
+    columns: Columns, detail: Detail, own: StateSupplemental, apart: Apart, entries: Int64s, state: int
 ) -> list[tuple[str, Int64s, Int64s]]:
     """(what, cents, rate in millionths) whose products together are the state's tax."""
     rows, wages = columns.work.paycheck[entries], apart.state[entries]
@@ -183,6 +225,12 @@ def _state_parts(
     if own.method == "by_salary":
         salary = at_least_zero(columns.gross[rows] - detail.nontaxable[rows] - detail.supplemental[rows]) * periods
         rates = own.band_rate[np.searchsorted(own.band_from, salary, side="right") - 1]
+    if own.method == "flat_plus_local":
+        said = columns.work.elections.get("local_rate")
+        local = np.full_like(rates, NOT_GIVEN) if said is None else said[entries]
+        home = columns.given["residence"][rows] if "residence" in columns.given else np.full_like(rates, NOT_GIVEN)
+        local = np.where(local == NOT_GIVEN, own.default_local, local)
+        rates = rates + np.where((home != NOT_GIVEN) & (home != state), own.nonresident_local, local)
     parts = [("supplemental", wages, rates)]
     if own.bonus_rate is not None:
         bonus = np.minimum(part_of(detail.bonus[rows], wages, detail.supplemental[rows]), wages)
@@ -194,21 +242,21 @@ def _state_parts(
     return parts
 
 
-def _record_state(
-    recorder: Recorder, law: SupplementalLaw, state: str, own: StateSupplemental,
+def _record_part(
+    recorder: Recorder, law: SupplementalLaw, row: str, scale: int, round_to: int,
     parts: list[tuple[str, Int64s, Int64s]], regular: Int64s, tax: Int64s,
 ) -> None:  # fmt: skip
-    table = TableRow(law.table.name, law.table.version, f"states {state}")
+    """The steps of a tax on wages set apart, by (what, cents, rate over `scale`), and of its sum with the regular."""
     inputs = {name: usd(cents) for name, cents, _ in parts}
-    inputs |= {f"{name}_rate": rate(rates, RATE_SCALE) for name, _, rates in parts}
+    inputs |= {f"{name}_rate": rate(rates, scale) for name, _, rates in parts}
     terms = " + ".join(f"{name} * {name}_rate" for name, _, _ in parts)
-    to = f"{own.round_to // 100}.{own.round_to % 100:02d}"
+    to = f"{round_to // 100}.{round_to % 100:02d}"
     recorder.step(
-        "supplemental_tax", own.method, "the state's own rate on supplemental wages", f"round_half_up({terms}, {to})",
-        usd(tax), table=table, rounding=CENT if own.round_to == 1 else f"to {to}, half up", **inputs,
+        "supplemental_tax", "rate", "the own rate on supplemental wages", f"round_half_up({terms}, {to})", usd(tax),
+        table=TableRow(law.table.name, law.table.version, row),
+        rounding=CENT if round_to == 1 else f"to {to}, half up", **inputs,
     )  # fmt: skip
     recorder.step(
         "withheld", "sum", "regular and supplemental wages together", "regular + supplemental_tax",
         usd(regular + tax), regular=usd(regular), supplemental_tax=usd(tax),
     )  # fmt: skip
-    recorder.more("state_income_tax", state, regular + tax, own.text["source"])

@@ -12,7 +12,8 @@ from backoffice.payroll.calc.exact import cents, scaled
 from backoffice.payroll.calc.methods import TableVersion
 from backoffice.payroll.calc.paycheck import RATE_SCALE, Dates, Int64s
 
-_METHODS = ("flat", "regular", "fraction_of_federal", "by_salary", "unknown_part")
+LOCAL_SCALE = 10_000_000
+_METHODS = ("flat", "regular", "fraction_of_federal", "by_salary", "flat_plus_local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,12 @@ class StateSupplemental:
     above: int | None
     above_rate: int
     round_to: int
+    default_local: int
+    nonresident_local: int
 
     @property
     def apart(self) -> bool:
-        return self.method not in {"regular", "unknown_part"}
+        return self.method != "regular"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class SupplementalLaw:
     above_rate: int
     threshold: int
     states: Mapping[str, StateSupplemental]
+    locals: Mapping[str, int]  # rate of a place's residents, over LOCAL_SCALE
 
 
 def supplemental_law(document: Mapping[str, Any], table: TableVersion) -> SupplementalLaw:
@@ -56,6 +60,7 @@ def supplemental_law(document: Mapping[str, Any], table: TableVersion) -> Supple
         flat_rate=scaled(federal["flat_rate"], RATE_SCALE),
         above_rate=scaled(federal["above_rate"], RATE_SCALE),
         threshold=cents(federal["threshold"]),
+        locals={place: scaled(values["rate"], LOCAL_SCALE) for place, values in document["locals"].items()},
         states={state: _state(values, table) for state, values in document["states"].items()},
     )
 
@@ -74,5 +79,7 @@ def _state(values: Mapping[str, Any], table: TableVersion) -> StateSupplemental:
         band_rate=np.array([scaled(row["rate"], RATE_SCALE) for row in bands], dtype=np.int64),
         above=cents(values["above"]) if "above" in values else None,
         above_rate=scaled(values.get("above_rate", "0"), RATE_SCALE),
+        default_local=scaled(values.get("default_local_rate", "0"), RATE_SCALE),
+        nonresident_local=scaled(values.get("nonresident_local_rate", "0"), RATE_SCALE),
         round_to=cents(values.get("round_to", "0.01")),
     )
