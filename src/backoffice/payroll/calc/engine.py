@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from backoffice.kernel.errors import Fault, ValidationFailed
+from backoffice.payroll.calc.affordable import affordable
 from backoffice.payroll.calc.certificates import ELECTIONS, EXEMPTIONS, STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.compiled import Withholding
 from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, part_of, sum_of
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
-from backoffice.payroll.calc.detail import Detail
 from backoffice.payroll.calc.detail_faults import detail_faults
-from backoffice.payroll.calc.exact import sum_at
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
 from backoffice.payroll.calc.garnishments import take_garnishments
@@ -30,7 +29,6 @@ from backoffice.payroll.calc.paycheck import (
     LARGEST_CENTS,
     LARGEST_COUNT,
     NOT_GIVEN,
-    PERIODS,
     RATE_SCALE,
     STATES,
     W4_VERSIONS,
@@ -59,7 +57,6 @@ OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
 HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
 MARRIED_SEPARATELY = FILING_STATUSES.index("married_filing_separately")
 _MOST_FAULTS = 100
-_MOST_ADDITION = 2_000_000  # cents; above every yearly amount that is added for a nonresident alien
 _AMOUNTS = (
     "gross", "income_tax_wages", "social_security_wages", "medicare_wages", "futa_wages", "step3", "step4a", "step4b",
     "step4c", "ytd_social_security_wages", "ytd_medicare_wages", "ytd_futa_wages",
@@ -80,7 +77,11 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
         raise ValidationFailed(amounts[:_MOST_FAULTS])
     withheld = tables.agreements.withheld(columns)
     year = _refuse_uncovered(columns, withheld, tables)
-    return _calculated(columns, year, tables, recorder, _allowed(columns, year, tables))
+
+    def net_of(some: Columns, years: Int64s, allowed: Int64s) -> Int64s:
+        return _calculated(some, years, tables, None, allowed).net
+
+    return _calculated(columns, year, tables, recorder, affordable(columns, year, net_of))
 
 
 def _calculated(
@@ -136,51 +137,12 @@ def _calculated(
     return results
 
 
-def _allowed(columns: Columns, year: Int64s, tables: Tables) -> Int64s | None:
-    """The most that deductions before taxes may take from each paycheck so that its taxes and garnishments can be
-    paid; None when all can. Only paychecks that might fall short are calculated for it."""
-    if columns.detail is None:
-        return None
-    rows = may_fall_short(columns, columns.detail)
-    if not len(rows):
-        return None
-    ours, years = columns.take(rows), year[rows]
-    most = ours.gross.copy()
-    short = np.flatnonzero(_calculated(ours, years, tables, None, most).net < 0)
-    if not len(short):
-        return None
-    ours, years, low = ours.take(short), years[short], np.zeros(len(short), dtype=np.int64)
-    high = ours.gross.copy()
-    while (high - low > 1).any():  # low can be paid, as far as anything can; high cannot
-        middle = (low + high) // 2
-        enough = _calculated(ours, years, tables, None, middle).net >= 0
-        low, high = np.where(enough, middle, low), np.where(enough, high, middle)
-    allowed = columns.gross.copy()
-    allowed[rows[short]] = low
-    return allowed
-
-
 def explain(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
     """The derivation of every line of one paycheck of a batch, by running the calculation on that row with a
     recorder. IndexError when there is no such row."""
     recorder = Recorder()
     gross_to_net(columns.take([row]), tables, recorder)
     return recorder.derivation()
-
-
-def may_fall_short(columns: Columns, detail: Detail) -> Int64s:
-    """Paychecks whose deductions before taxes could leave too little for the taxes and garnishments. All taxes on wages
-    together stay below seven tenths of them, so whoever keeps that much and his extra withholding cannot."""
-    periods = np.array(PERIODS, dtype=np.int64)[columns.frequency]
-    orders, wages = detail.deductions, columns.gross - detail.nontaxable
-    asked = sum_at(orders.paycheck, orders.amount, len(columns))
-    if orders.percent.any():
-        asked += sum_at(orders.paycheck, wages[orders.paycheck] * orders.percent // RATE_SCALE + 1, len(columns))
-    taxed = np.maximum(wages, columns.social_security_wages) + (columns.step4a + _MOST_ADDITION) // periods
-    doubtful = (asked > 0) & (asked + taxed * 7 // 10 + columns.step4c + 1 > wages)
-    if len(detail.garnishments.paycheck):
-        doubtful |= (asked > 0) & (np.bincount(detail.garnishments.paycheck, minlength=len(columns)) > 0)
-    return np.flatnonzero(doubtful)
 
 
 def _line(results: Results, code: str, kind: str, rows: Int64s, cents: Int64s) -> None:
