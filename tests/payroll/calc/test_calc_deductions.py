@@ -88,6 +88,7 @@ def test_pennsylvania_taxes_401k_deferrals_and_new_jersey_cafeteria_plans() -> N
     assert {DEDUCTIONS[code] for code in income} == NJ_TAXES == {DEDUCTIONS[code] for code in insured}
     assert "state_conformity_not_recorded" not in noted(paid(check(deferral, state="PA")))
     assert "state_conformity_not_recorded" in noted(paid(check(deferral, state="CA")))
+    assert "state_conformity_not_recorded" not in noted(paid(check(deferral, state="TX")))  # no tax of Texas asks
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from backoffice.payroll.calc.minimum_wage import wage_floor
 from backoffice.payroll.calc.paycheck import (
     FILING_STATUSES,
     LARGEST_CENTS,
+    NOT_GIVEN,
     RATE_SCALE,
     STATES,
     Columns,
@@ -239,6 +240,8 @@ def _as_states_say(
                 target[entries] -= _kept(law, taken, unlowered, which * 3, len(columns))[work.paycheck[entries]]
                 if which == 0 and len(entries):
                     recorded = law.recorded.get(STATES[state], frozenset())
+                    if not tables.has_income_tax(STATES[state]) and (STATES[state], calendar) not in tables.states:
+                        entries = entries[work.sui_rate[entries] != NOT_GIVEN]  # else no tax of the state asks
                     _unsaid_note(results, columns, tables.names[STATES[state]], entries, taken, recorded)
     return income, insured
 
