@@ -34,7 +34,8 @@ Order: deductions that lower a tax, taxes, garnishments (support, federal levy, 
 deductions. When the pay does not suffice the last is cut first; taxes and garnishments come before every deduction.
 
 Where more gross can mean less net (cliffs of the law): California's low-income exemption, New York's cut-over to
-Method III, Wisconsin's bands of salary for supplemental rates. Everywhere else only by cents of rounding.
+Method III, Wisconsin's bands of salary for supplemental rates, and amounts that other states end at an annual wage.
+Deductions and garnishments add none of their own: their limits and shares rise with pay, to some cents of rounding.
 
 Codes of result lines, and their kinds: `gross_pay` (earning); `federal_income_tax`, `social_security`, `medicare`,
 `additional_medicare`, `state_income_tax`, `local_income_tax` (its jurisdiction is the place, "NY-NYC") and the employee
