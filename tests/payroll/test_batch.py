@@ -294,7 +294,7 @@ def test_money_with_fewer_decimals_is_fine(door: Door, value: str) -> None:
         ("w4.allowances", -1, "#/w4/allowances", "out_of_range"),
         ("w4.allowances", 1000, "#/w4/allowances", "out_of_range"),
         ("w4.steps", {}, "#/w4/steps", "unknown_field"),
-        ("earnings", [], "#/earnings", "unknown_field"),
+        ("bonuses", [], "#/bonuses", "unknown_field"),
         ("a/b~c", 1, "#/a~1b~0c", "unknown_field"),
         ("ytd", [], "#/ytd", "wrong_type"),
         ("ytd.state_wages", "0.00", "#/ytd/state_wages", "unknown_field"),

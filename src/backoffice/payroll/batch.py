@@ -20,7 +20,8 @@ import msgspec
 from backoffice.kernel.errors import Fault
 from backoffice.kernel.money import format_minor
 from backoffice.payroll.batch_case import Case, columns_of, read_case
-from backoffice.payroll.calc import Columns, Tables, explain, gross_to_net
+from backoffice.payroll.batch_pay_answer import pay_answers, years_of
+from backoffice.payroll.calc import Tables, explain, gross_to_net
 
 CHUNK = 20_000
 _COLUMNS = (
@@ -143,6 +144,7 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
     for note in results.notes:
         for row in note.rows.tolist():
             notes[row].append(note.detail)
+    more = pay_answers(results, [case.pay for case in cases], tables, years_of(columns))
     for row, case in enumerate(cases):
         answer: dict[str, Any] = {"id": case.name}
         for code, column in zip(_COLUMNS, amounts, strict=True):
@@ -150,17 +152,14 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
         answer["programmes"] = programmes[row]
         if sui[row] is not None:
             answer["sui"] = sui[row]
+        answer |= more[row]
         answer["gross_pay"] = gross[row]
         answer["net_pay"] = net[row]
-        answer["tables"] = versions[row]
+        answer["tables"] = versions[row] | (tables.versions("us_earnings") if case.pay.paid is not None else {})
         answer["notes"] = notes[row]
         if with_derivation:
-            answer["derivation"] = _derivation(columns, tables, row)
+            answer["derivation"] = (case.pay.derivation(tables) + explain(columns, tables, row)).as_json()
         yield answer
-
-
-def _derivation(columns: Columns, tables: Tables, row: int) -> list[dict[str, Any]]:
-    return explain(columns, tables, row).as_json()
 
 
 def _dollars(cents: int) -> str:

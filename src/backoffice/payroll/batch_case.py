@@ -14,6 +14,9 @@ import numpy as np
 
 from backoffice.kernel.errors import Fault, FaultList
 from backoffice.payroll import batch_fields as read
+from backoffice.payroll.batch_pay import TOP as PAY_KEYS
+from backoffice.payroll.batch_pay import YTD as PAY_YTD
+from backoffice.payroll.batch_pay import PayLine, read_pay, with_pay
 from backoffice.payroll.batch_state import TOP as STATE_KEYS
 from backoffice.payroll.batch_state import YTD as STATE_YTD
 from backoffice.payroll.batch_state import StateLine, read_state, state_work
@@ -33,7 +36,18 @@ from backoffice.payroll.calc.paycheck import (
 _EPOCH = date(1970, 1, 1).toordinal()
 
 _TOP = frozenset(
-    {"id", "pay_date", "pay_frequency", "taxable_wages", "w4", "ytd", "period_begin", "period_end", *STATE_KEYS}
+    {
+        "id",
+        "pay_date",
+        "pay_frequency",
+        "taxable_wages",
+        "w4",
+        "ytd",
+        "period_begin",
+        "period_end",
+        *STATE_KEYS,
+        *PAY_KEYS,
+    }
 )
 _W4_FLAGS = ("step2_checkbox", "exempt", "nonresident_alien")
 _W4_MONEY = ("step3", "step4a", "step4b", "step4c")
@@ -60,6 +74,7 @@ class Case(NamedTuple):
     numbers: tuple[int, ...]  # in the order of _NUMBERS
     notes: tuple[str, ...]
     states: StateLine
+    pay: PayLine
 
 
 _NUMBERS = (
@@ -90,15 +105,19 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
     if begin is not None and end is not None and begin > end:
         faults.add("#/period_end", "before_period_begin", "period_end must not lie before period_begin.")
     frequency = read.word(document, "pay_frequency", "#", _FREQUENCY_CODE, faults)
-    wages = read.money(document, "taxable_wages", "#", faults, required=True)
+    wages = read.money(document, "taxable_wages", "#", faults, required="earnings" not in document)
     form = read.object_of(document, "w4", _W4, faults, required=True)
     version = read.word(form, "version", "#/w4", _VERSION_CODE, faults) if form is not None else None
     filing = read.word(form, "filing_status", "#/w4", _FILING_CODE, faults) if form is not None else None
     flags = [read.flag(form or {}, key, "#/w4", faults) for key in _W4_FLAGS]
     amounts = [read.money(form or {}, key, "#/w4", faults) for key in _W4_MONEY]
     allowances = read.count(form or {}, "allowances", "#/w4", faults)
-    ytd = read.object_of(document, "ytd", frozenset({*_YTD, *STATE_YTD}), faults) or {}
+    ytd = read.object_of(document, "ytd", frozenset({*_YTD, *STATE_YTD, *PAY_YTD}), faults) or {}
     to_date = [read.money(ytd, key, "#/ytd", faults) for key in _YTD]
+    words = None if frequency is None else FREQUENCIES[frequency]
+    pay = read_pay(document, ytd, words, pay_date, begin, end, tables, faults)
+    if "earnings" in document:
+        wages = None if pay.paid is None else pay.paid.wages[0]
     states = read_state(
         document, ytd, wages,
         partial(tables.withholding_on, pay_date=pay_date, period_begin=begin, period_end=end),
@@ -106,7 +125,7 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
         partial(
             tables.refusals,
             pay_date=pay_date,
-            pay_frequency=None if frequency is None else FREQUENCIES[frequency],
+            pay_frequency=words,
             w4_version=None if version is None else W4_VERSIONS[version],
             filing_status=None if filing is None else FILING_STATUSES[filing],
             period_begin=begin,
@@ -122,7 +141,7 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
     numbers = (
         *days, frequency, wages, version, filing, *flags, *amounts, allowances, *to_date,
     )  # fmt: skip
-    notes = _default_notes(form, ytd) + states.notes
+    notes = _default_notes(form, ytd) + states.notes + pay.notes
     if any(to_date):
         laws = [tables.states.get((STATES[entry.numbers[0]], pay_date.year)) for entry in states.entries]
         notes += tuple(
@@ -131,7 +150,7 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
             for programme in (law.programmes if law is not None else ())
             if programme.is_limited and programme.code not in states.programmes
         )
-    return Case(name, numbers, notes, states), name, ()  # type: ignore[arg-type]
+    return Case(name, numbers, notes, states, pay), name, ()  # type: ignore[arg-type]
 
 
 def columns_of(cases: Sequence[Case], tables: Tables) -> Columns:
@@ -143,7 +162,7 @@ def columns_of(cases: Sequence[Case], tables: Tables) -> Columns:
     to_date: Int64s = np.max([column[key] for key in _YTD], axis=0)
     years = days["pay_date"].astype("datetime64[Y]").astype(np.int64) + 1970
     work, given = state_work([case.states for case in cases], to_date, years, tables)
-    return Columns(
+    columns = Columns(
         **days,
         frequency=column["frequency"],
         gross=wages,
@@ -168,6 +187,7 @@ def columns_of(cases: Sequence[Case], tables: Tables) -> Columns:
         given=given,
         local=LocalWork.of([case.states.local for case in cases]),
     )
+    return with_pay(columns, [case.pay for case in cases])
 
 
 def _default_notes(form: Mapping[str, Any], ytd: Mapping[str, Any]) -> tuple[str, ...]:

@@ -165,7 +165,11 @@ def word(part: Mapping[str, Any], key: str, where: str, words: Mapping[str, int]
 
 
 def day(document: Mapping[str, Any], key: str, faults: FaultList, *, required: bool = False) -> date | None:
-    value = text(document, key, "#", faults, required=required)
+    return day_at(document, key, "#", faults, required=required)
+
+
+def day_at(part: Mapping[str, Any], key: str, where: str, faults: FaultList, *, required: bool = False) -> date | None:
+    value = text(part, key, where, faults, required=required)
     if value is None:
         return None
     try:
@@ -173,5 +177,5 @@ def day(document: Mapping[str, Any], key: str, faults: FaultList, *, required: b
             return date.fromisoformat(value)
     except ValueError:
         pass
-    faults.add(f"#/{key}", "invalid_date", f'{key} must be a date of the calendar, such as "2026-11-20".')
+    faults.add(f"{where}/{key}", "invalid_date", f'{key} must be a date of the calendar, such as "2026-11-20".')
     return None

@@ -23,11 +23,25 @@
     week.derivation() + explain(...)                  # the derivation of the whole paycheck
     daily_overtime([...], week_begins=...)            # days that would owe daily overtime: a blocker, not computed
 
+    detail = PayDetail(deductions=(Deduction(code="pretax_401k_403b_457b", percent=50_000),),
+                       garnishments=(Garnishment(kind="support", amount=20_000),), supplemental=50_000)
+    Paycheck(..., detail=detail)                      # what it carries beside its wages; absent, it costs nothing
+    pay = remuneration([Earning(code="bonus", amount=50_000)], tables.earnings, pay_frequency="weekly",
+                       period_begin=date(2026, 11, 9))      # every kind of pay: pay.gross, pay.wages, pay.lines, pay.w2
+    gross_up(check, net=100_000, tables=tables)       # the smallest addition to its pay that leaves a net pay
+
+Order: deductions that lower a tax, taxes, garnishments (support, federal levy, student loan, creditor), the other
+deductions. When the pay does not suffice the last is cut first; taxes and garnishments come before every deduction.
+
+Where more gross can mean less net (cliffs of the law): California's low-income exemption, New York's cut-over to
+Method III, Wisconsin's bands of salary for supplemental rates, and amounts that other states end at an annual wage.
+Deductions and garnishments add none of their own: their limits and shares rise with pay, to some cents of rounding.
+
 Codes of result lines, and their kinds: `gross_pay` (earning); `federal_income_tax`, `social_security`, `medicare`,
 `additional_medicare`, `state_income_tax`, `local_income_tax` (its jurisdiction is the place, "NY-NYC") and the employee
 side of programmes such as `CA_SDI` (employee_tax);
 `employer_social_security`, `employer_medicare`, `futa`, `sui`, `local_payroll_tax` and the employer side of programmes
-(employer_tax);
+(employer_tax); the codes of DEDUCTIONS (deduction) and of GARNISHMENTS (garnishment);
 `net_pay` (net). `Line.programme` marks programmes. A line that does not apply to a paycheck is absent from it; the
 federal lines are always there. `gross_to_net` raises ValidationFailed, all faults at once, for rows the law here does
 not cover.
@@ -35,6 +49,7 @@ not cover.
 
 from backoffice.payroll.calc.certificates import STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Recorder, Step, TableRow, Value
+from backoffice.payroll.calc.detail import DEDUCTIONS, GARNISHMENTS, Deduction, Garnishment, PayDetail
 from backoffice.payroll.calc.earnings import (
     DailyOvertime,
     EarningLine,
@@ -44,6 +59,7 @@ from backoffice.payroll.calc.earnings import (
     workweek_earnings,
 )
 from backoffice.payroll.calc.engine import explain, gross_to_net
+from backoffice.payroll.calc.gross_up import GrossUp, gross_up
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.paycheck import (
     FILING_STATUSES,
@@ -62,32 +78,41 @@ from backoffice.payroll.calc.paycheck import (
     Work,
     YearToDate,
 )
+from backoffice.payroll.calc.remuneration import Earning, Remuneration, remuneration
 from backoffice.payroll.calc.result import Line, Note, PaycheckLine, PaycheckResult, Results
 
 __all__ = [
+    "DEDUCTIONS",
     "FILING_STATUSES",
     "FREQUENCIES",
+    "GARNISHMENTS",
     "STATES",
     "STATE_STATUSES",
     "W4",
     "W4_VERSIONS",
     "Columns",
     "DailyOvertime",
+    "Deduction",
     "Derivation",
+    "Earning",
     "EarningLine",
     "Earnings",
     "FederalWages",
+    "Garnishment",
     "GivenTaxes",
+    "GrossUp",
     "Line",
     "LineDerivation",
     "LocalPart",
     "LocalWork",
     "Note",
+    "PayDetail",
     "Paycheck",
     "PaycheckLine",
     "PaycheckResult",
     "ProgrammeYearToDate",
     "Recorder",
+    "Remuneration",
     "Results",
     "StateCertificate",
     "StateWork",
@@ -101,5 +126,7 @@ __all__ = [
     "daily_overtime",
     "explain",
     "gross_to_net",
+    "gross_up",
+    "remuneration",
     "workweek_earnings",
 ]

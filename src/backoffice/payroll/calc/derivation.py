@@ -8,7 +8,7 @@ row and note each step. A step's `formula` is arithmetic over the names of its `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -202,6 +202,14 @@ class Recorder:
     ) -> None:
         steps, self._steps = tuple(self._steps), []
         self._lines.append(LineDerivation(code, kind, jurisdiction, _one(cents), citation, steps, key))
+
+    def more(self, code: str, jurisdiction: str, cents: Number, citation: str) -> None:
+        """Adds the steps since the last line to a line that stands already and now comes to `cents`."""
+        at = next(i for i, line in enumerate(self._lines) if (line.code, line.jurisdiction) == (code, jurisdiction))
+        line, steps, self._steps = self._lines[at], tuple(self._steps), []
+        self._lines[at] = replace(
+            line, cents=_one(cents), steps=line.steps + steps, citation=f"{line.citation}; {citation}"
+        )  # fmt: skip
 
     def derivation(self) -> Derivation:
         return Derivation(tuple(self._lines))

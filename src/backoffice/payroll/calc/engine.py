@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 
 from backoffice.kernel.errors import Fault, ValidationFailed
+from backoffice.payroll.calc.affordable import affordable
 from backoffice.payroll.calc.certificates import ELECTIONS, EXEMPTIONS, STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.compiled import Withholding
+from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, part_of, sum_of
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
+from backoffice.payroll.calc.detail_faults import detail_faults
 from backoffice.payroll.calc.federal import federal_income_tax
-from backoffice.payroll.calc.fica import additional_medicare, futa, medicare, social_security
+from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
+from backoffice.payroll.calc.garnishments import take_garnishments
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.local_lines import local_taxes
 from backoffice.payroll.calc.paycheck import (
@@ -34,8 +38,20 @@ from backoffice.payroll.calc.paycheck import (
     LocalPart,
     StateWork,
 )
-from backoffice.payroll.calc.result import EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, FEDERAL, NET, Line, Note, Results
+from backoffice.payroll.calc.result import (
+    DEDUCTION,
+    EARNING,
+    EMPLOYEE_TAX,
+    EMPLOYER_TAX,
+    FEDERAL,
+    GARNISHMENT,
+    NET,
+    Line,
+    Note,
+    Results,
+)
 from backoffice.payroll.calc.states import state_taxes
+from backoffice.payroll.calc.supplemental import Apart, add_federal, add_locals, add_states, set_apart
 
 OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
 HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
@@ -61,6 +77,16 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
         raise ValidationFailed(amounts[:_MOST_FAULTS])
     withheld = tables.agreements.withheld(columns)
     year = _refuse_uncovered(columns, withheld, tables)
+
+    def net_of(some: Columns, years: Int64s, allowed: Int64s) -> Int64s:
+        return _calculated(some, years, tables, None, allowed).net
+
+    return _calculated(columns, year, tables, recorder, affordable(columns, year, net_of))
+
+
+def _calculated(
+    columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None, allowed: Int64s | None
+) -> Results:
     everyone = np.arange(len(columns), dtype=np.int64)
     results = Results(gross=columns.gross, net=columns.gross.copy())
     _line(results, "gross_pay", EARNING, everyone, columns.gross)
@@ -69,20 +95,44 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
             "gross", "gross", "earnings of the paycheck", "earnings", usd(columns.gross), earnings=usd(columns.gross)
         )
         recorder.line("gross_pay", EARNING, FEDERAL, columns.gross, "the sum of the earnings lines")
+    detail = columns.detail
+    taken: Taken = []
+    apart: Apart | None = None
+    if detail is not None:
+        work, wages = columns.work, columns.income_tax_wages
+        columns, taken = before_tax(results, columns, detail, year, tables, allowed, recorder)
+        if detail.supplemental.any():
+            of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
+            columns, apart = set_apart(columns, detail, year, tables, of_entries)
+    withheld = tables.agreements.withheld(columns)
     _federal_lines(results, columns, year, tables, everyone, recorder)
     results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
     state_taxes(results, columns, withheld, year, tables, recorder)
     local_taxes(results, columns, year, tables, recorder)
+    if detail is not None and (detail.futa_reduction >= 0).any():
+        rows = np.flatnonzero(detail.futa_reduction >= 0)
+        rates = np.maximum(detail.futa_reduction, 0)
+        cents = futa_reduction(columns, year, tables.federal, rates, recorder)[rows]
+        results.lines.append(Line("futa_credit_reduction", EMPLOYER_TAX, FEDERAL, rows, cents))
+    if detail is not None and apart is not None:
+        add_federal(results, columns, detail, year, tables, apart, recorder)
+        add_states(results, columns, detail, year, tables, apart, recorder)
+        add_locals(results, columns, detail, year, tables, apart, recorder)
     for line in results.lines:
         if line.kind == EMPLOYEE_TAX:
             results.net[line.rows] -= line.cents
+    if detail is not None:
+        if len(detail.garnishments.paycheck):
+            before = sum_of(taken, len(columns))
+            take_garnishments(results, columns, detail, year, tables, before, recorder)
+        after_tax(results, columns, detail, year, tables, taken, recorder)
     _line(results, "net_pay", NET, everyone, results.net)
     if recorder is not None:
         _record_net(results, recorder)
     below_zero = np.flatnonzero(results.net < 0)
     if len(below_zero):
-        detail = "The taxes are more than the pay: net pay is below zero."
-        results.notes.append(Note("net_pay_negative", detail, below_zero))
+        words = "The taxes are more than the pay: net pay is below zero."
+        results.notes.append(Note("net_pay_negative", words, below_zero))
     _assert_totals(results)
     return results
 
@@ -134,22 +184,27 @@ def _federal_lines(
 
 def _record_net(results: Results, recorder: Recorder) -> None:
     taxes: dict[str, Any] = {}
+    orders = False
     for line in results.lines:
-        if line.kind == EMPLOYEE_TAX:
+        if line.kind in {EMPLOYEE_TAX, DEDUCTION, GARNISHMENT}:
             place = "" if line.jurisdiction == FEDERAL or line.programme else f"_{line.jurisdiction}"
-            taxes[f"{line.code}{place}"] = usd(line.cents)
+            alike = sum(name.split("__")[0] == line.code for name in taxes)  # several orders of one kind
+            taxes[f"{line.code}{place}{f'__{alike + 1}' if alike else ''}"] = usd(line.cents)
+            orders = orders or line.kind != EMPLOYEE_TAX
+    says = "gross less every tax of the employee" + (", deduction and garnishment" if orders else "")
     recorder.step(
-        "net_pay", "net", "gross less every tax of the employee", " - ".join(["gross", *taxes]), usd(results.net),
+        "net_pay", "net", says, " - ".join(["gross", *taxes]), usd(results.net),
         gross=usd(results.gross), **taxes,
     )  # fmt: skip
     recorder.line("net_pay", NET, FEDERAL, results.net, "the sum of the lines above")
 
 
 def _assert_totals(results: Results) -> None:
-    totals = dict.fromkeys((EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, NET), 0)
+    totals = dict.fromkeys((EARNING, EMPLOYEE_TAX, EMPLOYER_TAX, DEDUCTION, GARNISHMENT, NET), 0)
     for line in results.lines:
         totals[line.kind] += int(line.cents.sum())
-    assert totals[NET] == totals[EARNING] - totals[EMPLOYEE_TAX], "net pay must be earnings less employee taxes"
+    less = totals[EMPLOYEE_TAX] + totals[DEDUCTION] + totals[GARNISHMENT]
+    assert totals[NET] == totals[EARNING] - less, "net pay must be earnings less employee taxes, deductions and orders"
 
 
 def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> Int64s:
@@ -192,6 +247,8 @@ def _refuse_uncovered(columns: Columns, withheld: StateWork, tables: Tables) -> 
     if bad.any():
         for row in np.flatnonzero(bad)[:_MOST_FAULTS].tolist():
             faults += _faults_of(columns, tables, row)
+    if columns.detail is not None:
+        faults += detail_faults(columns.detail, calendar, tables.garnishments)
     if faults:
         raise ValidationFailed(faults[:_MOST_FAULTS])
     return year

@@ -55,5 +55,12 @@ def half_up(numerator: Int64s, denominator: Int64s | int, unit: int = 1) -> Int6
     return rounded * unit if unit != 1 else rounded
 
 
+def sum_at(places: Int64s, amounts: Int64s, length: int) -> Int64s:
+    """The sum of the amounts at each place 0 .. length - 1."""
+    total = np.zeros(length, dtype=np.int64)
+    np.add.at(total, places, amounts)
+    return total
+
+
 def at_least_zero(amounts: Int64s) -> Int64s:
     return np.maximum(amounts, 0)

@@ -79,6 +79,24 @@ def futa(columns: Columns, year: Int64s, law: FederalLaw, recorder: Recorder | N
     return tax
 
 
+def futa_reduction(columns: Columns, year: Int64s, law: FederalLaw, rates: Int64s, recorder: Recorder | None) -> Int64s:
+    """What a state's credit reduction adds on the same wages, at `rates` (millionths) that a person entered: the final
+    list of a year is set in November and due with the fourth quarter (IRC 3302(c)(2))."""
+    wages, before = columns.futa_wages, columns.ytd_futa_wages
+    base = law.futa[year, 1]
+    counted = up_to(wages, before, base)
+    tax = half_up(counted * rates, RATE_SCALE)
+    if recorder is not None:
+        record_counted(recorder, wages, before, base, counted, _table(law, year, "futa wage_base"))
+        recorder.step(
+            "tax", "3302(c)(2)", "at the credit reduction entered for the state",
+            "round_half_up(counted * reduction, 0.01)", usd(tax), rounding=CENT, counted=usd(counted),
+            reduction=rate(rates, RATE_SCALE),
+        )  # fmt: skip
+        recorder.line("futa_credit_reduction", EMPLOYER_TAX, FEDERAL, tax, "IRC 3302(c)(2); Form 940, Schedule A")
+    return tax
+
+
 def record_counted(
     recorder: Recorder, wages: Int64s, before: Int64s, base: Int64s, counted: Int64s, table: TableRow
 ) -> None:

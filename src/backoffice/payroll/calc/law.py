@@ -30,8 +30,11 @@ from backoffice.payroll.calc.certificates import (
     where_in_form,
 )
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
+from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
 from backoffice.payroll.calc.derivation import decimal_text
+from backoffice.payroll.calc.earning_law import EarningLaw
 from backoffice.payroll.calc.exact import cents
+from backoffice.payroll.calc.garnishment_law import GarnishmentLaw, garnishment_law
 from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
 from backoffice.payroll.calc.paycheck import (
@@ -43,10 +46,14 @@ from backoffice.payroll.calc.paycheck import (
     Paycheck,
 )
 from backoffice.payroll.calc.residence import Agreements
+from backoffice.payroll.calc.supplemental_law import SupplementalLaw, supplemental_law
 
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
-_OURS = re.compile(r"us_jurisdictions|us_reciprocity|us_(federal|unemployment|localities|[a-z]{2})_[0-9]{4}").fullmatch
+_OURS = re.compile(
+    r"us_jurisdictions|us_reciprocity|us_earnings|"
+    r"us_(federal|unemployment|localities|deductions|supplemental|garnishments|minimum_wage|[a-z]{2})_[0-9]{4}"
+).fullmatch
 
 
 class Tables:
@@ -57,6 +64,10 @@ class Tables:
         self.states: dict[tuple[str, int], StateLaw] = {}
         self.unemployment: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         self.localities: dict[int, Localities] = {}
+        self.deductions: dict[int, DeductionLaw] = {}
+        self.garnishments: dict[int, GarnishmentLaw] = {}
+        self.supplemental: dict[int, SupplementalLaw] = {}
+        self.minimum_wage: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
             meta = document["meta"]
@@ -77,6 +88,16 @@ class Tables:
                 self.localities[meta["year"]] = Localities(document, table)
             elif name.startswith("us_unemployment_"):
                 self.unemployment[meta["year"]] = (table, document)
+            elif name.startswith("us_deductions_"):
+                self.deductions[meta["year"]] = deduction_law(document, table)
+            elif name.startswith("us_garnishments_"):
+                self.garnishments[meta["year"]] = garnishment_law(document, table)
+            elif name == "us_earnings":
+                self.earnings = EarningLaw(table, document)
+            elif name.startswith("us_supplemental_"):
+                self.supplemental[meta["year"]] = supplemental_law(document, table)
+            elif name.startswith("us_minimum_wage_"):
+                self.minimum_wage[meta["year"]] = (table, document)
             else:
                 by_kind["federal" if "social_security" in document else "state"].append((document, table))
         self._versions = versions
@@ -87,6 +108,11 @@ class Tables:
             self.states[law.state, law.year] = law
         if tuple(sorted(self.names)) != STATES:
             raise ValueError("us_jurisdictions.toml must list exactly the 51 jurisdictions")
+        without = set(self.federal.years) - (self.deductions.keys() & self.supplemental.keys())
+        if without:
+            raise ValueError(
+                f"us_deductions and us_supplemental must have the federal years; {min(without)} is missing"
+            )
         self._compile_support()
 
     @classmethod

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backoffice.payroll.calc.certificates import ELECTIONS, STATE_STATUSES, StateCertificate
+from backoffice.payroll.calc.detail import Detail, PayDetail
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -139,6 +140,7 @@ class Paycheck:
     period_begin: date | None = None
     period_end: date | None = None
     local: tuple[LocalPart, ...] = ()
+    detail: PayDetail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ class StateWork:
     """Columns with one entry per paycheck and state. `paycheck` is the row it belongs to, `state` an index into
     STATES, `status` one into STATE_STATUSES (NOT_GIVEN: mapped from the federal status), `sui_rate` in millionths
     (NOT_GIVEN: none). `ytd_programmes[code]` = (wages, amount, given), three columns of the same length.
-    `elections[name of ELECTIONS]` is a column too, NOT_GIVEN where the form does not say; absent where none says."""
+    `elections[name of ELECTIONS]` is a column too, NOT_GIVEN where the form does not say; absent where none says.
+    `insured_wages` are those subject to programmes and unemployment insurance, None: the same as `wages`."""
 
     paycheck: Int64s
     state: Int64s
@@ -159,6 +162,11 @@ class StateWork:
     ytd_sui_wages: Int64s
     ytd_programmes: Mapping[str, tuple[Int64s, Int64s, Bools]] = field(default_factory=dict)
     elections: Mapping[str, Int64s] = field(default_factory=dict)
+    insured_wages: Int64s | None = None
+
+    @property
+    def insured(self) -> Int64s:
+        return self.wages if self.insured_wages is None else self.insured_wages
 
     def take(self, entries: Int64s, elections: Collection[str] = ELECTIONS) -> StateWork:
         """The named entries, in that order, still pointing at the same paychecks; of the elections those named."""
@@ -168,6 +176,7 @@ class StateWork:
             code: (wages[entries], amount[entries], given[entries])
             for code, (wages, amount, given) in self.ytd_programmes.items()
         }
+        columns["insured_wages"] = None if self.insured_wages is None else self.insured_wages[entries]
         return StateWork(**columns)
 
 
@@ -236,6 +245,7 @@ class Columns:
     # of GivenTaxes, and `residence`, an index into STATES.
     given: Mapping[str, Int64s] = field(default_factory=dict)
     local: LocalWork | None = None
+    detail: Detail | None = None
 
     def __len__(self) -> int:
         return len(self.gross)
@@ -250,7 +260,8 @@ class Columns:
         work = self.work.take(entries)
         given = {name: column[wanted] for name, column in self.given.items()}
         local = None if self.local is None else self.local.take(wanted)
-        return Columns(**columns, work=_with_owners(work, into), given=given, local=local)
+        detail = None if self.detail is None else self.detail.take(wanted)
+        return Columns(**columns, work=_with_owners(work, into), given=given, local=local, detail=detail)
 
     @classmethod
     def of(cls, paychecks: Sequence[Paycheck]) -> Columns:
@@ -285,10 +296,11 @@ class Columns:
             work=_state_work(works),
             given=_given(paychecks),
             local=LocalWork.of([check.local for check in paychecks]),
+            detail=Detail.of([check.detail for check in paychecks]),
         )
 
 
-_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name not in {"work", "given", "local"})
+_PAYCHECK_COLUMNS = tuple(name for name in Columns.__slots__ if name not in {"work", "given", "local", "detail"})
 
 
 def _state_work(works: Sequence[tuple[int, Work, Paycheck]]) -> StateWork:
@@ -351,7 +363,8 @@ def _entries_of(owners: Int64s, wanted: Int64s) -> tuple[Int64s, Int64s]:
 def _with_owners(work: StateWork, owners: Int64s) -> StateWork:
     columns: dict[str, Any] = {name: getattr(work, name) for name in _WORK_COLUMNS}
     columns |= {
-        "paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes, "elections": work.elections
+        "paycheck": owners.astype(np.int64), "ytd_programmes": work.ytd_programmes, "elections": work.elections,
+        "insured_wages": work.insured_wages,
     }  # fmt: skip
     return StateWork(**columns)
 

@@ -30,7 +30,8 @@ def programme_lines(
 def _programme(
     results: Results, work: StateWork, periods: Int64s, programme: Programme, law: StateLaw, recorder: Recorder | None
 ) -> None:
-    nothing = np.zeros_like(work.wages)
+    wages = work.insured
+    nothing = np.zeros_like(wages)
     wages_before, paid_before, known = work.ytd_programmes.get(
         programme.code, (nothing, nothing, np.zeros(len(nothing), dtype=np.bool_))
     )
@@ -39,12 +40,12 @@ def _programme(
     def where(key: str) -> TableRow:
         return TableRow(table.name, table.version, f"programmes {name} {key}")
 
-    counted = work.wages
+    counted = wages
     if programme.wage_base is not None:
-        counted = up_to(work.wages, wages_before, programme.wage_base)
+        counted = up_to(wages, wages_before, programme.wage_base)
         if recorder is not None:
             base = np.full_like(counted, programme.wage_base)
-            record_counted(recorder, work.wages, wages_before, base, counted, where("wage_base"))
+            record_counted(recorder, wages, wages_before, base, counted, where("wage_base"))
     elif recorder is not None:
         recorder.step("counted", "1", "all wages count", "wages", usd(counted), wages=usd(counted))
     _notes(results, work, periods, programme, known)

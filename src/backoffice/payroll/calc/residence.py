@@ -63,6 +63,15 @@ class Agreements:
         wages = np.add.reduceat(moved.wages[order], first) if len(first) else moved.wages
         return replace(moved.take(order[first]), wages=wages)
 
+    def taxing(self, columns: Columns) -> Int64s:
+        """The state that an entry's income tax belongs to: that of the home under an agreement, else of the work."""
+        away, state = self._away(columns), columns.work.state
+        if away is None:
+            return state
+        home = columns.given["residence"][columns.work.paycheck]
+        taxing: Int64s = np.where(away & self.between[home, state], home, state)
+        return taxing
+
     def notes(self, columns: Columns, names: Mapping[str, str], untaxed: Bools) -> list[Note]:
         """What was decided, by pair of states. `untaxed[state]`: the state has no income tax."""
         away = self._away(columns)

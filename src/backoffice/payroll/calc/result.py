@@ -13,6 +13,8 @@ from backoffice.payroll.calc.paycheck import Int64s
 EARNING = "earning"
 EMPLOYEE_TAX = "employee_tax"
 EMPLOYER_TAX = "employer_tax"
+DEDUCTION = "deduction"
+GARNISHMENT = "garnishment"
 NET = "net"
 FEDERAL = "US"
 
@@ -69,7 +71,8 @@ class PaycheckResult:
 class Results:
     """The lines of many paychecks. `gross` and `net` have one entry per paycheck; the line `net_pay` repeats `net`.
 
-    Net is gross less every `employee_tax` line; that totals equal sums is asserted where they are made.
+    Net is gross less every `employee_tax`, `deduction` and `garnishment` line; that totals equal sums is asserted where
+    they are made.
     `tables` lists (name, version, rows) of the law each paycheck used.
     """
 

@@ -123,7 +123,7 @@ def _unemployment(
         results.notes.append(Note("sui_base_not_known", detail, rows))
         return
     table, document = tables.unemployment[calendar]
-    wages, before, rates = work.wages[given], work.ytd_sui_wages[given], work.sui_rate[given]
+    wages, before, rates = work.insured[given], work.ytd_sui_wages[given], work.sui_rate[given]
     counted = up_to(wages, before, base)
     tax = half_up(counted * rates, RATE_SCALE)
     results.tables.append((table.name, table.version, rows))
