@@ -24,7 +24,7 @@ from backoffice.kernel.errors import Fault
 from backoffice.kernel.money import format_minor
 from backoffice.payroll.batch_case import Case, columns_of, read_case
 from backoffice.payroll.batch_csv import CsvCases, Row, answers_as_csv
-from backoffice.payroll.calc import Columns, Tables, explain, gross_to_net
+from backoffice.payroll.calc import Columns, Derivation, Tables, explain, gross_to_net
 from backoffice.payroll.sheet import SheetRefused
 
 CHUNK = 20_000
@@ -46,7 +46,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
+class Refused:
     """A line that cannot be calculated: its id (None when it has none), its line number and its faults. The answer
     names the line where there is no id, and always for CSV, whose rows nobody counts as lines."""
 
@@ -141,10 +141,10 @@ def calculate_lines(
     return answers_of(read(lines, tables), tables, with_derivation)
 
 
-def read(entries: Iterable[Row | tuple[int, bytes]], tables: Tables) -> list[Case | _Refused]:
+def read(entries: Iterable[Row | tuple[int, bytes]], tables: Tables) -> list[Case | Refused]:
     """The cases of numbered lines or of rows, and what was refused, in order. Blank lines are none."""
     decoder = msgspec.json.Decoder()
-    found: list[Case | _Refused] = []
+    found: list[Case | Refused] = []
     for entry in entries:
         if isinstance(entry, Row):
             found.append(_read_row(entry, tables))
@@ -156,22 +156,22 @@ def read(entries: Iterable[Row | tuple[int, bytes]], tables: Tables) -> list[Cas
         try:
             document = decoder.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            found.append(_Refused(None, number, [Fault("invalid_json", f"This line is no JSON: {error}", "#")]))
+            found.append(Refused(None, number, [Fault("invalid_json", f"This line is no JSON: {error}", "#")]))
             continue
         case, name, faults = read_case(document, text, tables)
-        found.append(case if case is not None else _Refused(name, number, faults))
+        found.append(case if case is not None else Refused(name, number, faults))
     return found
 
 
-def _read_row(row: Row, tables: Tables) -> Case | _Refused:
+def _read_row(row: Row, tables: Tables) -> Case | Refused:
     if row.document is None:
-        return _Refused(None, row.line, row.faults, named=True)
+        return Refused(None, row.line, row.faults, named=True)
     case, name, faults = read_case(row.document, msgspec.json.encode(row.document), tables)
-    return case if case is not None else _Refused(name, row.line, [row.pointed(fault) for fault in faults], named=True)
+    return case if case is not None else Refused(name, row.line, [row.pointed(fault) for fault in faults], named=True)
 
 
 def answers_of(
-    found: Sequence[Case | _Refused], tables: Tables, with_derivation: bool = False
+    found: Sequence[Case | Refused], tables: Tables, with_derivation: bool = False
 ) -> Iterator[dict[str, Any]]:
     """The answers to what was read, in order, as JSON values."""
     cases = [entry for entry in found if isinstance(entry, Case)]
@@ -212,12 +212,13 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
         answer["tables"] = versions[row]
         answer["notes"] = notes[row]
         if with_derivation:
-            answer["derivation"] = _derivation(columns, tables, row)
+            answer["derivation"] = derivation_of(columns, tables, row).as_json()
         yield answer
 
 
-def _derivation(columns: Columns, tables: Tables, row: int) -> list[dict[str, Any]]:
-    return explain(columns, tables, row).as_json()
+def derivation_of(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
+    """The derivation of one of the cases."""
+    return explain(columns, tables, row)
 
 
 def _dollars(cents: int) -> str:

@@ -12,6 +12,7 @@
     results.paycheck(0).lines                         # (code, kind, jurisdiction, cents)
     results.paycheck(0).tables                        # {"us_federal_2026": "2026.1+9f…"}: store them with the paycheck
     explain(Columns.of(checks[:1]), tables)           # Derivation: .as_json(), .as_text(), .as_rows()
+    difference(last_week, this_week)                  # of two Derivations: what moved net pay, cent by cent
 
     week = workweek_earnings([Worked(assignment="asg_1", day=date(2026, 11, 9), hours=Decimal("9.5"),
                                      rate=Decimal("24.00"), state="CA")], week_begins=date(2026, 11, 9))
@@ -28,6 +29,7 @@ not cover.
 """
 
 from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Recorder, Step, TableRow, Value
+from backoffice.payroll.calc.difference import Change, Difference, LineChange, difference
 from backoffice.payroll.calc.earnings import (
     DailyOvertime,
     EarningLine,
@@ -61,13 +63,16 @@ __all__ = [
     "STATES",
     "W4",
     "W4_VERSIONS",
+    "Change",
     "Columns",
     "DailyOvertime",
     "Derivation",
+    "Difference",
     "EarningLine",
     "Earnings",
     "FederalWages",
     "Line",
+    "LineChange",
     "LineDerivation",
     "Note",
     "Paycheck",
@@ -86,6 +91,7 @@ __all__ = [
     "Worked",
     "YearToDate",
     "daily_overtime",
+    "difference",
     "explain",
     "gross_to_net",
     "workweek_earnings",
