@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
-from numbers import Real
 
 Rounding = Callable[[Fraction, Fraction], Fraction]
 _OPERATORS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
@@ -37,8 +37,9 @@ def _parsed(formula: str) -> ast.expr:
 def _value(node: ast.expr, values: Mapping[str, Fraction], rounding: Rounding) -> Fraction:
     if isinstance(node, ast.Name):
         return values[node.id]
-    if isinstance(node, ast.Constant) and isinstance(node.value, Real):
-        return Fraction(repr(node.value))
+    if isinstance(node, ast.Constant):
+        with suppress(ValueError):
+            return Fraction(str(node.value))
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         return _OPERATORS[type(node.op)](_value(node.left, values, rounding), _value(node.right, values, rounding))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
