@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from itertools import islice
@@ -65,9 +65,13 @@ class Refused:
         return head | {"problem": {"code": code, "errors": [fault.body() for fault in self.faults]}}
 
 
-def run(input_path: str | Path, output_path: str | Path, explain: bool = False) -> int:
+Watch = Callable[[Sequence[Case], Sequence[Mapping[str, Any]], Tables], None]
+
+
+def run(input_path: str | Path, output_path: str | Path, explain: bool = False, watch: Watch | None = None) -> int:
     """Calculate every line of `input_path` into `output_path`. The exit code: 0; 1 when a line failed; 2, with a
-    sentence on standard error, when a file cannot be read or written."""
+    sentence on standard error, when a file cannot be read or written. `watch` sees the cases and the answers of each
+    chunk."""
     if explain and is_csv(output_path):
         return refuse_files("--explain needs JSON Lines: a derivation does not fit into the cells of a CSV --output")
     try:
@@ -87,9 +91,9 @@ def run(input_path: str | Path, output_path: str | Path, explain: bool = False) 
             return refuse_files(f"cannot write {output_path}: {error.strerror}")
         with target:
             if not is_csv(output_path):
-                return _run(entries, target, str(input_path), str(output_path), explain)
+                return _run(entries, target, (str(input_path), str(output_path)), explain, watch)
             with TemporaryFile(buffering=0) as answers:
-                code = _run(entries, answers, str(input_path), "a temporary file", explain)
+                code = _run(entries, answers, (str(input_path), "a temporary file"), explain, watch)
                 if code == 2:
                     return code
                 answers.seek(0)
@@ -114,7 +118,11 @@ def unreadable(path: str | Path, error: SheetRefused | OSError) -> str:
 
 
 def _run(
-    entries: Iterator[Row | tuple[int, bytes]], target: FileIO, input_name: str, output_name: str, with_derivation: bool
+    entries: Iterator[Row | tuple[int, bytes]],
+    target: FileIO,
+    names: tuple[str, str],
+    with_derivation: bool,
+    watch: Watch | None,
 ) -> int:
     tables = Tables.load()
     encoder = msgspec.json.Encoder()
@@ -123,15 +131,18 @@ def _run(
         try:
             chunk = list(islice(entries, CHUNK))
         except OSError as error:
-            return refuse_files(f"cannot read {input_name}: {error.strerror}")
+            return refuse_files(f"cannot read {names[0]}: {error.strerror}")
         if not chunk:
             return 1 if failed else 0
-        answers = list(answers_of(read(chunk, tables), tables, with_derivation))
+        found = read(chunk, tables)
+        answers = list(answers_of(found, tables, with_derivation))
+        if watch is not None:
+            watch([entry for entry in found if isinstance(entry, Case)], answers, tables)
         failed = failed or any("problem" in answer for answer in answers)
         try:
             _write(target, encoder.encode_lines(answers))
         except OSError as error:
-            return refuse_files(f"cannot write {output_name}, which is now incomplete: {error.strerror}")
+            return refuse_files(f"cannot write {names[1]}, which is now incomplete: {error.strerror}")
 
 
 def calculate_lines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
@@ -28,17 +29,40 @@ def payroll() -> None:
     help="Results, in the same order; CSV where the name ends in .csv.",
 )
 @click.option("--explain", is_flag=True, help="Add the derivation of every line.")
-def calculate(input_path: str, output_path: str, explain: bool) -> None:
+@click.option(
+    "--compare", "previous_path", metavar="FILE", help="Results of another provider, as CSV, to compare with."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def calculate(input_path: str, output_path: str, explain: bool, previous_path: str | None, as_json: bool) -> None:
     """Calculate paychecks from a file, without a database or a server.
 
     Heads of a CSV file are dotted paths (w4.step3, work.0.state, ytd.programmes.CA_SDI.wages); an empty cell is
-    absence.
+    absence. Those of the file to compare with are id and the amounts of our results (federal_income_tax, net_pay,
+    programmes.CA_SDI.employee); an empty cell is not compared.
 
-    Exit code 0; 1 when a line failed; 2 for wrong usage or files.
+    Exit code 0; 1 when a line failed; 2 for wrong usage or files; 3 when none failed and the comparison found a
+    difference.
     """
-    from backoffice.payroll.batch import run
+    from backoffice.payroll.batch import run, unreadable
 
-    sys.exit(run(input_path, output_path, explain))
+    if previous_path is None:
+        if as_json:
+            raise click.UsageError("--json needs --compare")
+        sys.exit(run(input_path, output_path, explain))
+    from backoffice.payroll.previous import read_previous
+    from backoffice.payroll.shadow import Shadow
+    from backoffice.payroll.sheet import SheetRefused
+
+    try:
+        shadow = Shadow(read_previous(previous_path))
+    except (SheetRefused, OSError) as error:
+        click.echo(f"payroll calculate: {unreadable(previous_path, error)}", err=True)
+        sys.exit(2)
+    code = run(input_path, output_path, explain, shadow.add)
+    if code != 2:
+        report = json.dumps(shadow.as_json(), ensure_ascii=False, indent=2) if as_json else "\n".join(shadow.as_text())
+        click.echo(report)
+    sys.exit(code or (0 if shadow.is_equal else 3))
 
 
 @payroll.command(name="explain")
