@@ -85,3 +85,19 @@ def explain(input_path: str, name: str, compare_to: str | None, compare_path: st
     except NotExplained as error:
         click.echo(f"payroll explain: {error}", err=True)
         sys.exit(error.code)
+
+
+@payroll.command(name="tables")
+@click.argument("code", required=False)
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+def tables(code: str | None, as_json: bool) -> None:
+    """Tell what law is known, since when, from which source, verified or not; one jurisdiction whole with its CODE
+    (NY, US)."""
+    from backoffice.payroll.known_law import known_law
+
+    law = known_law()
+    code = code.upper() if code is not None else None
+    if code is not None and code not in law.names:
+        raise click.UsageError(f"{code} is no jurisdiction: give US or the two letters of a state or DC")
+    text = json.dumps(law.as_json(code), ensure_ascii=False, indent=2) if as_json else "\n".join(law.as_text(code))
+    click.echo(text)
