@@ -108,21 +108,27 @@ def _near(head: str) -> str:
     return f"; is {close[0]} meant?" if close else "."
 
 
-def flat(answer: Mapping[str, Any], before: str = "") -> dict[str, str]:
+def flat(answer: Mapping[str, Any]) -> dict[str, str]:
     """An answer as cells by dotted head. Notes and faults stand in one cell, parted by " | "."""
     cells: dict[str, str] = {}
-    for key, value in answer.items():
-        if isinstance(value, Mapping):
-            cells |= flat(value, f"{before}{key}.")
-        elif isinstance(value, list):
-            cells[f"{before}{key}"] = _SEVERAL.join(map(_sentence, value))
-        else:
-            cells[f"{before}{key}"] = "" if value is None else str(value)
+    _flatten(answer, "", cells)
     return cells
 
 
+def _flatten(part: Mapping[str, Any], before: str, cells: dict[str, str]) -> None:
+    for key, value in part.items():
+        if isinstance(value, str):
+            cells[before + key] = value
+        elif isinstance(value, dict):
+            _flatten(value, f"{before}{key}.", cells)
+        elif isinstance(value, list):
+            cells[before + key] = _SEVERAL.join(map(_sentence, value))
+        else:
+            cells[before + key] = "" if value is None else str(value)
+
+
 def _sentence(entry: Any) -> str:
-    if isinstance(entry, Mapping) and {"pointer", "code", "detail"} <= entry.keys():
+    if isinstance(entry, dict) and {"pointer", "code", "detail"} <= entry.keys():
         return f"{entry['pointer']} {entry['code']}: {entry['detail']}"
     return str(entry)
 
@@ -132,16 +138,19 @@ def answers_as_csv(answers: IO[bytes], target: Callable[[bytes], None]) -> None:
     order of their names, the keys in the order in which they first appear."""
     decode = msgspec.json.Decoder().decode
     heads: dict[str, set[str]] = {"id": {"id"}}
+    known: set[str] = set()
     for line in answers:
-        for head in flat(decode(line)):
+        for head in flat(decode(line)).keys() - known:
             heads.setdefault(head.split(".")[0], set()).add(head)
+            known.add(head)
     ordered = [head for group in heads.values() for head in sorted(group)]
     answers.seek(0)
     page = io.StringIO(newline="")
-    writer = csv.DictWriter(page, ordered, restval="", lineterminator="\r\n")
-    writer.writeheader()
+    writer = csv.writer(page, lineterminator="\r\n")
+    writer.writerow(ordered)
     for line in answers:
-        writer.writerow(flat(decode(line)))
+        cell = flat(decode(line)).get
+        writer.writerow([cell(head, "") for head in ordered])
         if page.tell() > 1 << 20:
             target(page.getvalue().encode())
             page.seek(0)
