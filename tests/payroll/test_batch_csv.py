@@ -204,6 +204,32 @@ def test_every_field_that_the_door_knows_has_its_head() -> None:
             assert kind_of(path) or any(each.startswith(f"{path}.") for each in PATHS), path
 
 
+def test_the_parts_of_a_list_have_heads_by_places() -> None:
+    from io import BytesIO
+
+    from backoffice.payroll.batch_csv import answers_as_csv
+
+    answers = [
+        {
+            "id": 1,
+            "deductions": [{"code": "union_dues", "amount": f"{place}.00"} for place in range(11)],
+            "net": "1.00",
+        },
+        {"id": 2, "deductions": [], "notes": ["one", "two"]},
+    ]
+    written: list[bytes] = []
+    answers_as_csv(BytesIO("".join(json.dumps(answer) + "\n" for answer in answers).encode()), written.append)
+    rows = list(csv.DictReader(b"".join(written).decode().splitlines()))
+    heads = list(rows[0])
+    assert heads[:3] == ["id", "deductions.0.amount", "deductions.0.code"]
+    assert heads[-4:] == ["deductions.10.amount", "deductions.10.code", "net", "notes"]
+    assert (rows[0]["deductions.10.amount"], rows[1]["deductions.0.code"], rows[1]["notes"]) == (
+        "10.00",
+        "",
+        "one | two",
+    )
+
+
 def test_answers_as_csv(door: Door) -> None:
     door.source.write_text(as_csv(GOOD, FULL, changed("taxable_wages", "x") | {"id": "bad"}))
     assert batch.run(door.source, door.sheet) == 1

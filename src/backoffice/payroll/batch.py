@@ -223,12 +223,12 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
         answer["tables"] = versions[row]
         answer["notes"] = notes[row]
         if with_derivation:
-            answer["derivation"] = derivation_of(columns, tables, row).as_json()
+            answer["derivation"] = derivation_of(case, columns, tables, row).as_json()
         yield answer
 
 
-def derivation_of(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
-    """The derivation of one of the cases."""
+def derivation_of(case: Case, columns: Columns, tables: Tables, row: int = 0) -> Derivation:
+    """The derivation of a case, which is this row of the columns."""
     return explain(columns, tables, row)
 
 

@@ -25,6 +25,7 @@ from backoffice.payroll.sheet import Sheet, SheetRefused
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})").fullmatch
 _TRUTH = {"true": True, "false": False}
 _SEVERAL = " | "  # between the sentences of one cell
+_SENTENCES = frozenset({"notes", "errors"})  # lists of an answer that are for people to read
 
 
 class Row(NamedTuple):
@@ -109,7 +110,7 @@ def _near(head: str) -> str:
 
 
 def flat(answer: Mapping[str, Any]) -> dict[str, str]:
-    """An answer as cells by dotted head. Notes and faults stand in one cell, parted by " | "."""
+    """An answer as cells by dotted head, lists by places. Notes and faults stand in one cell, parted by " | "."""
     cells: dict[str, str] = {}
     _flatten(answer, "", cells)
     return cells
@@ -121,16 +122,21 @@ def _flatten(part: Mapping[str, Any], before: str, cells: dict[str, str]) -> Non
             cells[before + key] = value
         elif isinstance(value, dict):
             _flatten(value, f"{before}{key}.", cells)
-        elif isinstance(value, list):
+        elif isinstance(value, list) and key in _SENTENCES:
             cells[before + key] = _SEVERAL.join(map(_sentence, value))
+        elif isinstance(value, list):
+            _flatten({str(place): entry for place, entry in enumerate(value)}, f"{before}{key}.", cells)
         else:
             cells[before + key] = "" if value is None else str(value)
 
 
 def _sentence(entry: Any) -> str:
-    if isinstance(entry, dict) and {"pointer", "code", "detail"} <= entry.keys():
-        return f"{entry['pointer']} {entry['code']}: {entry['detail']}"
-    return str(entry)
+    return entry if isinstance(entry, str) else f"{entry['pointer']} {entry['code']}: {entry['detail']}"
+
+
+def _in_order(head: str) -> list[tuple[int, str]]:
+    """Sorts heads by their names, places of a list by their numbers."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in head.split(".")]
 
 
 def answers_as_csv(answers: IO[bytes], target: Callable[[bytes], None]) -> None:
@@ -143,7 +149,7 @@ def answers_as_csv(answers: IO[bytes], target: Callable[[bytes], None]) -> None:
         for head in flat(decode(line)).keys() - known:
             heads.setdefault(head.split(".")[0], set()).add(head)
             known.add(head)
-    ordered = [head for group in heads.values() for head in sorted(group)]
+    ordered = [head for group in heads.values() for head in sorted(group, key=_in_order)]
     answers.seek(0)
     page = io.StringIO(newline="")
     writer = csv.writer(page, lineterminator="\r\n")

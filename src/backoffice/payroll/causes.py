@@ -7,6 +7,7 @@ change that gives the other amount to the cent fits. Several that fit are all to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
@@ -19,7 +20,7 @@ from backoffice.kernel.money import format_minor
 from backoffice.payroll.calc import Columns, LineDerivation, Results, Tables, explain, gross_to_net
 from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.formula import evaluate
-from backoffice.payroll.calc.paycheck import NOT_GIVEN, RATE_SCALE, Int64s
+from backoffice.payroll.calc.paycheck import NOT_GIVEN, Int64s
 from backoffice.payroll.what_if import INCOME_TAXES, WhatIf, questions
 
 UNEXPLAINED, SEVERAL = "unexplained", "several"
@@ -52,10 +53,9 @@ def causes(columns: Columns, differing: Sequence[Differing], tables: Tables) -> 
         seen = {key: cause for key in check.amounts if (cause := _by_sight(key, check)) is not None}
         found.append(seen)
         fits.append({key: [] for key in check.amounts if key not in seen})
-        for told in (_other_fica_wages(check, columns, row, tables), _other_roundings(columns, row, tables, check)):
-            for key, cause in told:
-                if key in fits[row]:
-                    fits[row][key].append(cause)
+        for key, cause in _by_derivation(check, columns, row, tables):
+            if key in fits[row]:
+                fits[row][key].append(cause)
     theirs = np.array([check.theirs.get("gross_pay", NOT_GIVEN) for check in differing], dtype=np.int64)
     for question in questions(columns, theirs, tables):
         asked = np.array([any(not question.keys or key in question.keys for key in each) for each in fits])
@@ -100,7 +100,7 @@ def _by_sight(key: str, check: Differing) -> Cause | None:
     if key == "gross_pay":
         return Cause("gross_pay", "the earnings differ")
     if key == "net_pay":
-        taken = sum(cents for each, cents in off.items() if each in _EMPLOYEE or each.endswith(".employee"))
+        taken = sum(cents for each, cents in off.items() if each in _EMPLOYEE or _TAKEN(each))
         follows = off[key] == off.get("gross_pay", 0) - taken
         return Cause("follows", "follows from the lines above") if follows else None
     both = ours.get("medicare", 0) + ours.get("additional_medicare", 0)
@@ -115,51 +115,60 @@ def _by_sight(key: str, check: Differing) -> Cause | None:
 
 
 _EMPLOYEE = frozenset({*INCOME_TAXES, "social_security", "medicare", "additional_medicare"})
+_TAKEN = re.compile(r"programmes\..+\.employee|(deductions|garnishments)\..+").fullmatch
+_FICA_PAIRS = (("social_security", "medicare"), ("employer_social_security", "employer_medicare"))
+_NEAR = 100  # cents: no other rounding moves an amount further
 
 
-def _other_fica_wages(check: Differing, columns: Columns, row: int, tables: Tables) -> Iterator[tuple[str, Cause]]:
-    """Two taxes at different flat rates that both fit the same wages, below the wage base on either side."""
-    wages = int(columns.medicare_wages[row])
-    if int(columns.social_security_wages[row]) != wages or not wages:
-        return
-    law = tables.federal
-    year = law.years.index(columns.pay_date[row].item().year)
-    for payer, prefix in enumerate(("", "employer_")):
-        keys = (f"{prefix}social_security", f"{prefix}medicare")
-        if not all(key in check.amounts and check.theirs[key] > 0 for key in keys):
-            continue
-        rates = [Fraction(int(tax[year, payer]), RATE_SCALE) for tax in (law.social_security, law.medicare)]
-        spans = [  # the wages whose tax rounds half up to that many cents
-            (Fraction(2 * check.theirs[key] - 1, 2) / rate, Fraction(2 * check.theirs[key] + 1, 2) / rate)
-            for key, rate in zip(keys, rates, strict=True)
-        ]
-        least, most = ceil(max(low for low, _ in spans)), ceil(min(high for _, high in spans)) - 1
-        if least <= most:
-            words = f"both fit wages of {format_minor(least)} to {format_minor(most)} instead of {format_minor(wages)}"
-            for key in keys:
-                yield key, Cause("other_wages", words)
-
-
-def _other_roundings(columns: Columns, row: int, tables: Tables, check: Differing) -> Iterator[tuple[str, Cause]]:
-    near = [key for key in check.amounts if abs(check.theirs[key] - check.ours.get(key, 0)) <= 100]
-    if not near:
+def _by_derivation(check: Differing, columns: Columns, row: int, tables: Tables) -> Iterator[tuple[str, Cause]]:
+    near = [key for key in check.amounts if abs(check.theirs[key] - check.ours.get(key, 0)) <= _NEAR]
+    pairs = [pair for pair in _FICA_PAIRS if set(pair) <= set(check.amounts) and all(check.theirs[key] for key in pair)]
+    if not near and not pairs:
         return
     derivation = explain(columns, tables, row)
+    lines = {key: [line for line in derivation.lines if _names(key, line)] for key in check.amounts}
+    alone = {key: found[0] for key, found in lines.items() if len(found) == 1}
     for key in near:
-        lines = [line for line in derivation.lines if _names(key, line)]
-        exact = _before_rounding(lines[0]) if len(lines) == 1 else None
-        if exact is None:
-            continue
-        theirs, whole = check.theirs[key], exact * 100
-        for fits, how in (
-            (theirs == floor(whole), "down to the cent"),
-            (theirs == ceil(whole), "up to the cent"),
-            (theirs == floor(exact) * 100, "down to the dollar"),
-            (theirs == floor(exact + Fraction(1, 2)) * 100, "to the nearest dollar"),
-        ):
-            if fits:
-                yield key, Cause("rounding", f"exactly {decimal_text(exact, 2)}, rounded {how} there")
-                break
+        if key in alone and (cause := _other_rounding(alone[key], check.theirs[key])) is not None:
+            yield key, cause
+    for pair in pairs:
+        cause = _other_wages([alone[key] for key in pair], [check.theirs[key] for key in pair])
+        if cause is not None:
+            yield from ((key, cause) for key in pair)
+
+
+def _other_wages(lines: Sequence[LineDerivation], theirs: Sequence[int]) -> Cause | None:
+    """Two taxes at different flat rates that both fit the same wages, while ours are below the wage base."""
+    last = [line.steps[-1].inputs for line in lines]
+    rates = [inputs["rate"].number() for inputs in last]
+    ours = {value.number() for inputs in last for name, value in inputs.items() if name in {"wages", "counted"}}
+    if len(ours) != 1:  # one of them is above its base
+        return None
+    # The wages whose tax rounds half up to that many cents.
+    spans = [
+        (Fraction(2 * cents - 1, 2) / at, Fraction(2 * cents + 1, 2) / at)
+        for cents, at in zip(theirs, rates, strict=True)
+    ]
+    least, most = ceil(max(low for low, _ in spans)), ceil(min(high for _, high in spans)) - 1
+    if least > most:
+        return None
+    words = f"both fit wages of {format_minor(least)} to {format_minor(most)} instead of {decimal_text(ours.pop(), 2)}"
+    return Cause("other_wages", words)
+
+
+def _other_rounding(line: LineDerivation, theirs: int) -> Cause | None:
+    exact = _before_rounding(line)
+    if exact is None:
+        return None
+    for there, how in (
+        (floor(exact * 100), "down to the cent"),
+        (ceil(exact * 100), "up to the cent"),
+        (floor(exact) * 100, "down to the dollar"),
+        (floor(exact + Fraction(1, 2)) * 100, "to the nearest dollar"),
+    ):
+        if theirs == there:
+            return Cause("rounding", f"exactly {decimal_text(exact, 2)}, rounded {how} there")
+    return None
 
 
 def _names(key: str, line: LineDerivation) -> bool:

@@ -57,7 +57,7 @@ def _derivation(path: str | Path, name: str, tables: Tables) -> Derivation:
     if isinstance(case, Refused):
         faults = "; ".join(f"{fault.pointer} {fault.code}: {fault.detail}" for fault in case.faults)
         raise NotExplained(f"{name} cannot be calculated: {faults}", 1)
-    return derivation_of(columns_of([case], tables), tables)
+    return derivation_of(case, columns_of([case], tables), tables)
 
 
 def _is_called(entry: Row | tuple[int, bytes], name: str) -> bool:

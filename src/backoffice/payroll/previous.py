@@ -18,10 +18,15 @@ from backoffice.payroll.sheet import Sheet, SheetRefused
 
 AMOUNTS = (
     "federal_income_tax", "social_security", "medicare", "additional_medicare", "employer_social_security",
-    "employer_medicare", "futa", "state_income_tax", "local_income_tax", "sui", "gross_pay", "net_pay",
+    "employer_medicare", "futa", "futa_credit_reduction", "state_income_tax", "local_income_tax", "sui", "gross_pay",
+    "net_pay",
 )  # fmt: skip
-_PROGRAMME = re.compile(r"programmes\.[A-Z]{2}(_[A-Z0-9]+)+\.(employee|employer)").fullmatch
-_NO_AMOUNT = frozenset({"notes", "tables", "line", "problem"})
+_MANY = re.compile(
+    r"programmes\.[A-Z]{2}(_[A-Z0-9]+)+\.(employee|employer)|(earnings|deductions|garnishments)\.[0-9]+\.amount|w2\.[A-Z]+"
+).fullmatch
+_NO_AMOUNT = re.compile(
+    r"notes|line|tables\..+|problem\..+|(earnings|deductions|garnishments)\.[0-9]+\.(code|kind|hours|rate|assignment)"
+).fullmatch
 _MONEY = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2}))?").fullmatch
 _MOST_TOLD = 20
 
@@ -41,7 +46,7 @@ def read_previous(path: str | Path) -> Previous:
 
 def is_amount(key: str) -> bool:
     """Whether a dotted key of our results is an amount that can be compared."""
-    return key in AMOUNTS or _PROGRAMME(key) is not None
+    return key in AMOUNTS or _MANY(key) is not None
 
 
 def _read(source: IO[bytes]) -> Previous:
@@ -49,7 +54,7 @@ def _read(source: IO[bytes]) -> Previous:
     refused = [
         f"The head {head} is none of our results' keys{_near(head)}"
         for head in sheet.heads
-        if head and head != "id" and not is_amount(head) and head.split(".")[0] not in _NO_AMOUNT
+        if head and head != "id" and not is_amount(head) and not _NO_AMOUNT(head)
     ]
     if "id" not in sheet.heads:
         refused.append("The head id is missing.")
