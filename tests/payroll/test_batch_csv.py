@@ -237,6 +237,8 @@ def test_answers_as_csv(door: Door) -> None:
     assert content.count(b"\r\n") == 4
     rows = list(csv.DictReader(content.decode().splitlines()))
     expected = by_json(GOOD, FULL)
+    groups = list(dict.fromkeys(head.split(".")[0] for head in rows[0]))
+    assert groups == [*expected[0], "line", "problem"]
     for row, answer in zip(rows, expected, strict=False):
         assert {head: cell for head, cell in row.items() if cell} == {k: v for k, v in flat(answer).items() if v}
     assert rows[0]["programmes.CA_SDI.employee"] == "13.00"

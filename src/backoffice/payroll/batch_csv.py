@@ -143,13 +143,13 @@ def answers_as_csv(answers: IO[bytes], target: Callable[[bytes], None]) -> None:
     """JSON Lines of answers as CSV: the heads are those that any answer has, the parts of one key side by side in the
     order of their names, the keys in the order in which they first appear."""
     decode = msgspec.json.Decoder().decode
-    heads: dict[str, set[str]] = {"id": {"id"}}
-    known: set[str] = set()
+    known: dict[str, None] = {"id": None}  # in the order of their first appearance
     for line in answers:
-        for head in flat(decode(line)).keys() - known:
-            heads.setdefault(head.split(".")[0], set()).add(head)
-            known.add(head)
-    ordered = [head for group in heads.values() for head in sorted(group, key=_in_order)]
+        known |= dict.fromkeys(flat(decode(line)))
+    groups: dict[str, list[str]] = {}
+    for head in known:
+        groups.setdefault(head.split(".")[0], []).append(head)
+    ordered = [head for group in groups.values() for head in sorted(group, key=_in_order)]
     answers.seek(0)
     page = io.StringIO(newline="")
     writer = csv.writer(page, lineterminator="\r\n")

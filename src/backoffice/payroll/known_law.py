@@ -137,8 +137,8 @@ def _entries(part: Mapping[str, Any], path: tuple[str, ...], around: Mapping[str
             yield from _entries(value, (*path, key), own)
         elif _is_list_of_parts(value):
             for each in value:
-                name = each.get("code") or each.get("name")
-                yield from _entries(each, (*path, key, str(name)) if name else (*path, key), own)
+                name = next((each[word] for word in ("code", "name") if isinstance(each.get(word), str)), None)
+                yield from _entries(each, (*path, key, name) if name else (*path, key), own)
 
 
 def _is_list_of_parts(value: Any) -> bool:

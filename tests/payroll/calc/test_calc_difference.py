@@ -149,7 +149,9 @@ def test_hours_and_rates_are_told_where_the_earnings_stand_line_by_line() -> Non
 
 def test_any_two_paychecks_sum_to_their_difference() -> None:
     dice = random.Random(5)
-    derivations = [derived(random_paycheck(dice)) for _ in range(150)]
+    drawn = [check for _ in range(200) if not Tables.load().refusals_of(check := random_paycheck(dice))]
+    assert len(drawn) > 100
+    derivations = [derived(check) for check in drawn]
     kinds = set()
     for before, after in pairwise(derivations):
         found = difference(before, after)

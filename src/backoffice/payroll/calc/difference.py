@@ -121,7 +121,8 @@ def difference(before: Derivation, after: Derivation) -> Difference:
     """What made the net of `after` another than that of `before`. ValueError for a derivation without net pay."""
     net_before, net_after = _net(before), _net(after)
     with_details = _details_add_up(before) and _details_add_up(after)
-    old, new = _by_place(before, with_details), _by_place(after, with_details)
+    taken = _taken(before) | _taken(after)
+    old, new = _by_place(before, with_details, taken), _by_place(after, with_details, taken)
     given = _GIVEN | {
         name
         for line in (*before.lines, *after.lines)
@@ -155,12 +156,22 @@ def _details_add_up(derivation: Derivation) -> bool:
     return bool(details) and sum(details) == gross
 
 
-def _by_place(derivation: Derivation, with_details: bool) -> dict[tuple[Any, ...], LineDerivation]:
+def _taken(derivation: Derivation) -> frozenset[str]:
+    """The names of what is taken from the gross, as the step that makes the net lists them."""
+    steps = [step for line in derivation.lines if line.kind == NET for step in line.steps]
+    return frozenset(name for step in steps for name in step.inputs)
+
+
+def _by_place(
+    derivation: Derivation, with_details: bool, taken: frozenset[str]
+) -> dict[tuple[Any, ...], LineDerivation]:
     """The lines that make the net, by what they are and their place among those of the same name. Of several gross_pay
     (one a workweek) the last is the paycheck's."""
     found: dict[tuple[Any, ...], LineDerivation] = {}
     for line in derivation.lines:
-        if line.kind in {EMPLOYER_TAX, NET} or (line.kind == EARNING and (line.code == "gross_pay") == with_details):
+        is_taken = not taken.isdisjoint({line.code, f"{line.code}_{line.jurisdiction}"})
+        is_earned = line.kind == EARNING and (line.code == "gross_pay") != with_details
+        if not (is_earned or (is_taken and line.kind not in {EARNING, EMPLOYER_TAX, NET})):
             continue
         place: tuple[Any, ...] = (line.code, line.kind, line.jurisdiction, line.key)
         if line.code == "gross_pay":
