@@ -6,16 +6,21 @@ from __future__ import annotations
 import csv
 import json
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.payroll.test_batch import FULL, GOOD, changed
 
+from backoffice.kernel.errors import Fault
 from backoffice.payroll import batch
-from backoffice.payroll.batch_csv import flat
+from backoffice.payroll.batch_csv import CsvCases, answers_as_csv, flat
 from backoffice.payroll.batch_paths import PATHS, kind_of
 from backoffice.payroll.calc import Tables
+from backoffice.payroll.sheet import SheetRefused
 
 HEADS = "id,pay_date,pay_frequency,taxable_wages,w4.version,w4.filing_status,work_state"
 PLAIN = "case-1,2026-11-20,weekly,1000.00,2020_or_later,single,CA"
@@ -155,11 +160,6 @@ def test_heads_that_cannot_be_used_end_with_2_and_write_nothing(
 
 
 def test_a_list_is_filled_by_places_and_a_fault_names_the_head_that_was_written() -> None:
-    from io import BytesIO
-
-    from backoffice.kernel.errors import Fault
-    from backoffice.payroll.batch_csv import CsvCases
-
     heads = "id,earnings.0.code,earnings.0.amount,earnings.2.code,earnings.2.amount,garnishments.0.dependents"
     content = (
         f"{heads},state_certificate.IN.exemptions.dependent,state_certificate.CA.exempt\n1,,,bonus,5.00,3,2,TRUE\n"
@@ -204,11 +204,26 @@ def test_every_field_that_the_door_knows_has_its_head() -> None:
             assert kind_of(path) or any(each.startswith(f"{path}.") for each in PATHS), path
 
 
+MARKS = st.sampled_from(
+    ["\n", "\r", '"', ",", ";", "\t", "\0", "\ufeff", " ", "é", "1", HEADS, PLAIN, "id", "w4.step3", "="]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(MARKS, max_size=20).map("".join), st.booleans(), st.binary(max_size=3))
+def test_any_content_gets_answers_or_a_refusal(content: str, with_heads: bool, more: bytes) -> None:
+    text = f"{HEADS}\n{content}" if with_heads else content
+    try:
+        rows = list(CsvCases(BytesIO(text.encode() + more)))
+    except SheetRefused:
+        return
+    lines = [row.line for row in rows]
+    assert lines == sorted(lines)
+    for answer in batch.answers_of(batch.read(rows, Tables.load()), Tables.load()):
+        assert answer["problem"]["errors"] if "problem" in answer else answer["id"] is not None
+
+
 def test_the_parts_of_a_list_have_heads_by_places() -> None:
-    from io import BytesIO
-
-    from backoffice.payroll.batch_csv import answers_as_csv
-
     answers = [
         {
             "id": 1,

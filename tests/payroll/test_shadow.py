@@ -194,6 +194,9 @@ def test_usage(shadow: Shadow, tmp_path: Path) -> None:
     assert CliRunner().invoke(payroll, [*options, "--json"]).exit_code == 2
     missing = CliRunner().invoke(payroll, [*options, "--compare", str(tmp_path / "none.csv")])
     assert (missing.exit_code, "cannot read" in missing.output) == (2, True)
+    before = shadow.results.read_text()
+    assert CliRunner().invoke(payroll, [*options, "--compare", str(shadow.results)]).exit_code == 2
+    assert shadow.results.read_text() == before
 
 
 def test_every_amount_of_our_results_can_be_compared() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import click
@@ -53,6 +54,8 @@ def calculate(input_path: str, output_path: str, explain: bool, previous_path: s
     from backoffice.payroll.shadow import Shadow
     from backoffice.payroll.sheet import SheetRefused
 
+    if os.path.exists(output_path) and os.path.exists(previous_path) and os.path.samefile(output_path, previous_path):
+        raise click.UsageError("--output must be another file than the one to --compare with")
     try:
         shadow = Shadow(read_previous(previous_path))
     except (SheetRefused, OSError) as error:

@@ -215,8 +215,16 @@ def _changes(old: LineDerivation, new: LineDerivation, sign: int, given: frozens
         yield Change(*change, sign * (now - reached))
         reached = now
     if reached != new.cents:
-        first, second = (", ".join(dict.fromkeys(step.name for step in line.steps)) for line in (old, new))
-        yield Change(STEPS, "calculated", first, second, sign * (new.cents - reached))
+        yield Change(STEPS, "calculated", *_ways(old, new), cents=sign * (new.cents - reached))
+
+
+def _ways(old: LineDerivation, new: LineDerivation) -> tuple[str, str]:
+    """The names of the steps of both; where those are the same, the formulas that are not."""
+    names = [list(dict.fromkeys(step.name for step in line.steps)) for line in (old, new)]
+    if names[0] == names[1]:
+        pairs = [(a.formula, b.formula) for a, b in zip(old.steps, new.steps, strict=False) if a.formula != b.formula]
+        names = [[pair[side] for pair in pairs] for side in (0, 1)] if pairs else names
+    return "; ".join(names[0]), "; ".join(names[1])
 
 
 _Told = tuple[str, str, str | None, str | None]
