@@ -29,7 +29,8 @@ PATHS: Mapping[str, str] = {
     for kind, paths in (
         (TEXT, (
             "id", "pay_date", "pay_frequency", "period_begin", "period_end", "birth_date", "taxable_wages",
-            "work_state", "residence_state", "sui_rate", "supplemental_method", "futa_credit_reduction",
+            "work_state", "residence_state", "residence_locality", "sui_rate", "supplemental_method",
+            "futa_credit_reduction",
             "w4.version", "w4.filing_status", "w4.step3", "w4.step4a", "w4.step4b", "w4.step4c",
             "ytd.social_security_wages", "ytd.medicare_wages", "ytd.futa_wages", "ytd.sui_wages",
             "ytd.supplemental_wages", "ytd.elective_deferrals", "ytd.fica_deducted",
