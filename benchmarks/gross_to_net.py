@@ -1,10 +1,12 @@
 """Gross to net in rows per second, beside the PyPI library python-taxes in the same run.
 
-Three measures, each the best of a few tries on one core:
-- everything: all lines of mixed paychecks (states, forms, certificates, caps), columns in, columns out;
+Each the best of a few tries on one core:
+- everything: all lines of mixed paychecks (every state whose law of 2026 is known, forms, certificates, caps), columns
+  in, columns out, with the peak memory of a process that does nothing else, where the time goes, and how far the floor
+  of the machine is (`paychecks.py`);
 - the library's subset: 2025 federal withholding, social security and Medicare of Forms W-4 of 2020 or later. Ours runs
   everything here too, since it has no smaller path; the library runs its three functions per paycheck;
-- the batch door: JSON Lines in, JSON Lines out, parsing and writing included.
+- the batch door: JSON Lines and CSV in and out, with reading, calculating and writing timed apart.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ from python_taxes.federal import medicare, social_security
 from python_taxes.federal.income.payroll.automated import employer_withholding
 
 from backoffice.payroll import batch
+from backoffice.payroll.batch_case import Case, columns_of
+from backoffice.payroll.batch_csv import flat
 from backoffice.payroll.calc import FREQUENCIES, STATES, Columns, StateWork, Tables, explain, gross_to_net
-from benchmarks import machine
+from benchmarks import machine, paychecks
 
 TITLE = "Gross to net"
 _LIBRARY_STATUS = ("single", "married", "separate", "hoh")
 _LIBRARY_FREQUENCIES = ("weekly", "biweekly", "semimonthly", "monthly")
-_MIXED_STATES = ("CA", "NY", "TX", "IL", "PA", "FL", "WA", "TN")
 
 
 def mixed(rows: int, *, seed: int = 1, library: bool = False) -> Columns:
@@ -40,7 +43,7 @@ def mixed(rows: int, *, seed: int = 1, library: bool = False) -> Columns:
     gross = dice.integers(10_000, 1_000_000, rows)
     first = np.datetime64("2025-01-02" if library else "2026-01-02")
     days = first + dice.integers(0, 360, rows)
-    states = ("TX",) if library else _MIXED_STATES
+    states = ("TX",) if library else known_states()
     older = nothing if library else dice.integers(0, 2, rows)
     to_date = dice.integers(0, 25_000_000, rows)
     return Columns(
@@ -68,6 +71,14 @@ def mixed(rows: int, *, seed: int = 1, library: bool = False) -> Columns:
             ytd_sui_wages=to_date,
         ),
     )  # fmt: skip
+
+
+def known_states() -> list[str]:
+    """States whose withholding of 2026 is known, or that have none, for each frequency used here."""
+    tables = Tables.load()
+    year = tables.federal.years.index(2026)
+    codes = [FREQUENCIES.index(word) for word in _LIBRARY_FREQUENCIES]
+    return [state for at, state in enumerate(STATES) if tables.published[at, year, codes].all()]
 
 
 def best(work: Callable[[], object], tries: int) -> float:
@@ -101,23 +112,41 @@ def by_library(columns: Columns) -> list[tuple[Decimal, Decimal, Decimal]]:
     return answers
 
 
-def door_rows(rows: int, folder: Path) -> float:
-    """Seconds of the batch door for `rows` lines."""
+def door_lines(rows: int, folder: Path) -> list[str]:
+    """A table of the batch door's microseconds a line: reading, calculating and writing apart."""
     dice = random.Random(3)
-    source = folder / "cases.jsonl"
-    with source.open("w") as lines:
-        for row in range(rows):
-            case = {
-                "id": f"case-{row}", "pay_date": "2026-11-20", "pay_frequency": dice.choice(_LIBRARY_FREQUENCIES),
-                "taxable_wages": f"{dice.randint(100, 9_999)}.{dice.randint(0, 99):02d}",
-                "w4": {"version": "2020_or_later", "filing_status": "single", "step3": "0.00"},
-                "work_state": dice.choice(_MIXED_STATES),
-            }  # fmt: skip
-            lines.write(json.dumps(case) + "\n")
-    return best(lambda: batch.run(source, folder / "results.jsonl"), 1)
+    states = known_states()
+    cases = [
+        {
+            "id": f"case-{row}", "pay_date": "2026-11-20", "pay_frequency": dice.choice(_LIBRARY_FREQUENCIES),
+            "taxable_wages": f"{dice.randint(100, 9_999)}.{dice.randint(0, 99):02d}",
+            "w4": {"version": "2020_or_later", "filing_status": "single", "step3": "0.00"},
+            "work_state": dice.choice(states),
+        }
+        for row in range(rows)
+    ]  # fmt: skip
+    heads = list(flat(cases[0]))
+    (folder / "cases.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
+    (folder / "cases.csv").write_text(
+        "\n".join([",".join(heads), *(",".join(flat(case)[head] for head in heads) for case in cases)])
+    )
+    told = ["", "| batch door | read, µs a line | calculate | write | lines/s, whole |", "|---|---:|---:|---:|---:|"]
+    tables = Tables.load()
+    for kind in ("jsonl", "csv"):
+        source = folder / f"cases.{kind}"
+        begin = time.perf_counter()
+        with source.open("rb") as content:
+            found = batch.read(batch.entries_of(content, source), tables)
+        read = time.perf_counter() - begin
+        columns = columns_of([entry for entry in found if isinstance(entry, Case)], tables)
+        calculate = best(partial(gross_to_net, columns, tables), 3)
+        whole = best(partial(batch.run, source, folder / f"results.{kind}"), 1)
+        apart = " | ".join(f"{part / rows * 1e6:,.1f}" for part in (read, calculate, whole - read - calculate))
+        told.append(f"| {kind} | {apart} | {rows / whole:,.0f} |")
+    return told
 
 
-async def run(*, rows: int = 1_000_000, library_rows: int = 2_000, door_lines: int = 50_000) -> str:
+async def run(*, rows: int = 1_000_000, library_rows: int = 2_000, door_rows: int = 50_000) -> str:
     """The section of the results. `rows` of the largest batch; at most `library_rows` of a batch go through
     python-taxes, which works row by row."""
     tables = Tables.load()
@@ -137,11 +166,23 @@ async def run(*, rows: int = 1_000_000, library_rows: int = 2_000, door_lines: i
         lines.append(f"| {batch_rows:,} | {ours:,.0f} | {ours_subset:,.0f} | {theirs:,.0f} | {ratio:,.1f} |")
     one = mixed(1)
     derived = best(lambda: explain(one, tables), 200) * 1000
+    whole = mixed(rows)
+    begun, results = time.process_time(), gross_to_net(whole, tables)
+    cpu = time.process_time() - begun
+    moved, pace = paychecks.bytes_of(whole) + paychecks.bytes_of_lines(results), paychecks.bandwidth()
+    taken = paychecks.memory(rows)
+    shares = paychecks.where_time_goes(partial(gross_to_net, whole, tables))
+    mib = {name: f"{size / (1 << 20):,.0f} MiB" for name, size in taken.items()}
+    floor = moved / pace
+    lines += [
+        f"\n{rows:,} paychecks of {len(known_states())} states: {cpu:.2f} s of CPU, {cpu / rows * 1e6:.2f} µs each.",
+        f"Peak memory {mib['peak']}; {mib['with_columns']} with the columns alone, {mib['before']} before them.",
+        f"\nFloor: {moved / (1 << 20):,.0f} MiB of columns in and lines out at {pace / (1 << 30):.1f} GiB/s.",
+        f"That is {floor * 1000:.0f} ms; the engine takes {cpu / floor:.0f} times as long.",
+        "\nWhere the time goes: " + ", ".join(f"{name} {share:.0%}" for name, share in shares) + ".",
+        f"\nOne paycheck with its derivation: {derived:.2f} ms.",
+        f"python-taxes was timed on at most {library_rows:,} rows of a batch.",
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        seconds = door_rows(door_lines, Path(folder))
-    lines.append(
-        f"\nOne paycheck with its derivation: {derived:.2f} ms. "
-        f"Batch door, {door_lines:,} lines with parsing and writing: {door_lines / seconds:,.0f} lines/s. "
-        f"python-taxes was timed on at most {library_rows:,} rows of a batch."
-    )
+        lines += door_lines(door_rows, Path(folder))
     return "\n".join(lines)

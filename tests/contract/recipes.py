@@ -246,7 +246,13 @@ _act("reopenPayrollRun", "/v1/payroll_runs/{id}/reopen", Maker.ready_run, if_mat
 _act("cancelPayrollRun", "/v1/payroll_runs/{id}/cancel", Maker.run, if_match=True)
 _collection("listPaychecks", "/v1/paychecks", Maker.paid_run)
 _one("getPaycheck", "/v1/paychecks/{id}", Maker.paycheck)
-_one("getPaycheckDerivation", "/v1/paychecks/{id}/derivation", Maker.paycheck)
+
+
+@recipe("getPaycheckDerivation")
+async def get_paycheck_derivation(maker: Maker) -> Ask:
+    """Compared with itself, so that a foreign paycheck is tried in that place too."""
+    check = await maker.paycheck()
+    return Ask("GET", f"/v1/paychecks/{check['id']}/derivation", query={"compare_to": check["id"]})
 
 
 _collection("listPayments", "/v1/payments", Maker.paid_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from backoffice.payroll import commands, queries
 from backoffice.payroll.schemas import (
@@ -92,10 +92,12 @@ async def get_paycheck(tx: InTx, paycheck_id: FromPath[str]) -> PaycheckDetail:
     return await queries.paycheck(tx, paycheck_id)
 
 
-@get("/v1/paychecks/{paycheck_id:str}/derivation", scope="payroll_runs:read")
-async def get_paycheck_derivation(tx: InTx, paycheck_id: FromPath[str]) -> PaycheckDerivation:
-    """Why each line is what it is."""
-    return await queries.derivation(tx, paycheck_id)
+@get("/v1/paychecks/{paycheck_id:str}/derivation", scope="payroll_runs:read", query={"compare_to": {"type": "string"}})
+async def get_paycheck_derivation(
+    tx: InTx, paycheck_id: FromPath[str], compare_to: FromQuery[str | None] = None
+) -> PaycheckDerivation:
+    """Why each line is what it is, and what makes it another than that of an earlier paycheck of the worker."""
+    return await queries.derivation(tx, paycheck_id, compare_to)
 
 
 @get("/v1/payments", scope="payroll_runs:read", listing=queries.PAYMENTS)

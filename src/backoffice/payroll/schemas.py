@@ -114,10 +114,24 @@ class Payment(Noun, kw_only=True):
     returned: PaymentReturn | None
 
 
+class PaycheckComparison(msgspec.Struct, kw_only=True):
+    """Why a paycheck's net is not that of another of the same worker. Each entry of `lines` is a line that differs,
+    with its `changes`: an input, a row of a table, a version of the law, other steps, each with its `effect_on_net`;
+    they sum to `difference`. `tables` are those whose versions differ; `text` is the same for a terminal."""
+
+    compared_to: Annotated[str, Meta(examples=["pchk_01m79t1100e008000000000000"])]
+    net_before: MoneyBody
+    net_after: MoneyBody
+    difference: MoneyBody
+    lines: list[dict[str, Any]]
+    tables: dict[str, Any]
+    text: list[str]
+
+
 class PaycheckDerivation(msgspec.Struct, kw_only=True):
     """Why each line of a paycheck is what it is: inputs, rule, table row, rounding and citation of every step; `text`
     is the same for a terminal. `tables` are the versions of the law it was read from; `calculated_with` those of the
-    calculation, where a later version gives the same numbers."""
+    calculation, where a later version gives the same numbers. `comparison` is there where `compare_to` asked for it."""
 
     object: str = "paycheck_derivation"
     paycheck_id: str
@@ -125,6 +139,7 @@ class PaycheckDerivation(msgspec.Struct, kw_only=True):
     calculated_with: dict[str, str]
     lines: list[dict[str, Any]]
     text: list[str]
+    comparison: PaycheckComparison | None = None
 
 
 class BlockerFix(msgspec.Struct, frozen=True, kw_only=True):

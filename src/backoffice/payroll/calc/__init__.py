@@ -12,6 +12,7 @@
     results.paycheck(0).lines                         # (code, kind, jurisdiction, cents)
     results.paycheck(0).tables                        # {"us_federal_2026": "2026.1+9f…"}: store them with the paycheck
     explain(Columns.of(checks[:1]), tables)           # Derivation: .as_json(), .as_text(), .as_rows()
+    difference(last_week, this_week)                  # of two Derivations: what moved net pay, cent by cent
 
     home, work = (tables.localities[2026].find("NY", name) for name in ("New York City", "Yonkers"))
     parts, notes = tables.localities[2026].parts([(work, 100_000)], home)   # Paycheck(local=parts): one for each place
@@ -50,6 +51,7 @@ not cover.
 from backoffice.payroll.calc.certificates import STATE_STATUSES, StateCertificate
 from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Recorder, Step, TableRow, Value
 from backoffice.payroll.calc.detail import DEDUCTIONS, GARNISHMENTS, Deduction, Garnishment, PayDetail
+from backoffice.payroll.calc.difference import Change, Difference, LineChange, difference
 from backoffice.payroll.calc.earnings import (
     DailyOvertime,
     EarningLine,
@@ -90,10 +92,12 @@ __all__ = [
     "STATE_STATUSES",
     "W4",
     "W4_VERSIONS",
+    "Change",
     "Columns",
     "DailyOvertime",
     "Deduction",
     "Derivation",
+    "Difference",
     "Earning",
     "EarningLine",
     "Earnings",
@@ -102,6 +106,7 @@ __all__ = [
     "GivenTaxes",
     "GrossUp",
     "Line",
+    "LineChange",
     "LineDerivation",
     "LocalPart",
     "LocalWork",
@@ -124,6 +129,7 @@ __all__ = [
     "Worked",
     "YearToDate",
     "daily_overtime",
+    "difference",
     "explain",
     "gross_to_net",
     "gross_up",

@@ -1,25 +1,53 @@
-"""Why a paycheck is what it is: the calculation once more, on its stored inputs, with a recorder."""
+"""Why a paycheck is what it is, and why it is not another: the calculation once more, on its stored inputs, with a
+recorder."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
 import msgspec
 
 from backoffice.kernel import ids
+from backoffice.kernel.errors import BadRequest, Fault, NotFound
 from backoffice.payroll import calc, models
 from backoffice.payroll.assembly import Inputs, Weeks, earnings_of
 from backoffice.payroll.errors import LawChanged
 from backoffice.payroll.queries.paychecks import lines_of, paycheck_row
-from backoffice.payroll.schemas import PaycheckDerivation
-from backoffice.platform.db import Tx
+from backoffice.payroll.schemas import PaycheckComparison, PaycheckDerivation
+from backoffice.platform.db import Row, Tx
+from backoffice.platform.web.bodies import MoneyBody
 
 
-async def derivation(tx: Tx, id_: str) -> PaycheckDerivation:
-    """Derivation of every line, earnings first. LawChanged (409) when today's tables give another number."""
+async def derivation(tx: Tx, id_: str, compare_to: str | None) -> PaycheckDerivation:
+    """Derivation of every line, earnings first, and what differs from another paycheck of the same worker. LawChanged
+    (409) when today's tables give another number."""
     row = await paycheck_row(tx, id_)
+    other = await _other_row(tx, row, compare_to) if compare_to is not None else None
+    result, derived = await _explained(tx, row)
+    return PaycheckDerivation(
+        paycheck_id=ids.encode("paycheck", row["id"]),
+        tables=dict(result.tables),
+        calculated_with=row["tables"],
+        lines=derived.as_json(),
+        text=derived.as_text(),
+        comparison=None if other is None else _comparison(other, derived, (await _explained(tx, other))[1]),
+    )
+
+
+async def _other_row(tx: Tx, row: Row, compare_to: str) -> Row:
+    """One answer for a paycheck that is not there, another tenant's and another worker's."""
+    with suppress(NotFound):
+        other = await paycheck_row(tx, compare_to)
+        if other["worker_id"] == row["worker_id"]:
+            return other
+    fault = Fault("not_found", "must be a paycheck of the same worker", parameter="compare_to")
+    raise BadRequest("The query has invalid parameters.", errors=[fault])
+
+
+async def _explained(tx: Tx, row: Row) -> tuple[calc.PaycheckResult, calc.Derivation]:
     stored = [
         (line["code"], line["kind"], line["jurisdiction"], line["amount_minor"])
         for line in (await lines_of(tx, [row["id"]])).get(row["id"], [])
@@ -28,13 +56,24 @@ async def derivation(tx: Tx, id_: str) -> PaycheckDerivation:
     result, derived = await asyncio.to_thread(_derive, msgspec.convert(row["inputs"], Inputs))
     now = [(line.code, line.kind, line.jurisdiction, line.cents) for line in result.lines if line.kind in models.TAXES]
     if (now, result.net) != (stored, row["net_minor"]):
-        raise LawChanged("Its derivation can be had from the release that calculated it; see the paycheck's tables.")
-    return PaycheckDerivation(
-        paycheck_id=ids.encode("paycheck", row["id"]),
-        tables=dict(result.tables),
-        calculated_with=row["tables"],
-        lines=derived.as_json(),
-        text=derived.as_text(),
+        raise LawChanged(
+            f"The derivation of {ids.encode('paycheck', row['id'])} can be had from the release that calculated it; "
+            "see the paycheck's tables."
+        )
+    return result, derived
+
+
+def _comparison(other: Row, derived: calc.Derivation, before: calc.Derivation) -> PaycheckComparison:
+    found = calc.difference(before, derived)
+    body = found.as_json()
+    return PaycheckComparison(
+        compared_to=ids.encode("paycheck", other["id"]),
+        net_before=MoneyBody.of(found.before),
+        net_after=MoneyBody.of(found.after),
+        difference=MoneyBody.of(found.cents),
+        lines=body["lines"],
+        tables=body["tables"],
+        text=found.as_text(),
     )
 
 
