@@ -9,16 +9,15 @@ import numpy as np
 from backoffice.payroll.calc.compiled import FederalLaw
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, text, usd
 from backoffice.payroll.calc.exact import at_least_zero, half_up
-from backoffice.payroll.calc.paycheck import FREQUENCIES, PERIODS, W4_VERSIONS, Columns, Int64s
+from backoffice.payroll.calc.paycheck import FREQUENCIES, OLDER_FORM, PERIODS, W4_VERSIONS, Columns, Int64s
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, FEDERAL
 
 _PERIODS = np.array(PERIODS, dtype=np.int64)
-_OLDER = W4_VERSIONS.index("2019_or_earlier")
 
 
 def federal_income_tax(columns: Columns, year: Int64s, law: FederalLaw, recorder: Recorder | None) -> Int64s:
     """Tax of the pay period in cents. No line of Worksheet 1A is rounded on the way; the last one is, to the cent."""
-    older = columns.w4_version == _OLDER
+    older = columns.w4_version == OLDER_FORM
     # Separately has the schedules of single; head of household on an older form is refused before.
     status = columns.filing_status
     box = (columns.step2_checkbox & ~older).astype(np.int64)

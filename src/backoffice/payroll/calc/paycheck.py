@@ -38,6 +38,9 @@ LARGEST_CENTS = 999_999_999_999
 LARGEST_COUNT = 999
 RATE_SCALE = 1_000_000  # rates given by an employer (sui_rate) are integers in millionths
 NOT_GIVEN = -1
+OLDER_FORM = W4_VERSIONS.index("2019_or_earlier")
+MARRIED_SEPARATELY = FILING_STATUSES.index("married_filing_separately")
+HEAD_OF_HOUSEHOLD = FILING_STATUSES.index("head_of_household")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,17 @@ from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.methods import OtherTaxes, StateRows
-from backoffice.payroll.calc.paycheck import NOT_GIVEN, PERIODS, W4_VERSIONS, Bools, Columns, Int64s, StateWork
+from backoffice.payroll.calc.paycheck import (
+    NOT_GIVEN,
+    OLDER_FORM,
+    PERIODS,
+    Bools,
+    Columns,
+    Int64s,
+    StateWork,
+)
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, Line, Note, Results
 
-_OLDER = W4_VERSIONS.index("2019_or_earlier")
 _PERIODS = np.array(PERIODS, dtype=np.int64)
 
 
@@ -94,7 +101,7 @@ def _withhold(
         detail = f"The withholding of {law.state} is approximated from the figures of its annual return."
         results.notes.append(Note("approximate_withholding", detail, work.paycheck))
     if version.older_form is not None:
-        older = columns.w4_version[work.paycheck] == _OLDER
+        older = columns.w4_version[work.paycheck] == OLDER_FORM
         if older.any():
             results.notes.append(Note("unverified_value", f"{law.state}: {version.older_form}.", work.paycheck[older]))
     if recorder is not None:
