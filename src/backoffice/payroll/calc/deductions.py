@@ -21,8 +21,8 @@ from backoffice.payroll.calc.exact import at_least_zero, half_up, sum_at
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.minimum_wage import wage_floor
 from backoffice.payroll.calc.paycheck import (
-    FILING_STATUSES,
     LARGEST_CENTS,
+    MARRIED_SEPARATELY,
     NOT_GIVEN,
     RATE_SCALE,
     STATES,
@@ -32,7 +32,6 @@ from backoffice.payroll.calc.paycheck import (
 )
 from backoffice.payroll.calc.result import DEDUCTION, FEDERAL, Line, Note, Results
 
-_SEPARATE = FILING_STATUSES.index("married_filing_separately")
 Taken = list[tuple[int, Int64s, Int64s]]  # code, rows, cents
 Used = dict[str | None, list[tuple[Int64s, Int64s]]]  # limit name: rows, cents
 
@@ -147,7 +146,7 @@ def _limits(
     if law.limit_name[code] is None:
         return np.full(len(rows), LARGEST_CENTS, dtype=np.int64)
     age = law.ages(detail.birth_year[rows])
-    separate = columns.filing_status[rows] == _SEPARATE
+    separate = columns.filing_status[rows] == MARRIED_SEPARATELY
     most = np.where(separate, law.limit_separate[code, age], law.limit[code, age])
     if law.limit_name[code] == ELECTIVE:
         most = most - detail.elective_before[rows]

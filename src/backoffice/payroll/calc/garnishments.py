@@ -17,8 +17,8 @@ from backoffice.payroll.calc.exact import at_least_zero, half_up, sum_at
 from backoffice.payroll.calc.garnishment_law import GarnishmentLaw
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.paycheck import (
-    FILING_STATUSES,
     LARGEST_CENTS,
+    MARRIED_SEPARATELY,
     NOT_GIVEN,
     RATE_SCALE,
     Bools,
@@ -28,7 +28,6 @@ from backoffice.payroll.calc.paycheck import (
 from backoffice.payroll.calc.result import FEDERAL, GARNISHMENT, Line, Note, Results
 
 _SUPPORT, _LEVY, _LOAN, _CREDITOR = range(len(GARNISHMENTS))
-_SEPARATE = FILING_STATUSES.index("married_filing_separately")
 
 
 def take_garnishments(
@@ -100,7 +99,7 @@ def _levy(
     owners = orders.paycheck[entries]
     stated = orders.dependents[entries] != NOT_GIVEN
     frequency = columns.frequency[owners]
-    status = np.where(stated, columns.filing_status[owners], _SEPARATE)
+    status = np.where(stated, columns.filing_status[owners], MARRIED_SEPARATELY)
     exempt = law.exempt[frequency, status] + at_least_zero(orders.dependents[entries]) * law.exempt[frequency, -1]
     most = at_least_zero(disposable[owners] - before[owners] - took[owners] - exempt)
     words = "No statement of exemptions was given: the levy takes married filing separately without dependents."
