@@ -8,6 +8,7 @@ from backoffice.payroll.calc.compiled import Programme, StateLaw
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, rate, usd
 from backoffice.payroll.calc.exact import at_least_zero, half_up
 from backoffice.payroll.calc.fica import CENT, record_counted, up_to
+from backoffice.payroll.calc.hourly import hourly_lines
 from backoffice.payroll.calc.paycheck import PERIODS, RATE_SCALE, Bools, Columns, Int64s, StateWork
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, EMPLOYER_TAX, Line, Note, Results
 
@@ -22,9 +23,12 @@ def programme_lines(
     periods = _PERIODS[columns.frequency[work.paycheck]]
     for programme in law.programmes:
         _programme(results, work, periods, programme, law, recorder)
+    hourly = {each.code: hourly_lines(results, columns, work, law, each, recorder) for each in law.hourly}
     for code, name, reason in law.not_per_paycheck:
-        detail = f"{code} ({name}) is not computed here: {reason}."
-        results.notes.append(Note("programme_not_per_paycheck", detail, work.paycheck))
+        rows = work.paycheck[~hourly[code]] if code in hourly else work.paycheck
+        if len(rows):
+            detail = f"{code} ({name}) is not computed here: {reason}."
+            results.notes.append(Note("programme_not_per_paycheck", detail, rows))
 
 
 def _programme(
