@@ -148,6 +148,7 @@ class StateLaw:
     withholding: tuple[Withholding, ...]
     programmes: tuple[Programme, ...]
     not_per_paycheck: tuple[tuple[str, str, str], ...]  # code, name, reason
+    by_place: frozenset[str]  # those of them that a named place of work settles
     hourly: tuple[Hourly, ...]  # those of them that are computed where the hours of a paycheck are known
 
     @property
@@ -222,6 +223,7 @@ def state_law(document: Mapping[str, Any], table: TableVersion) -> StateLaw:
         withholding=tuple(_withholding(version, table) for version in document.get("withholding", ())),
         programmes=tuple(_programme(programme) for programme in document.get("programmes", ())),
         not_per_paycheck=tuple((p["code"], p["name"], p["reason"]) for p in document.get("not_per_paycheck", ())),
+        by_place=frozenset(p["code"] for p in document.get("not_per_paycheck", ()) if p.get("by_place")),
         hourly=tuple(Hourly.of(p) for p in document.get("not_per_paycheck", ()) if "per_hour" in p),
     )
 

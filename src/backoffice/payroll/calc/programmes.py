@@ -24,11 +24,22 @@ def programme_lines(
     for programme in law.programmes:
         _programme(results, work, periods, programme, law, recorder)
     hourly = {each.code: hourly_lines(results, columns, work, law, each, recorder) for each in law.hourly}
+    nobody = np.zeros(len(work.paycheck), dtype=np.bool_)
     for code, name, reason in law.not_per_paycheck:
-        rows = work.paycheck[~hourly[code]] if code in hourly else work.paycheck
+        settled = hourly.get(code, _place_named(columns, work, law.state) if code in law.by_place else nobody)
+        rows = work.paycheck[~settled]
         if len(rows):
             detail = f"{code} ({name}) is not computed here: {reason}."
             results.notes.append(Note("programme_not_per_paycheck", detail, rows))
+
+
+def _place_named(columns: Columns, work: StateWork, state: str) -> Bools:
+    """Whose place in the state is named, so that what is owed there stands among the local lines."""
+    local = columns.local
+    if local is None:
+        return np.zeros(len(work.paycheck), dtype=np.bool_)
+    here = np.array([code.startswith(f"{state}-") for code in local.places], dtype=np.bool_)
+    return np.isin(work.paycheck, local.paycheck[here[local.place]])
 
 
 def _programme(
