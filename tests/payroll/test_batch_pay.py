@@ -120,6 +120,41 @@ def test_defaults_that_were_used_stand_in_the_notes() -> None:
         assert [note for note in answer["notes"] if note.startswith(begin)], begin
 
 
+def test_hours_worked_owe_what_a_state_asks_by_the_hour() -> None:
+    """Oregon's Workers' Benefit Fund: 1.8 cents an hour, half of it the employee's. 8.5 hours: 0.153, of which 0.0765.
+    Paid leave is not worked, and the hours of several states are not told apart."""
+    regular = {"code": "regular", "hours": "8.5", "rate": "25.00"}
+    pto = {"code": "pto", "hours": "8", "rate": "25.00"}
+    known, unknown, apart = answers(
+        {"work_state": "OR", "earnings": [regular, pto]},
+        {"work_state": "OR", "earnings": [{"code": "regular", "amount": "412.50"}]},
+        {"work_state": "OR", "earnings": [regular], "work": [
+            {"state": "OR", "wages": "100.00"}, {"state": "WA", "wages": "112.50"},
+        ]},
+        explain=True,
+    )  # fmt: skip
+    assert known["programmes"]["OR_WBF"] == {"employee": "0.08", "employer": "0.07"}
+    assert not any("OR_WBF" in note for note in known["notes"])
+    steps = [entry["amount"] for entry in known["derivation"] if entry["code"] == "OR_WBF"]
+    assert steps == ["0.08", "0.07"]
+    assert float(unknown["net_pay"]) - float(known["net_pay"]) == pytest.approx(0.08)
+    for answer in (unknown, apart):
+        assert "OR_WBF" not in answer["programmes"]
+        assert [note for note in answer["notes"] if note.startswith("OR_WBF")]
+
+
+def test_vermont_takes_its_part_of_all_federal_tax_on_the_payment() -> None:
+    """A deduction that exceeds the regular wages lowers the bonus: 22 % of 4,000 is 880, and 30 % of that 264."""
+    (answer,) = answers(
+        {
+            "work_state": "VT", "state_certificate": {"status": "single", "allowances": 0},
+            "earnings": [{"code": "regular", "amount": "100.00"}, {"code": "bonus", "amount": "5000.00"}],
+            "deductions": [{"code": "section_125_medical_dental_vision", "amount": "1100.00"}],
+        }
+    )  # fmt: skip
+    assert (answer["federal_income_tax"], answer["state_income_tax"]) == ("880.00", "264.00")
+
+
 def test_aggregate_and_the_credit_reduction_are_settings() -> None:
     earnings = [REGULAR, {"code": "bonus", "amount": "1000.00"}]
     flat, aggregate, reduced = answers(

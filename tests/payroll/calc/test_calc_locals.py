@@ -153,8 +153,34 @@ def test_portland_taxes_wages_above_yearly_amounts_and_its_district_the_employer
     assert odd.amount("OR_TRIMET") == 101  # 1.01685…, cut
 
 
+def test_a_city_of_west_virginia_takes_a_fee_for_each_week_of_work_there() -> None:
+    """Charleston 3.00 a week, 13.00 a month of 52/12 weeks; Fairmont 2.00 of nonresidents alone; no pay, no fee."""
+    week, month, none = results([
+        check("WV", 100_000, [("WV-CHARLESTON", True)]),
+        check("WV", 100_000, [("WV-CHARLESTON", False)], frequency="monthly"),
+        check("WV", 0, [("WV-CHARLESTON", False)]),
+    ])  # fmt: skip
+    assert [local(each) for each in (week, month, none)] == [300, 1_300, 0]
+    home, away = results([check("WV", 100_000, [("WV-FAIRMONT", lives)]) for lives in (True, False)])
+    assert (local(home), local(away)) == (0, 200)
+
+
+def test_no_fee_is_owed_where_one_only_lives() -> None:
+    places = Tables.load().localities[2026]
+    assert places.parts([(None, 100_000)], places.find("WV", "Charleston")) == ((), [])
+
+
+def test_a_named_place_settles_what_is_owed_in_a_district() -> None:
+    named, unnamed = results([check("OR", 100_000, [("OR-PORTLAND", False)]), check("OR", 100_000, [])])
+    told = [{detail.split()[0] for code, detail in each.notes if code == "programme_not_per_paycheck"}
+            for each in (named, unnamed)]  # fmt: skip
+    assert told == [{"OR_WBF"}, {"OR_WBF", "OR_TRIMET", "OR_LTD"}]
+
+
 def test_every_local_line_can_be_redone_from_its_derivation() -> None:
     for each in (
+        check("WV", 200_000, [("WV-CHARLESTON", True)], frequency="semimonthly"),
+        check("WV", 200_000, [("WV-FAIRMONT", True)]),
         check("NY", 200_000, [("NY-NYC", True), ("NY-YONKERS", False)]),
         check("NY", 200_000, [("NY-YONKERS", True)], certificate=StateCertificate(exempt=True)),
         check("NY", 200_000, [("NY-YONKERS", True), ("NY-NYC", False)]),

@@ -97,6 +97,8 @@ def test_places_are_those_of_the_reference(reference: dict[str, Any]) -> None:
         (who, home, away, sure) for name, home, away, who, sure, _ in theirs["FLAT"]["table"] if "Newark" not in name
     }
     assert rates == wanted
+    fees = {place["name"]: Decimal(place["tax"][0]["per_week"]) for place in ours["place"] if place["state"] == "WV"}
+    assert fees == {city: Decimal(fee) for city, fee in theirs["WV"]["cities"]}
     places = Tables.load().localities[2026]
     for state, rates_there in (("IN", theirs["IN"]["county"]),
                                ("MD", reference["states"]["MD"]["withholding"][0]["county"])):  # fmt: skip

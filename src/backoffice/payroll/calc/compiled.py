@@ -111,6 +111,31 @@ class Programme:
 
 
 @dataclass(frozen=True, slots=True)
+class Hourly:
+    """A state programme by the hour worked. `per_hour` in millionths of a dollar; `employee_share` over `share_scale`
+    is the employee's part of the total, the employer's is the rest."""
+
+    code: str
+    per_hour: int
+    employee_share: int
+    share_scale: int
+    citation: str
+    verified: bool
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Hourly:
+        scale = scale_of([values["employee_share"]])
+        return cls(
+            code=values["code"],
+            per_hour=scaled(values["per_hour"], RATE_SCALE),
+            employee_share=scaled(values["employee_share"], scale),
+            share_scale=scale,
+            citation=values["citation"],
+            verified=values["verified"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StateLaw:
     """One state's table of one year. `withholding` is empty for a state without income tax."""
 
@@ -123,6 +148,8 @@ class StateLaw:
     withholding: tuple[Withholding, ...]
     programmes: tuple[Programme, ...]
     not_per_paycheck: tuple[tuple[str, str, str], ...]  # code, name, reason
+    by_place: frozenset[str]  # those of them that a named place of work settles
+    hourly: tuple[Hourly, ...]  # those of them that are computed where the hours of a paycheck are known
 
     @property
     def elections(self) -> frozenset[str]:
@@ -196,6 +223,8 @@ def state_law(document: Mapping[str, Any], table: TableVersion) -> StateLaw:
         withholding=tuple(_withholding(version, table) for version in document.get("withholding", ())),
         programmes=tuple(_programme(programme) for programme in document.get("programmes", ())),
         not_per_paycheck=tuple((p["code"], p["name"], p["reason"]) for p in document.get("not_per_paycheck", ())),
+        by_place=frozenset(p["code"] for p in document.get("not_per_paycheck", ()) if p.get("by_place")),
+        hourly=tuple(Hourly.of(p) for p in document.get("not_per_paycheck", ()) if "per_hour" in p),
     )
 
 

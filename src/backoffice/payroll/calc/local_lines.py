@@ -12,7 +12,7 @@ from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.localities import LocalTax, Place
 from backoffice.payroll.calc.methods import Method, StateRows
-from backoffice.payroll.calc.methods.local import LocalRows
+from backoffice.payroll.calc.methods.local_rows import LocalRows
 from backoffice.payroll.calc.paycheck import NOT_GIVEN, STATES, Bools, Columns, Int64s, StateWork
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, EMPLOYER_TAX, Line, Note, Results
 from backoffice.payroll.calc.withholding import OtherTaxesOf, by_version, state_rows

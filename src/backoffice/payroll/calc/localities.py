@@ -13,9 +13,11 @@ from typing import Any
 
 from backoffice.payroll.calc.exact import scaled
 from backoffice.payroll.calc.methods import TableVersion
-from backoffice.payroll.calc.methods.local import LOCAL_METHODS, LocalMethod
+from backoffice.payroll.calc.methods.local import LOCAL_METHODS
+from backoffice.payroll.calc.methods.local_rows import LocalMethod
 from backoffice.payroll.calc.paycheck import RATE_SCALE, LocalPart
 
+WORK_ONLY = frozenset({"weekly_fee"})  # owed by those who work there, wherever they live
 RESIDENTS_EVERYWHERE = frozenset({"city_table", "share_of_state"})  # residents owe it on wages earned anywhere
 
 
@@ -94,7 +96,7 @@ class Localities:
             for lives_there in (home is not None and code == home.code,)
             if self.places[code].taxes
         ]
-        if home is not None and home.code not in wages and home.taxes:
+        if home is not None and home.code not in wages and any(tax.kind not in WORK_ONLY for tax in home.taxes):
             elsewhere = [tax.kind for part in parts for tax in self.places[part.place].taxes]
             if all(tax.kind in RESIDENTS_EVERYWHERE for tax in home.taxes) or not elsewhere:
                 parts.append(LocalPart(home.code, everything, True))

@@ -8,6 +8,7 @@ from backoffice.payroll.calc.compiled import Programme, StateLaw
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, rate, usd
 from backoffice.payroll.calc.exact import at_least_zero, half_up
 from backoffice.payroll.calc.fica import CENT, record_counted, up_to
+from backoffice.payroll.calc.hourly import hourly_lines
 from backoffice.payroll.calc.paycheck import PERIODS, RATE_SCALE, Bools, Columns, Int64s, StateWork
 from backoffice.payroll.calc.result import EMPLOYEE_TAX, EMPLOYER_TAX, Line, Note, Results
 
@@ -22,9 +23,23 @@ def programme_lines(
     periods = _PERIODS[columns.frequency[work.paycheck]]
     for programme in law.programmes:
         _programme(results, work, periods, programme, law, recorder)
+    hourly = {each.code: hourly_lines(results, columns, work, law, each, recorder) for each in law.hourly}
+    nobody = np.zeros(len(work.paycheck), dtype=np.bool_)
     for code, name, reason in law.not_per_paycheck:
-        detail = f"{code} ({name}) is not computed here: {reason}."
-        results.notes.append(Note("programme_not_per_paycheck", detail, work.paycheck))
+        settled = hourly.get(code, _place_named(columns, work, law.state) if code in law.by_place else nobody)
+        rows = work.paycheck[~settled]
+        if len(rows):
+            detail = f"{code} ({name}) is not computed here: {reason}."
+            results.notes.append(Note("programme_not_per_paycheck", detail, rows))
+
+
+def _place_named(columns: Columns, work: StateWork, state: str) -> Bools:
+    """Whose place in the state is named, so that what is owed there stands among the local lines."""
+    local = columns.local
+    if local is None:
+        return np.zeros(len(work.paycheck), dtype=np.bool_)
+    here = np.array([code.startswith(f"{state}-") for code in local.places], dtype=np.bool_)
+    return np.isin(work.paycheck, local.paycheck[here[local.place]])
 
 
 def _programme(

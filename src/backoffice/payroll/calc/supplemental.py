@@ -220,7 +220,7 @@ def _state_parts(
     if len(own.dates):
         rates = own.rates[np.searchsorted(own.dates, columns.pay_date[rows], side="right") - 1]
     if own.method == "fraction_of_federal":
-        return [("federal_tax", part_of(apart.federal[rows], wages, detail.supplemental[rows]), rates)]
+        return [("federal_tax", part_of(apart.federal[rows], wages, apart.flat[rows] + apart.above[rows]), rates)]
     periods = _PERIODS[columns.frequency[rows]]
     if own.method == "by_salary":
         salary = at_least_zero(columns.gross[rows] - detail.nontaxable[rows] - detail.supplemental[rows]) * periods

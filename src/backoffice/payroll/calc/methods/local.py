@@ -4,48 +4,20 @@ builds on the state's, the state's rows and method."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, count, rate, usd
 from backoffice.payroll.calc.exact import at_least_zero, cents, scale_of, scaled
 from backoffice.payroll.calc.methods.in_deduction_constants import InDeductionConstants
-from backoffice.payroll.calc.methods.method import Method, StateRows, TableVersion
-from backoffice.payroll.calc.paycheck import FREQUENCIES, LARGEST_CENTS, RATE_SCALE, Bools, Int64s
+from backoffice.payroll.calc.methods.local_rows import EVERY, LocalMethod, LocalRows
+from backoffice.payroll.calc.methods.method import TableVersion
+from backoffice.payroll.calc.methods.weekly_fee import WeeklyFee
+from backoffice.payroll.calc.paycheck import FREQUENCIES, LARGEST_CENTS, RATE_SCALE, Int64s
 from backoffice.payroll.calc.schedule import Schedules, steps
 
-_EVERY = frozenset(FREQUENCIES)
 _OF_STATE = ("single", "married")
-
-
-@dataclass(frozen=True, slots=True)
-class LocalRows:
-    """Columns of one place. `wages` in cents, those of the place or for residents all; `to_date` the wages of this
-    employer earlier in the year. `state` and `method` are the state's own, for a formula that asks for them."""
-
-    wages: Int64s
-    resident: Bools
-    frequency: Int64s
-    to_date: Int64s
-    state: StateRows | None = None
-    method: Method | None = None
-
-
-class LocalMethod(Protocol):
-    """A local formula filled with the values of one place. A class inherits it for the defaults."""
-
-    line: str = "local_income_tax"
-    employer: bool = False
-    programme: bool = False
-    asks_state: bool = False
-    uses_secondary_allowances: bool = False
-    frequencies: tuple[frozenset[str], frozenset[str]] = (_EVERY, _EVERY)  # published for nonresidents, residents
-
-    def withhold(self, rows: LocalRows, recorder: Recorder | None) -> tuple[Int64s, Int64s]:
-        """The tax of each row in cents as (numerator, denominator)."""
-        ...
 
 
 class CityTable(LocalMethod):
@@ -59,7 +31,7 @@ class CityTable(LocalMethod):
         self._table = table
         periods: Mapping[str, Any] = values["period"]
         published = [frequency for frequency in FREQUENCIES if frequency in periods]
-        self.frequencies = (_EVERY, frozenset(published))
+        self.frequencies = (EVERY, frozenset(published))
         self._schedules = Schedules(
             {f"New York City {frequency}": periods[frequency]["brackets"] for frequency in published},
             rows_begin=values["rows_begin"],
@@ -119,7 +91,7 @@ class ShareOfState(LocalMethod):
         self._rate = scaled(values["nonresident_rate"], self._scale)
         bands: Mapping[str, Any] = values["nonresident_bands"]
         published = [frequency for frequency in FREQUENCIES if frequency in bands]
-        self.frequencies = (frozenset(published), _EVERY)
+        self.frequencies = (frozenset(published), EVERY)
         self._none = {"from": "0.00", "amount": f"{LARGEST_CENTS // 100}.{LARGEST_CENTS % 100}"}  # all wages: no tax
         self._bands = Schedules(
             {f"nonresident_bands {frequency}": steps([self._none, *bands[frequency]]) for frequency in published},
@@ -270,4 +242,5 @@ LOCAL_METHODS: Mapping[str, Callable[[Mapping[str, Any], TableVersion], LocalMet
     "on_state_base": OnStateBase,
     "over_year_wages": OverYearWages,
     "share_of_state": ShareOfState,
+    "weekly_fee": WeeklyFee,
 }
