@@ -87,7 +87,8 @@ def read_state(
         home = None
     forms = _forms(document, places, home, tables, faults)
     local, counties, told_of_places = local_parts(document, places, home, localities, tables, faults)
-    forms = _with_county_rates(forms, counties)
+    withheld_in = {place.state: tables.agreements.withheld_in(place.state, home) for place in places}
+    forms = _with_county_rates(forms, counties, withheld_in)
     sui_rate = read.rate(document, "sui_rate", "#", faults)
     sui_wages = read.money(ytd, "sui_wages", "#/ytd", faults)
     given, programmes = _given(document, ytd, home, faults), _programmes(ytd, tables, faults)
@@ -144,11 +145,14 @@ def _forms(
     return {state: read_forms[by] for state, by in used.items() if by in read_forms}
 
 
-def _with_county_rates(forms: Mapping[str, Form], counties: Mapping[str, int]) -> dict[str, Form]:
-    """The certificates with the local rate of the county, where they name none (Maryland)."""
+def _with_county_rates(
+    forms: Mapping[str, Form], counties: Mapping[str, int], withheld_in: Mapping[str, str | None]
+) -> dict[str, Form]:
+    """The certificates with the local rate of the county, where they name none (Maryland). `withheld_in`: the state
+    whose certificate it is, by state of work."""
     return {
-        state: form._replace(says=replace(form.says, local_rate=counties[state]))
-        if state in counties and form.says.local_rate is None
+        state: form._replace(says=replace(form.says, local_rate=counties[by]))
+        if (by := withheld_in.get(state)) in counties and by is not None and form.says.local_rate is None
         else form
         for state, form in forms.items()
     }

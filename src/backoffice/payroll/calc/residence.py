@@ -42,14 +42,17 @@ class Agreements:
             return home
         return None if work in self._free else work
 
-    def withheld(self, columns: Columns) -> StateWork:
+    def withheld(self, columns: Columns, for_home: int | None = None) -> StateWork:
         """The entries for which income tax is withheld: those of `columns.work`, of which entries under an agreement
-        are the home state's, one per paycheck and state, and those nobody may tax are left out."""
+        are the home state's, one per paycheck and state, and those nobody may tax are left out. `for_home`: only the
+        agreements of that home state count."""
         away = self._away(columns)
         if away is None:
             return columns.work
         work, home = columns.work, columns.given["residence"][columns.work.paycheck]
         agreed = away & self.between[home, work.state]
+        if for_home is not None:
+            agreed &= home == for_home
         free = away & ~agreed & self._untaxing[work.state]
         if not (agreed.any() or free.any()):
             return work
