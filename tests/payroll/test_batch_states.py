@@ -170,6 +170,11 @@ def test_one_county_of_indiana_is_owed_that_of_home_before_that_of_work() -> Non
     assert elsewhere["local_income_tax"] == "0.00"  # no agreement: Indiana is not withheld
 
 
+def test_what_kansas_wants_of_its_residents_elsewhere_is_told() -> None:
+    told = answer(work_state="MO", residence_state="KS")
+    assert any("less what the state of work requires (KW-100)" in note for note in told["notes"])
+
+
 def test_the_county_of_a_home_in_maryland_counts_for_work_elsewhere() -> None:
     form = {"status": "b", "allowances": 1}
     rated = answer(work_state="DC", residence_state="MD", state_certificate=form | {"local_rate": "0.0240"})
@@ -186,6 +191,8 @@ def test_the_home_state_takes_the_certificate_under_an_agreement() -> None:
     keyed = answer(work_state="PA", residence_state="NJ", state_certificate={"NJ": form, "PA": {"exempt": True}})
     home = answer(work_state="NJ", state_certificate=form)
     assert there["state_income_tax"] == keyed["state_income_tax"] == home["state_income_tax"]
+    assert "state_certificate.PA is not used: no income tax of that state is withheld." in keyed["notes"]
+    assert not any("is not used" in note for note in there["notes"])
     assert there["programmes"].keys() == {"PA_UC_EE"}
     assert any("REV-419" in note for note in there["notes"])
 

@@ -32,6 +32,7 @@ class Agreements:
             frozenset(condition["pair"]): str(condition["says"]) for condition in document.get("condition", ())
         }
         self._free = {rule["state"]: str(rule["says"]) for rule in document.get("nonresidents_untaxed", ())}
+        self._of_residents = {rule["state"]: str(rule["says"]) for rule in document.get("residents_elsewhere", ())}
         self._untaxing = np.array([state in self._free for state in STATES])
 
     def withheld_in(self, work: str, home: str | None) -> str | None:
@@ -99,6 +100,12 @@ class Agreements:
                 code = "residence_not_withheld"
             elif untaxed[at_home]:
                 continue
+            elif one in self._of_residents:
+                detail = (
+                    f"{names[other]} is withheld, where the work is. {self._of_residents[one]} This is not computed "
+                    "here: withhold it in addition."
+                )
+                code = "residence_not_withheld"
             else:
                 detail = (
                     f"{names[other]} is withheld, where the work is; what {names[one]} wants of its residents in "
