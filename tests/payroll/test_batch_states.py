@@ -152,12 +152,47 @@ def test_counties_of_indiana_and_maryland() -> None:
     assert any("local_rate of MD was not given: 0.0330 is used" in note for note in dear["notes"])
 
 
+def test_one_county_of_indiana_is_owed_that_of_home_before_that_of_work() -> None:
+    """Notice #1: the county of residence on 1 January, else that of the principal work; under an agreement too."""
+    form = {"allowances": 1}
+    expected = answer(work_state="IN", state_certificate=form | {"county_rate": "0.0175"})["local_income_tax"]
+    home = {"residence_state": "IN", "residence_locality": "St. Joseph", "state_certificate": form}
+    in_another = answer(work=[{"state": "IN", "locality": "Marion"}], work_state="IN", **home)
+    in_kentucky = answer(work_state="KY", **home)
+    by_rate = answer(work_state="KY", residence_state="IN", state_certificate=form | {"county_rate": "0.0175"})
+    assert {told["local_income_tax"] for told in (in_another, in_kentucky, by_rate)} == {expected}
+    two = [{"state": "IN", "locality": "Marion", "wages": "400.00"},
+           {"state": "IN", "locality": "St. Joseph", "wages": "600.00"}]  # fmt: skip
+    assert answer(work=two, work_state="IN", state_certificate=form)["local_income_tax"] == expected
+    abroad = answer(work=two, work_state="IN", residence_state="KY")
+    assert abroad["local_income_tax"] == "17.50"  # nothing is deducted from the 1,000.00: no form of Indiana
+    elsewhere = answer(work_state="IL", **home)
+    assert elsewhere["local_income_tax"] == "0.00"  # no agreement: Indiana is not withheld
+
+
+def test_what_kansas_wants_of_its_residents_elsewhere_is_told() -> None:
+    told = answer(work_state="MO", residence_state="KS")
+    assert any("less what the state of work requires (KW-100)" in note for note in told["notes"])
+
+
+def test_the_county_of_a_home_in_maryland_counts_for_work_elsewhere() -> None:
+    form = {"status": "b", "allowances": 1}
+    rated = answer(work_state="DC", residence_state="MD", state_certificate=form | {"local_rate": "0.0240"})
+    named = answer(work_state="DC", residence_state="MD", residence_locality="Talbot", state_certificate=form)
+    assert named["state_income_tax"] == rated["state_income_tax"]
+    away = answer(work=[{"state": "MD", "locality": "Talbot"}], work_state="MD", residence_state="VA",
+                  state_certificate={"allowances": 1})  # fmt: skip
+    assert away["state_income_tax"] == answer(work_state="VA", state_certificate={"allowances": 1})["state_income_tax"]
+
+
 def test_the_home_state_takes_the_certificate_under_an_agreement() -> None:
     form = {"status": "B", "allowances": 1}
     there = answer(work_state="PA", residence_state="NJ", state_certificate=form)
     keyed = answer(work_state="PA", residence_state="NJ", state_certificate={"NJ": form, "PA": {"exempt": True}})
     home = answer(work_state="NJ", state_certificate=form)
     assert there["state_income_tax"] == keyed["state_income_tax"] == home["state_income_tax"]
+    assert "state_certificate.PA is not used: no income tax of that state is withheld." in keyed["notes"]
+    assert not any("is not used" in note for note in there["notes"])
     assert there["programmes"].keys() == {"PA_UC_EE"}
     assert any("REV-419" in note for note in there["notes"])
 

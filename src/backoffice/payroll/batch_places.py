@@ -58,7 +58,7 @@ def local_parts(
     faults: FaultList,
 ) -> tuple[tuple[LocalPart, ...], dict[str, int], list[str]]:  # fmt: skip
     """The places with a local tax, the rates that counties give to certificates by state, and notes. Without
-    `residence_locality` a person who lives in the state of work is taken to live in the place of work."""
+    `residence_locality` a person who lives in the state of work is taken to live in the place of most work there."""
     notes: list[str] = []
     named = [(place.state, *each) for place in places for each in place.localities]
     of_home = read.text(document, "residence_locality", "#", faults)
@@ -76,8 +76,8 @@ def local_parts(
         else:
             at_home = _locality(state_of_home, of_home, "#/residence_locality", known, tables, faults)
     else:
-        own = [place for place, _ in found if place is not None and home in {None, place.state}]
-        at_home = own[0] if own else None
+        own = [(wages, place) for place, wages in found if place is not None and home in {None, place.state}]
+        at_home = max(own, key=lambda each: each[0])[1] if own else None
         if at_home is not None:
             notes.append(f"residence_locality was not given: {at_home.name}, the place of work, is used.")
     if known is None or faults.faults:

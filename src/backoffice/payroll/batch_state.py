@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,12 +16,12 @@ import numpy as np
 from backoffice.kernel.errors import Fault, FaultList
 from backoffice.payroll import batch_fields as read
 from backoffice.payroll.batch_places import Stay, local_parts, places_of
+from backoffice.payroll.batch_programmes import programmes_of, programmes_to_date
 from backoffice.payroll.calc import STATES, LocalPart, StateCertificate, StateWork, Tables
 from backoffice.payroll.calc.certificates import EXEMPTIONS, STATE_STATUSES
 from backoffice.payroll.calc.compiled import Withholding
-from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.localities import Localities
-from backoffice.payroll.calc.paycheck import NOT_GIVEN, RATE_SCALE, Bools, Int64s, sparse
+from backoffice.payroll.calc.paycheck import NOT_GIVEN, Int64s, sparse
 
 TOP = frozenset(
     {"work_state", "work", "residence_state", "residence_locality", "state_certificate", "sui_rate", "given"}
@@ -87,10 +86,11 @@ def read_state(
         home = None
     forms = _forms(document, places, home, tables, faults)
     local, counties, told_of_places = local_parts(document, places, home, localities, tables, faults)
-    forms = _with_county_rates(forms, counties)
+    withheld_in = {place.state: tables.agreements.withheld_in(place.state, home) for place in places}
+    forms = _with_county_rates(forms, counties, withheld_in)
     sui_rate = read.rate(document, "sui_rate", "#", faults)
     sui_wages = read.money(ytd, "sui_wages", "#/ytd", faults)
-    given, programmes = _given(document, ytd, home, faults), _programmes(ytd, tables, faults)
+    given, programmes = _given(document, ytd, home, faults), programmes_of(ytd, tables, faults)
     told: list[Fault] = []
     somewhere: Sequence[Stay | None] = places or [None]
     for place in somewhere:
@@ -144,11 +144,14 @@ def _forms(
     return {state: read_forms[by] for state, by in used.items() if by in read_forms}
 
 
-def _with_county_rates(forms: Mapping[str, Form], counties: Mapping[str, int]) -> dict[str, Form]:
-    """The certificates with the local rate of the county, where they name none (Maryland)."""
+def _with_county_rates(
+    forms: Mapping[str, Form], counties: Mapping[str, int], withheld_in: Mapping[str, str | None]
+) -> dict[str, Form]:
+    """The certificates with the local rate of the county, where they name none (Maryland). `withheld_in`: the state
+    whose certificate it is, by state of work."""
     return {
-        state: form._replace(says=replace(form.says, local_rate=counties[state]))
-        if state in counties and form.says.local_rate is None
+        state: form._replace(says=replace(form.says, local_rate=counties[by]))
+        if (by := withheld_in.get(state)) in counties and by is not None and form.says.local_rate is None
         else form
         for state, form in forms.items()
     }
@@ -174,27 +177,6 @@ def _given(document: Mapping[str, Any], ytd: Mapping[str, Any], home: str | None
     if "fica_deducted" in ytd:
         given["fica_deducted"] = read.money(ytd, "fica_deducted", "#/ytd", faults) or 0
     return given if home is None else given | {"residence": _STATE_CODE[home]}
-
-
-def _programmes(ytd: Mapping[str, Any], tables: Tables, faults: FaultList) -> dict[str, tuple[int, int]]:
-    told, at = {}, "#/ytd/programmes"
-    listed = ytd.get("programmes", {})
-    if not isinstance(listed, dict):
-        faults.add(at, "wrong_type", "programmes must be an object {code: {wages, amount}}.")
-        return {}
-    for code in listed:
-        if code not in _programme_codes(tables):
-            faults.add(read.pointer(at, code), "unknown_programme", "No table has a programme of that code.")
-        part = read.object_of(listed, code, frozenset({"wages", "amount"}), faults, where=at)
-        amounts = [read.money(part or {}, key, read.pointer(at, code), faults) or 0 for key in ("wages", "amount")]
-        told[code] = (amounts[0], amounts[1])
-    return told
-
-
-@cache
-def _programme_codes(tables: Tables) -> frozenset[str]:
-    computed = {programme.code for law in tables.states.values() for programme in law.programmes}
-    return frozenset(computed | {code for law in tables.states.values() for code, _, _ in law.not_per_paycheck})
 
 
 def _entry(place: Stay, form: Form | None, sui_rate: int | None, sui_wages: int) -> Entry:
@@ -225,6 +207,14 @@ def _notes(
         if key not in part
     ]
     home = document.get("residence_state")
+    used = {form.pointer for form in forms.values()}
+    at = "#/state_certificate"
+    if at not in used:
+        notes += [
+            f"state_certificate.{state} is not used: no income tax of that state is withheld."
+            for state in document.get("state_certificate", {})
+            if read.pointer(at, state) not in used
+        ]
     for place in places:
         withheld, form = tables.agreements.withheld_in(place.state, home), forms.get(place.state)
         version = law_of(withheld) if withheld is not None else None
@@ -260,7 +250,7 @@ def state_work(
     column = dict(zip(_ENTRY, np.ascontiguousarray(table), strict=True))
     owners = np.repeat(np.arange(len(lines), dtype=np.int64), [len(line.entries) for line in lines])
     column["certificate"] = column["certificate"] == 1
-    to_date = _programmes_to_date(column["state"], wages_to_date[owners], years[owners], tables)
+    to_date = programmes_to_date(column["state"], wages_to_date[owners], years[owners], tables)
     for code in {code for line in lines for code in line.programmes}:
         nobody = np.zeros(len(owners), dtype=np.bool_)
         wages, amount, given = to_date.get(code, (nobody.astype(np.int64), nobody.astype(np.int64), nobody))
@@ -273,23 +263,3 @@ def state_work(
         paycheck=owners, ytd_programmes=to_date, elections=sparse([entry.elections for entry in entries]), **column
     )
     return work, sparse([line.given for line in lines])
-
-
-def _programmes_to_date(
-    state: Int64s, wages: Int64s, years: Int64s, tables: Tables
-) -> dict[str, tuple[Int64s, Int64s, Bools]]:
-    """What programmes with a yearly limit have counted before each entry, where the line does not say. Its taxable
-    wages are subject to every tax, so the largest of the wages to date is what this employer has paid this year, and
-    counts for the programme too."""
-    nothing, nobody = np.zeros_like(wages), np.zeros(len(wages), dtype=np.bool_)
-    to_date: dict[str, tuple[Int64s, Int64s, Bools]] = {}
-    for (code, year), law in tables.states.items():
-        ours = (state == _STATE_CODE[code]) & (years == year)
-        if not ours.any():
-            continue
-        for programme in law.programmes:
-            if programme.is_limited:
-                _, amount, given = to_date.get(programme.code, (wages, nothing, nobody))
-                paid = np.where(ours, half_up(wages * programme.rate, RATE_SCALE), amount)
-                to_date[programme.code] = (wages, paid, given | ours)
-    return to_date

@@ -54,8 +54,8 @@ def _counties_by_rate(
 ) -> Int64s:  # fmt: skip
     """Indiana counties that a certificate names by their rate alone; the paychecks they are in. Who has neither that
     nor a place is told."""
-    work, local = columns.work, columns.local
-    entries = np.flatnonzero((work.state == _INDIANA) & in_year[work.paycheck])
+    work, local = _work_in(columns, _INDIANA, tables), columns.local
+    entries = np.flatnonzero(in_year[work.paycheck])
     if not len(entries):
         return entries
     if local is not None:
@@ -88,7 +88,7 @@ def _tax(
     if not tax.method.asks_state:
         amounts = _rounded(columns, tax, rows, None, recorder)
     else:
-        work, where = _work_there(columns, STATES.index(place.state), paycheck, tables)
+        work, where = _work_of(_work_in(columns, STATES.index(place.state), tables), paycheck)
         if not where.all():
             detail = (
                 f"{place.name}: its tax builds on the form of {tables.names[place.state]}, which is not withheld here."
@@ -139,17 +139,21 @@ def _rounded(
     return amounts
 
 
-def _work_there(columns: Columns, state: int, paycheck: Int64s, tables: Tables) -> tuple[StateWork, Bools]:
-    """The entry of work in a state of each paycheck, and which of them have one. The certificate of an entry that is
-    withheld for another state is not this state's."""
-    work = columns.work
-    entries = np.flatnonzero(work.state == state)
-    entries = entries[np.argsort(work.paycheck[entries], kind="stable")]
-    at = np.minimum(np.searchsorted(work.paycheck[entries], paycheck), max(len(entries) - 1, 0))
-    there: Bools = work.paycheck[entries[at]] == paycheck if len(entries) else np.zeros(len(paycheck), dtype=np.bool_)
-    found = work.take(entries[at[there]])
+def _work_in(columns: Columns, state: int, tables: Tables) -> StateWork:
+    """The entries of a state, one a paycheck and in their order: for its residents all that is withheld for it, work
+    elsewhere under an agreement too, for others the work there. The certificate of an entry that is withheld for
+    another state is not this state's."""
+    work = tables.agreements.withheld(columns, for_home=state)
+    work = work.take(np.flatnonzero(work.state == state))
     if "residence" in columns.given:
-        home = columns.given["residence"][found.paycheck]
+        home = columns.given["residence"][work.paycheck]
         elsewhere = (home != NOT_GIVEN) & tables.agreements.between[np.maximum(home, 0), state]
-        found = replace(found, certificate=found.certificate & ~elsewhere)
-    return found, there
+        work = replace(work, certificate=work.certificate & ~elsewhere)
+    return work.take(np.argsort(work.paycheck, kind="stable"))
+
+
+def _work_of(work: StateWork, paycheck: Int64s) -> tuple[StateWork, Bools]:
+    """The entries, which stand in the order of their paychecks, of some paychecks, and which of those have one."""
+    at = np.minimum(np.searchsorted(work.paycheck, paycheck), max(len(work.paycheck) - 1, 0))
+    there: Bools = work.paycheck[at] == paycheck if len(work.paycheck) else np.zeros(len(paycheck), dtype=np.bool_)
+    return work.take(at[there]), there

@@ -18,7 +18,8 @@ from backoffice.payroll.calc.methods.local_rows import LocalMethod
 from backoffice.payroll.calc.paycheck import RATE_SCALE, LocalPart
 
 WORK_ONLY = frozenset({"weekly_fee"})  # owed by those who work there, wherever they live
-RESIDENTS_EVERYWHERE = frozenset({"city_table", "share_of_state"})  # residents owe it on wages earned anywhere
+# Residents owe these on wages earned anywhere.
+RESIDENTS_EVERYWHERE = frozenset({"city_table", "on_state_base", "share_of_state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Localities:
             if place is not None:
                 wages[place.code] = wages.get(place.code, 0) + amount
         everything, notes = sum(amount for _, amount in work), []
+        wages = self._one_county(wages, home)
         parts = [
             LocalPart(code, everything if lives_there else amount, lives_there)
             for code, amount in wages.items()
@@ -106,6 +108,16 @@ class Localities:
                     "known here, and nothing is withheld for it."
                 )
         return tuple(sorted(parts, key=lambda part: part.place)), notes
+
+    def _one_county(self, wages: Mapping[str, int], home: Place | None) -> dict[str, int]:
+        """The places of work of which one at most is a county of Indiana: nobody owes two of them. The county of home
+        is the one, for people who live in none that of the principal work."""
+        counties = [code for code in wages if any(tax.kind == "on_state_base" for tax in self.places[code].taxes)]
+        if home is not None and any(tax.kind == "on_state_base" for tax in home.taxes):
+            owed = home.code
+        else:
+            owed = max(counties, key=lambda code: wages[code], default="")
+        return {code: amount for code, amount in wages.items() if code not in counties or code == owed}
 
 
 def _tax(values: Mapping[str, Any], code: str, table: TableVersion) -> LocalTax:

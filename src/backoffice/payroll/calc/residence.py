@@ -32,6 +32,7 @@ class Agreements:
             frozenset(condition["pair"]): str(condition["says"]) for condition in document.get("condition", ())
         }
         self._free = {rule["state"]: str(rule["says"]) for rule in document.get("nonresidents_untaxed", ())}
+        self._of_residents = {rule["state"]: str(rule["says"]) for rule in document.get("residents_elsewhere", ())}
         self._untaxing = np.array([state in self._free for state in STATES])
 
     def withheld_in(self, work: str, home: str | None) -> str | None:
@@ -42,14 +43,17 @@ class Agreements:
             return home
         return None if work in self._free else work
 
-    def withheld(self, columns: Columns) -> StateWork:
+    def withheld(self, columns: Columns, for_home: int | None = None) -> StateWork:
         """The entries for which income tax is withheld: those of `columns.work`, of which entries under an agreement
-        are the home state's, one per paycheck and state, and those nobody may tax are left out."""
+        are the home state's, one per paycheck and state, and those nobody may tax are left out. `for_home`: only the
+        agreements of that home state count."""
         away = self._away(columns)
         if away is None:
             return columns.work
         work, home = columns.work, columns.given["residence"][columns.work.paycheck]
         agreed = away & self.between[home, work.state]
+        if for_home is not None:
+            agreed &= home == for_home
         free = away & ~agreed & self._untaxing[work.state]
         if not (agreed.any() or free.any()):
             return work
@@ -96,6 +100,12 @@ class Agreements:
                 code = "residence_not_withheld"
             elif untaxed[at_home]:
                 continue
+            elif one in self._of_residents:
+                detail = (
+                    f"{names[other]} is withheld, where the work is. {self._of_residents[one]} This is not computed "
+                    "here: withhold it in addition."
+                )
+                code = "residence_not_withheld"
             else:
                 detail = (
                     f"{names[other]} is withheld, where the work is; what {names[one]} wants of its residents in "
