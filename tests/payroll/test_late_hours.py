@@ -83,14 +83,14 @@ async def test_the_next_run_pays_late_hours_with_the_overtime_of_their_own_week(
         owed = premium["steps"][-1]
         assert (owed["name"], owed["result"]["value"], premium["amount"]) == ("owed", "66.00", "66.00")
         assert {name: value["value"] for name, value in owed["inputs"].items()} == {
-            "premium": "106.00", "hours_paid": "44.00", "pay_before": "880.00"
+            "premium": "106.00", "double_time": "0.00", "overtime_paid": "40.00", "double_time_paid": "0.00"
         }  # fmt: skip
 
         [document] = await at.every(f"/v1/documents?kind=pay_stub&subject={check['id']}")
         pages = pypdf.PdfReader(io.BytesIO(await at.download(document))).pages
         stub = " ".join(" ".join(page.extract_text() for page in pages).split())
         assert "Regular, week of Nov 9, 2026 6.00 30.00 180.00" in stub, stub
-        assert "Overtime premium, week of Nov 9, 2026 (hours over 40) (hours counted above) 6.00 11.00 66.00" in stub, (
+        assert "Overtime premium, week of Nov 9, 2026 (overtime hours) (hours counted above) 6.00 11.00 66.00" in stub, (
             stub
         )
         assert "Regular 8.00 20.00 160.00" in stub
