@@ -18,9 +18,10 @@ from backoffice.payroll.calc import workweek_earnings as workweek_earnings_by
 
 MONDAY = date(2026, 11, 9)
 LAW = Tables.load().overtime
+UNPAID = PaidWeek()
 
 
-def workweek_earnings(given_hours: Sequence[Worked], *, week_begins: date, paid: PaidWeek = PaidWeek()) -> Earnings:
+def workweek_earnings(given_hours: Sequence[Worked], *, week_begins: date, paid: PaidWeek = UNPAID) -> Earnings:
     return workweek_earnings_by(given_hours, week_begins=week_begins, law=LAW, paid=paid)
 
 
@@ -139,7 +140,8 @@ def test_late_hours_owe_the_premium_of_the_whole_week_less_what_was_paid() -> No
 def test_late_hours_that_reach_forty_owe_no_premium_and_those_beyond_do() -> None:
     paid = [worked("a", day, "8", "20.00") for day in range(4)]
     assert [
-        line.code for line in workweek_earnings([worked("a", 4, "8", "20")], week_begins=MONDAY, paid=at_once(paid)).lines
+        line.code
+        for line in workweek_earnings([worked("a", 4, "8", "20")], week_begins=MONDAY, paid=at_once(paid)).lines
     ] == ["regular"]
     beyond = workweek_earnings([worked("a", 4, "12", "20.00")], week_begins=MONDAY, paid=at_once(paid))
     assert [(line.hours, line.rate, line.cents) for line in beyond.lines] == [
@@ -155,7 +157,9 @@ def test_nothing_new_owes_nothing() -> None:
 
 def test_late_hours_on_a_day_that_is_full_are_refused() -> None:
     with pytest.raises(ValidationFailed) as refused:
-        workweek_earnings([worked("b", 0, "13", "20.00")], week_begins=MONDAY, paid=at_once([worked("a", 0, "12", "20.00")]))
+        workweek_earnings(
+            [worked("b", 0, "13", "20.00")], week_begins=MONDAY, paid=at_once([worked("a", 0, "12", "20.00")])
+        )
     assert [fault.code for fault in refused.value.errors] == ["over_24_hours"]
 
 

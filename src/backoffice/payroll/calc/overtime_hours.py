@@ -120,11 +120,11 @@ def _state_hours(
     if recorder is not None:
         _record_days(state, days, rule, recorder)
         known: dict[str, Any] = {f"{state}_daily": Value("hours", daily), f"{state}_double": Value("hours", double)}
-        less = "" if rule.greater else f" - {state}_daily - {state}_double"
+        less, known = ("", {}) if rule.greater else (f" - {state}_daily - {state}_double", known)
         week: dict[str, Any] = {"hours": Value("hours", total), "after_week": Value("hours", rule.after_week)}
         recorder.step(
             f"{state}_weekly", rule.citation, "hours of the week above its limit, none counted twice",
-            f"max(0, hours - after_week{less})", Value("hours", weekly), table=rule.table, **week, **(known if less else {}),
+            f"max(0, hours - after_week{less})", Value("hours", weekly), table=rule.table, **week, **known,
         )  # fmt: skip
         both: dict[str, Any] = {f"{state}_daily": Value("hours", daily), f"{state}_weekly": Value("hours", weekly)}
         formula = "max({0}_daily, {0}_weekly)" if rule.greater else "{0}_daily + {0}_weekly"

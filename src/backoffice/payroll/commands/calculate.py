@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from backoffice.kernel import ids
 from backoffice.payroll import calc, events, models
-from backoffice.payroll.assembly import Pay, subject_wages, tables_of
+from backoffice.payroll.assembly import Pay, subject_wages
 from backoffice.payroll.commands.moves import NOTHING, drop_paychecks, ended, move, tell, totals, wanted
 from backoffice.payroll.errors import WorkNotWanted
 from backoffice.payroll.queries.assessment import Assessed, assess, hours_of_run
@@ -190,7 +190,7 @@ def _check_row(check_id: UUID, run: Row, each: Assessed, pay: Pay, result: calc.
         "hours_hundredths": int(pay.hours * 100),
         "inputs": pay.inputs,
         "notes": [{"code": code, "detail": detail} for code, detail in (*pay.notes, *result.notes)],
-        "tables": {**result.tables, **tables_of(pay.weeks)},
+        "tables": each.tables,
     }
 
 

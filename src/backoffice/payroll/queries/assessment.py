@@ -14,7 +14,7 @@ from backoffice.accounts import queries as accounts
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import dates, ids
 from backoffice.payroll import calc, reasons
-from backoffice.payroll.assembly import PaidToDate, PaidWeeks, Pay, Period, by_workweek, pay_of
+from backoffice.payroll.assembly import PaidToDate, PaidWeeks, Pay, Period, by_workweek, pay_of, tables_of
 from backoffice.payroll.queries.paychecks import paid_to_date, paid_weeks
 from backoffice.payroll.queries.runs import paid_periods, period_of
 from backoffice.payroll.reasons import BLOCKING, Reason
@@ -40,6 +40,12 @@ class Assessed:
     @property
     def blocked(self) -> bool:
         return any(reason.severity == BLOCKING for reason in self.reasons)
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The tables that pay and result used, with their versions."""
+        earned = () if self.pay is None else self.pay.weeks
+        return {**({} if self.result is None else self.result.tables), **tables_of(earned)}
 
 
 async def hours_of_run(
