@@ -78,12 +78,12 @@ class _Day(NamedTuple):
     double_after: Fraction | None
 
     @property
-    def double(self) -> Fraction:
+    def twice(self) -> Fraction:
         return max(_ZERO, self.hours - self.double_after) if self.double_after is not None else _ZERO
 
     @property
     def over(self) -> Fraction:
-        return max(_ZERO, self.hours - self.after) - self.double
+        return max(_ZERO, self.hours - self.after) - self.twice
 
 
 def _days(hours: Mapping[date | None, Fraction], rule: StateOvertime) -> list[_Day]:
@@ -96,7 +96,7 @@ def _days(hours: Mapping[date | None, Fraction], rule: StateOvertime) -> list[_D
         else _Day(day, hours[day], rule.after_day, rule.double_after_day)
         for day in worked
     ]
-    return [day for day in days if day.over or day.double]
+    return [day for day in days if day.over or day.twice]
 
 
 def _may_pass_midnight(days: Mapping[date | None, Fraction], rule: StateOvertime) -> bool:
@@ -114,7 +114,7 @@ def _state_hours(
     """Hours at time and a half and at double time under one state's rule, over the hours worked in it."""
     days = _days(hours, rule)
     total = sum(hours.values(), _ZERO)
-    daily, double = sum((day.over for day in days), _ZERO), sum((day.double for day in days), _ZERO)
+    daily, double = sum((day.over for day in days), _ZERO), sum((day.twice for day in days), _ZERO)
     weekly = max(_ZERO, total - rule.after_week - (_ZERO if rule.greater else daily + double))
     half = max(daily, weekly) if rule.greater else daily + weekly
     if recorder is not None:
@@ -142,10 +142,10 @@ def _record_days(state: str, days: Sequence[_Day], rule: StateOvertime, recorder
         most = "hours"
         if day.double_after is not None:
             limit = Value("hours", day.double_after)
-            parts["double"][f"{name}_double"] = Value("hours", day.double)
+            parts["double"][f"{name}_double"] = Value("hours", day.twice)
             recorder.step(
                 f"{name}_double", rule.citation, f"hours {what} at double time", "max(0, hours - double_after)",
-                Value("hours", day.double), table=rule.table, hours=hours, double_after=limit,
+                Value("hours", day.twice), table=rule.table, hours=hours, double_after=limit,
             )  # fmt: skip
             after["double_after"], most = limit, "min(hours, double_after)"
         parts["daily"][f"{name}_over"] = Value("hours", day.over)

@@ -74,7 +74,7 @@ class _Week:
     days: dict[date | None, Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # hours worked
     pay: Fraction = Fraction(0)  # dollars of straight time and all else that the regular rate counts
     premium: Fraction = Fraction(0)  # dollars that overtime lines pay above straight time
-    double: Fraction = Fraction(0)  # the same of double time
+    double_time: Fraction = Fraction(0)  # the same of double time
     by_amount: bool = False
 
     @property
@@ -115,7 +115,7 @@ def remuneration(
             straight_time += cents - half_up_cents(dollars * kind.premium_part)
             week = weeks[_week_of(entry, pay_frequency, period_begin)]
             if kind.code == "double_time":
-                week.double += dollars * kind.premium_part
+                week.double_time += dollars * kind.premium_part
             else:
                 week.premium += dollars * kind.premium_part
             week.pay += dollars * (1 - kind.premium_part)
@@ -212,7 +212,7 @@ def _premium(
     """What the workweek owes and its lines have not paid yet."""
     by_day = {states[0]: week.days} if len(states) == 1 and begins is not None else {}
     told = Week(begins or date.min, week.hours, week.pay, by_day)
-    return premium(told, law, recorder, paid=(half_up_cents(week.premium), half_up_cents(week.double)))
+    return premium(told, law, recorder, paid=(half_up_cents(week.premium), half_up_cents(week.double_time)))
 
 
 def _not_by_day(
