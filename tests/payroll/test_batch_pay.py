@@ -53,7 +53,7 @@ def test_a_whole_paycheck_adds_up() -> None:
         {"code": "regular", "amount": "316.30", "hours": "10.5", "rate": "30.123456", "assignment": "asg_2"},
         {"code": "bonus", "amount": "500.00"},
         {"code": "expense", "amount": "40.00"},
-        {"code": "overtime_premium", "amount": "188.82", "hours": "10.50", "rate": "17.9829"},
+        {"code": "overtime_premium", "amount": "188.82", "hours": "10.50", "rate": "17.9831"},
     ]
     assert answer["gross_pay"] == "2045.12"
     # Wages are 2,005.12; a tenth of them is 200.51.

@@ -83,16 +83,16 @@ async def test_the_next_run_pays_late_hours_with_the_overtime_of_their_own_week(
         owed = premium["steps"][-1]
         assert (owed["name"], owed["result"]["value"], premium["amount"]) == ("owed", "66.00", "66.00")
         assert {name: value["value"] for name, value in owed["inputs"].items()} == {
-            "premium": "106.00", "hours_paid": "44.00", "pay_before": "880.00"
+            "premium": "106.00", "double_time": "0.00", "overtime_paid": "40.00", "double_time_paid": "0.00"
         }  # fmt: skip
 
         [document] = await at.every(f"/v1/documents?kind=pay_stub&subject={check['id']}")
         pages = pypdf.PdfReader(io.BytesIO(await at.download(document))).pages
         stub = " ".join(" ".join(page.extract_text() for page in pages).split())
         assert "Regular, week of Nov 9, 2026 6.00 30.00 180.00" in stub, stub
-        assert "Overtime premium, week of Nov 9, 2026 (hours over 40) (hours counted above) 6.00 11.00 66.00" in stub, (
-            stub
-        )
+        assert (
+            "Overtime premium, week of Nov 9, 2026 (overtime hours) (hours counted above) 6.00 11.00 66.00" in stub
+        ), stub
         assert "Regular 8.00 20.00 160.00" in stub
 
         for sheet in made.timesheets["A"][-2:]:
@@ -220,14 +220,20 @@ async def test_late_hours_ask_for_another_calculation(world: World) -> None:
         assert after[-1] == ("overtime_premium", "2026-11-09", "1.00", "10.40", "10.40")
 
 
-async def test_a_day_that_is_too_long_with_its_late_hours_stops_the_run(world: World) -> None:
-    jobs = [Job(state="CA", hours=["6"]), Job(state="CA", hours=())]
-    async with first_week_paid(world, Hand("A", jobs=jobs)) as (made, at, _):
-        await made.work("A", WEEK, ["4"], job=1)
-        run = await at.open(NEXT)
-        found = {each["code"]: each for each in await at.blockers(run)}
-        assert found["overtime_rule_not_supported"]["severity"] == "blocking"
-        assert found["overtime_rule_not_supported"]["detail"].startswith("2026-11-09: 2.00 hours")
+async def test_late_hours_make_a_paid_day_owe_overtime_by_the_day(world: World) -> None:
+    """Twelve hours were paid with four of overtime in California, 40.00. Two late ones on the same day are double
+    time: 14 hours at 20.00, 40.00 and 40.00 of premium, of which the second is owed. Nothing was over 40."""
+    jobs = [Job(state="CA", hours=["12"]), Job(state="CA", hours=())]
+    async with first_week_paid(world, Hand("A", jobs=jobs)) as (made, at, first):
+        before = earned(await second(at, first, made.workers["A"]))
+        assert before[1:] == [("overtime_premium", "2026-11-09", "4.00", "10.00", "40.00")]
+        await made.work("A", WEEK, ["2"], job=1)
+        run = await pay(at, await at.open(NEXT))
+        assert earned(await second(at, run, made.workers["A"])) == [
+            ("regular", "2026-11-09", "2.00", "20.00", "40.00"),
+            ("double_time_premium", "2026-11-09", "2.00", "20.00", "40.00"),
+        ]
+        assert await at.codes(run) == []
 
 
 async def test_late_hours_stay_on_the_schedule_of_their_days(world: World) -> None:

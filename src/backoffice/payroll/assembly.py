@@ -22,6 +22,9 @@ PaidToDate = Mapping[tuple[str, str, str], tuple[int, int]]
 Weeks = tuple[tuple[date, tuple[calc.Worked, ...]], ...]
 """Hours by workweek, each with its first day."""
 
+PaidWeeks = tuple[tuple[date, calc.PaidWeek], ...]
+"""What is paid of workweeks, each with its first day."""
+
 _RATE_SCALE = 1_000_000
 
 
@@ -38,11 +41,12 @@ class Period:
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored with a paycheck, enough to repeat it: the calculation's input, the hours behind its gross, and
-    the hours of the same workweeks that earlier paychecks have paid."""
+    what earlier paychecks have paid of the same workweeks. `pays`: what this one pays of them, for later ones."""
 
     check: calc.Paycheck
     worked: Weeks
-    paid: Weeks = ()
+    paid: PaidWeeks = ()
+    pays: PaidWeeks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +60,37 @@ class Pay:
     def hours(self) -> Decimal:
         return sum((week.hours for week in self.weeks), Decimal(0))
 
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        """(code, words), each once."""
+        return list(dict.fromkeys(note for week in self.weeks for note in week.notes))
 
-def earnings_of(worked: Weeks, paid: Weeks) -> tuple[calc.Earnings, ...]:
+
+def earnings_of(worked: Weeks, paid: PaidWeeks, law: calc.OvertimeLaw) -> tuple[calc.Earnings, ...]:
     """What the hours of each workweek earn, in order, on top of what is paid of it."""
     before = dict(paid)
     return tuple(
-        calc.workweek_earnings(entries, week_begins=begin, paid=before.get(begin, ())) for begin, entries in worked
+        calc.workweek_earnings(entries, week_begins=begin, law=law, paid=before.get(begin, calc.PaidWeek()))
+        for begin, entries in worked
     )
 
 
-def whole_weeks(worked: Weeks, paid: Weeks) -> Weeks:
-    """All hours of each workweek, those that are paid with them."""
-    before = dict(paid)
-    return tuple((begin, (*entries, *before.get(begin, ()))) for begin, entries in worked)
+def tables_of(weeks: Sequence[calc.Earnings]) -> dict[str, str]:
+    """The tables that the earnings used, with their versions."""
+    return {name: version for week in weeks for name, version in week.tables.items()}
 
 
 def pay_of(
     profile: PayProfile,
     worked: Weeks,
-    paid: Weeks,
+    paid: PaidWeeks,
     period: Period,
     employer: Employer,
     to_date: PaidToDate,
     tables: calc.Tables,
 ) -> Pay:
     """Earnings and calculation input of one worker. All hours of `worked` are of one state."""
-    weeks = earnings_of(worked, paid)
+    weeks = earnings_of(worked, paid, tables.overtime)
     state = worked[0][1][0].state
     account = employer.state_accounts.get(state)
     certificate = profile.states.get(state)
@@ -101,7 +110,8 @@ def pay_of(
         ),
     )
     check = in_its_year(check, profile.opening, to_date, tables)
-    return Pay(weeks, Inputs(check=check, worked=worked, paid=paid))
+    pays = tuple((week.week_begins, week.pays) for week in weeks)
+    return Pay(weeks, Inputs(check=check, worked=worked, paid=paid, pays=pays))
 
 
 def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, tables: calc.Tables) -> calc.Paycheck:

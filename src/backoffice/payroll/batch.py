@@ -229,7 +229,8 @@ def _results(cases: Sequence[Case], tables: Tables, with_derivation: bool) -> It
         answer |= more[row]
         answer["gross_pay"] = gross[row]
         answer["net_pay"] = net[row]
-        answer["tables"] = versions[row] | (tables.versions("us_earnings") if case.pay.paid is not None else {})
+        paid = case.pay.paid
+        answer["tables"] = versions[row] | (tables.versions("us_earnings") | paid.tables if paid is not None else {})
         answer["notes"] = notes[row]
         if with_derivation:
             answer["derivation"] = derivation_of(case, columns, tables, row).as_json()

@@ -19,6 +19,7 @@ import numpy as np
 
 from backoffice.kernel.errors import FaultList
 from backoffice.payroll import batch_fields as read
+from backoffice.payroll.batch_places import states_named
 from backoffice.payroll.calc import Columns, Derivation, Tables
 from backoffice.payroll.calc.detail import (
     DEDUCTIONS,
@@ -94,7 +95,10 @@ def read_pay(
     period: dict[str, Any] = {}
     if entries:
         days = 1 if begin is None or end is None else (end - begin).days + 1
-        period = {"pay_frequency": pay_frequency, "period_begin": begin, "days": days}
+        period = {
+            "pay_frequency": pay_frequency, "period_begin": begin, "days": days, "states": states_named(document),
+            "overtime": tables.overtime,
+        }  # fmt: skip
         paid = remuneration(entries, tables.earnings, **period)
     detail = PayDetail(
         deductions=tuple(deductions),
@@ -267,11 +271,8 @@ def _below_minimum_wage(
     law = tables.minimum_wage.get(pay_date.year)
     if law is None or paid is None or not paid.hours:
         return []
-    states = {part.get("state") for part in document.get("work", ()) if isinstance(part, dict)} | {
-        document.get("work_state")
-    }
     day = np.array([pay_date], dtype="datetime64[D]")
-    wage = max(int(hourly(law[1], str(state), day)[0]) for state in states)
+    wage = max(int(hourly(law[1], state, day)[0]) for state in states_named(document))
     if paid.straight_time * HOURS_SCALE >= paid.hours * wage:
         return []
     return [f"The pay for the hours worked is below the minimum wage of {wage // 100}.{wage % 100:02d} an hour."]

@@ -53,6 +53,13 @@ def places_of(document: Mapping[str, Any], wages: int | None, faults: FaultList)
     return list(found.values())
 
 
+def states_named(document: Mapping[str, Any]) -> list[str]:
+    """The states of work that a line names, whatever else is wrong with it."""
+    listed = document.get("work")
+    parts = [part.get("state") for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
+    return sorted({state for state in (*parts, document.get("work_state")) if isinstance(state, str)})
+
+
 def local_parts(
     document: Mapping[str, Any], places: Sequence[Stay], home: str | None, known: Localities | None, tables: Tables,
     faults: FaultList,

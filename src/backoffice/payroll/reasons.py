@@ -10,7 +10,7 @@ from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
 from backoffice.kernel.money import format_minor
 from backoffice.payroll import calc, nacha
-from backoffice.payroll.assembly import Weeks
+from backoffice.payroll.assembly import Pay
 from backoffice.payroll.local_taxes import local_tax
 from backoffice.payroll.returns import REASONS
 from backoffice.people.schemas import EmploymentOn, PayProfile
@@ -33,10 +33,10 @@ class Reason:
 
 
 def of_worker(
-    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], weeks: Weeks, begin: date
+    profile: PayProfile, employments: Sequence[EmploymentOn], hours: Sequence[ApprovedHours], begin: date
 ) -> list[Reason]:
-    """What is missing or wrong in the facts of a worker with these hours in a run. `weeks` are all hours of the
-    workweeks, also those that are paid; `begin` is the first day of the run's period."""
+    """What is missing or wrong in the facts of a worker with these hours in a run. `begin` is the first day of the
+    run's period."""
     worker = f"/v1/workers/{ids.encode('worker', profile.id)}"
     found = _employment_reasons(employments, hours, worker)
     if profile.bank_account is None:
@@ -57,18 +57,24 @@ def of_worker(
             Reason("several_states_not_supported", f"Hours in {', '.join(states)} fall into one paycheck.", "provider",
                    f"{_OUTSIDE}, or wait for the payroll law of several states.")
         )  # fmt: skip
-    return found + _late_reasons(hours, begin) + _overtime_reasons(weeks)
+    return found + _late_reasons(hours, begin)
 
 
 def of_law(
     profile: PayProfile,
     hours: Sequence[ApprovedHours],
-    check: calc.Paycheck | None,
+    pay: Pay | None,
     employer: Employer,
     tables: calc.Tables,
 ) -> list[Reason]:
-    """What the law or our tables of it do not cover. `check` is None when there is more than one state."""
+    """What the law or our tables of it do not cover. `pay` is None when there is more than one state."""
     found = _place_reasons(profile, hours, tables)
+    check = None if pay is None else pay.inputs.check
+    found += [
+        Reason("overtime_rule_not_supported", words, "provider", f"{_OUTSIDE}, or wait for that year's law.")
+        for code, words in (pay.notes if pay is not None else ())
+        if code == calc.OVERTIME_NOT_KNOWN
+    ]
     for work in check.work if check is not None else ():
         if work.state not in employer.state_accounts:
             found.append(
@@ -177,16 +183,3 @@ def _late_reasons(hours: Sequence[ApprovedHours], begin: date) -> list[Reason]:
             "POST /v1/timesheets/{id}/reject", severity="warning",
         )
     ]  # fmt: skip
-
-
-def _overtime_reasons(weeks: Weeks) -> list[Reason]:
-    return [
-        Reason(
-            "overtime_rule_not_supported",
-            f"{owed.day}: {owed.hours} hours would owe overtime for {owed.reason.replace('_', ' ')} ({owed.citation}).",
-            "provider",
-            f"{_OUTSIDE}, or wait for daily overtime.",
-        )
-        for begin, entries in weeks
-        for owed in calc.daily_overtime(entries, week_begins=begin)
-    ]

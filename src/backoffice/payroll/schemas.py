@@ -50,8 +50,9 @@ class PayrollRun(Noun, kw_only=True):
 
 
 class PaycheckLine(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind`: earning, employee_tax, employer_tax or net. Earnings of an assignment carry its hours and rate, and each
-    earning the first day of its workweek: before the run's period for hours that were approved late."""
+    """`kind`: earning, employee_tax, employer_tax or net. Earnings of an assignment carry its hours and rate, premiums
+    (overtime_premium, double_time_premium) the hours they are for and what they come to for each, and each earning the
+    first day of its workweek: before the run's period for hours that were approved late."""
 
     code: str
     kind: str

@@ -214,6 +214,7 @@ def test_earnings_and_taxes_join_into_the_derivation_of_the_whole_paycheck() -> 
             Worked(assignment="two", day=date(2026, 11, 10), hours=Decimal("23.5"), rate=Decimal("19.40"), state="TX"),
         ],
         week_begins=date(2026, 11, 9),
+        law=Tables.load().overtime,
     )
     check = Paycheck(
         pay_date=date(2026, 11, 20), pay_frequency="weekly", gross=week.gross, w4=W4(), work=(Work(state="TX"),)

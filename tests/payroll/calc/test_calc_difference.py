@@ -130,7 +130,7 @@ def test_hours_and_rates_are_told_where_the_earnings_stand_line_by_line() -> Non
     def paid(hours: str, rate: str, *more: Worked) -> Derivation:
         monday = date(2026, 11, 9)
         worked = Worked(assignment="asg_1", day=monday, hours=Decimal(hours), rate=Decimal(rate), state="TX")
-        week = workweek_earnings([worked, *more], week_begins=monday)
+        week = workweek_earnings([worked, *more], week_begins=monday, law=Tables.load().overtime)
         return week.derivation() + derived(replace(PLAIN, gross=week.gross, work=(Work(state="TX"),)))
 
     found = difference(paid("20", "25.00"), paid("16", "26.00"))

@@ -1,4 +1,4 @@
-"""Earnings of a workweek: 29 CFR 778.110 and 778.115, lines per assignment, and what California would owe."""
+"""Earnings of a workweek: 29 CFR 778.110 and 778.115, lines per assignment, and weeks paid in parts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice.kernel.errors import ValidationFailed
-from backoffice.payroll.calc import EarningLine, Worked, daily_overtime, workweek_earnings
+from backoffice.payroll.calc import EarningLine, Earnings, PaidWeek, Tables, Worked
+from backoffice.payroll.calc import workweek_earnings as workweek_earnings_by
 
 MONDAY = date(2026, 11, 9)
+LAW = Tables.load().overtime
+UNPAID = PaidWeek()
+
+
+def workweek_earnings(given_hours: Sequence[Worked], *, week_begins: date, paid: PaidWeek = UNPAID) -> Earnings:
+    return workweek_earnings_by(given_hours, week_begins=week_begins, law=LAW, paid=paid)
 
 
 def worked(assignment: str, day: int, hours: str, rate: str, state: str = "TX") -> Worked:
@@ -24,8 +31,9 @@ def worked(assignment: str, day: int, hours: str, rate: str, state: str = "TX") 
     )
 
 
-def week(*hours: str, state: str = "CA") -> list[Worked]:
-    return [worked("one", day, given, "20.00", state) for day, given in enumerate(hours)]
+def at_once(entries: Sequence[Worked]) -> PaidWeek:
+    """These hours, paid by one paycheck."""
+    return workweek_earnings(entries, week_begins=MONDAY).pays
 
 
 def test_one_rate_is_time_and_a_half_over_40() -> None:
@@ -113,42 +121,6 @@ def test_impossible_hours_are_refused_all_at_once() -> None:
     ]
 
 
-def test_california_daily_overtime_is_found_by_day() -> None:
-    """Labor Code 510(a): over 8 hours a day, over 12 hours a day, the seventh consecutive day of the workweek."""
-    assert daily_overtime(week("8", "8", "8", "8", "8"), week_begins=MONDAY) == []
-    found = daily_overtime(week("8.25", "13", "8"), week_begins=MONDAY)
-    assert [(day.day, day.reason, day.hours) for day in found] == [
-        (MONDAY, "over_8_hours", Decimal("0.25")),
-        (MONDAY + timedelta(days=1), "over_12_hours", Decimal("1.00")),
-        (MONDAY + timedelta(days=1), "over_8_hours", Decimal("5.00")),
-    ]
-    seventh = daily_overtime(week("2", "2", "2", "2", "2", "2", "3"), week_begins=MONDAY)
-    assert [(day.day, day.reason, day.hours) for day in seventh] == [
-        (MONDAY + timedelta(days=6), "seventh_consecutive_day", Decimal("3.00"))
-    ]
-    assert daily_overtime(week("2", "2", "2", "0", "2", "2", "3"), week_begins=MONDAY) == []
-
-
-def test_hours_of_a_day_add_up_over_assignments_and_only_the_states_that_ask_count() -> None:
-    split = [worked("one", 0, "5", "20.00", "CA"), worked("two", 0, "4", "25.00", "CA")]
-    assert [day.reason for day in daily_overtime(split, week_begins=MONDAY)] == ["over_8_hours"]
-    assert daily_overtime(week("12", "12", state="NY"), week_begins=MONDAY) == []
-
-
-def test_alaska_and_nevada_ask_for_overtime_by_the_day_as_well() -> None:
-    """Alaska Statutes 23.10.060; NRS 608.018, for pay below one and a half times the minimum wage."""
-    [found] = daily_overtime(week("9", "8", state="AK"), week_begins=MONDAY)
-    assert (found.day, found.reason, found.hours, found.citation) == (
-        MONDAY, "over_8_hours", Decimal("1.00"), "Alaska Statutes 23.10.060"
-    )  # fmt: skip
-    assert daily_overtime(week(*["7"] * 7, state="AK"), week_begins=MONDAY) == []
-    assert daily_overtime([worked("a", 0, "10", "18.00", "NV")], week_begins=MONDAY) == []
-    low = [worked("a", 0, "6", "17.99", "NV"), worked("b", 0, "3", "30.00", "NV"), worked("b", 1, "9", "30.00", "NV")]
-    assert [(each.day, each.hours) for each in daily_overtime(low, week_begins=MONDAY)] == [(MONDAY, Decimal("1.00"))]
-    both = [worked("a", 0, "5", "15.00", "NV"), worked("b", 0, "5", "15.00", "CA")]
-    assert daily_overtime(both, week_begins=MONDAY) == []  # each state counts the hours worked in it
-
-
 # -------------------------------------------------------------------------------- a workweek that is paid in two parts
 
 
@@ -157,7 +129,7 @@ def test_late_hours_owe_the_premium_of_the_whole_week_less_what_was_paid() -> No
     hour: ten hours at half of it are 106.00, of which 66.00 are still owed, 11.00 for each of the six."""
     paid = [worked("a", day, "8.8", "20.00") for day in range(5)]
     late = [worked("b", 5, "6", "30.00")]
-    earned = workweek_earnings(late, week_begins=MONDAY, paid=paid)
+    earned = workweek_earnings(late, week_begins=MONDAY, paid=at_once(paid))
     assert [(line.code, line.assignment, line.hours, line.rate, line.cents) for line in earned.lines] == [
         ("regular", "b", Decimal("6.00"), Decimal("30.00"), 18_000),
         ("overtime_premium", None, Decimal("6.00"), Decimal("11.00"), 6_600),
@@ -168,9 +140,10 @@ def test_late_hours_owe_the_premium_of_the_whole_week_less_what_was_paid() -> No
 def test_late_hours_that_reach_forty_owe_no_premium_and_those_beyond_do() -> None:
     paid = [worked("a", day, "8", "20.00") for day in range(4)]
     assert [
-        line.code for line in workweek_earnings([worked("a", 4, "8", "20")], week_begins=MONDAY, paid=paid).lines
+        line.code
+        for line in workweek_earnings([worked("a", 4, "8", "20")], week_begins=MONDAY, paid=at_once(paid)).lines
     ] == ["regular"]
-    beyond = workweek_earnings([worked("a", 4, "12", "20.00")], week_begins=MONDAY, paid=paid)
+    beyond = workweek_earnings([worked("a", 4, "12", "20.00")], week_begins=MONDAY, paid=at_once(paid))
     assert [(line.hours, line.rate, line.cents) for line in beyond.lines] == [
         (Decimal("12.00"), Decimal("20.00"), 24_000),
         (Decimal("4.00"), Decimal("10.00"), 4_000),
@@ -179,12 +152,14 @@ def test_late_hours_that_reach_forty_owe_no_premium_and_those_beyond_do() -> Non
 
 def test_nothing_new_owes_nothing() -> None:
     paid = [worked("a", day, "10", "20.00") for day in range(5)]
-    assert workweek_earnings([], week_begins=MONDAY, paid=paid).lines == ()
+    assert workweek_earnings([], week_begins=MONDAY, paid=at_once(paid)).lines == ()
 
 
 def test_late_hours_on_a_day_that_is_full_are_refused() -> None:
     with pytest.raises(ValidationFailed) as refused:
-        workweek_earnings([worked("b", 0, "13", "20.00")], week_begins=MONDAY, paid=[worked("a", 0, "12", "20.00")])
+        workweek_earnings(
+            [worked("b", 0, "13", "20.00")], week_begins=MONDAY, paid=at_once([worked("a", 0, "12", "20.00")])
+        )
     assert [fault.code for fault in refused.value.errors] == ["over_24_hours"]
 
 
@@ -202,10 +177,10 @@ def test_a_week_paid_in_parts_earns_what_it_earns_at_once(
     given_hours = [worked(a, day, f"{h // 100}.{h % 100:02d}", f"{r // 100}.{r % 100:02d}") for a, day, h, r in entries]
     whole = workweek_earnings(given_hours, week_begins=MONDAY)
     edges = [0, *sorted(min(cut, len(given_hours)) for cut in cuts), len(given_hours)]
-    parts = [
-        workweek_earnings(given_hours[begin:end], week_begins=MONDAY, paid=given_hours[:begin])
-        for begin, end in pairwise(edges)
-    ]
+    parts, paid = [], PaidWeek()
+    for begin, end in pairwise(edges):
+        parts.append(workweek_earnings(given_hours[begin:end], week_begins=MONDAY, paid=paid))
+        paid += parts[-1].pays
 
     def premium(lines: Sequence[EarningLine]) -> int:
         return sum(line.cents for line in lines if line.code == "overtime_premium")

@@ -59,14 +59,14 @@ def test_every_line_of_a_paycheck_with_details_can_be_redone() -> None:
 
 
 def test_every_line_of_the_earnings_can_be_redone() -> None:
-    dice, law = random.Random(6), Tables.load().earnings
+    dice, law, overtime = random.Random(6), Tables.load().earnings, Tables.load().overtime
     for _ in range(60):
         own = [
             Earning(code=dice.choice(["regular", "overtime", "piecework"]), hours=Decimal(dice.randint(1, 3000)) / 100,
                     rate=Decimal(dice.randint(1, 90_000_000)) / 1_000_000)
             for _ in range(3)
         ] + [Earning(code="bonus", amount=dice.randint(0, 99_999))]  # fmt: skip
-        derived = remuneration_derivation(own, law, pay_frequency="weekly", period_begin=None).lines
-        paid = remuneration(own, law, pay_frequency="weekly", period_begin=None)
+        derived = remuneration_derivation(own, law, overtime=overtime, pay_frequency="weekly", period_begin=None).lines
+        paid = remuneration(own, law, overtime=overtime, pay_frequency="weekly", period_begin=None)
         assert [(line.code, line.cents) for line in derived] == [(line.code, line.cents) for line in paid.lines]
         assert all(redo(line) == Fraction(line.cents, 100) for line in derived)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from backoffice.payroll.calc import Tables, Worked, workweek_earnings
 from backoffice.payroll.calc.remuneration import Earning, Remuneration, remuneration, remuneration_derivation
 
-LAW = Tables.load().earnings
+LAW, OVERTIME = Tables.load().earnings, Tables.load().overtime
 MONDAY = date(2026, 11, 9)
 
 
 def paid(*entries: Earning, frequency: str = "weekly", begin: date | None = MONDAY, days: int = 7) -> Remuneration:
-    return remuneration(entries, LAW, pay_frequency=frequency, period_begin=begin, days=days)
+    return remuneration(entries, LAW, overtime=OVERTIME, pay_frequency=frequency, period_begin=begin, days=days)
 
 
 def hours(code: str, number: str, rate: str, **more: Any) -> Earning:
@@ -120,7 +120,7 @@ def test_it_agrees_with_the_earnings_of_a_pay_run(own: list[tuple[str, int, int]
     result = paid(*[Earning(code="regular", hours=h, rate=r, assignment=a) for a, h, r in plain])
     week = workweek_earnings(
         [Worked(assignment=a, day=MONDAY + timedelta(days=at), hours=min(h, Decimal(24)), rate=r, state="TX")
-         for at, (a, h, r) in enumerate(plain)], week_begins=MONDAY,
+         for at, (a, h, r) in enumerate(plain)], week_begins=MONDAY, law=OVERTIME,
     )  # fmt: skip
     if all(h <= 24 for _, h, _ in plain):
         assert premium(result) == sum(line.cents for line in week.lines if line.code == "overtime_premium")
@@ -134,7 +134,7 @@ def test_every_line_has_its_derivation() -> None:
         hours("regular", "20", "26.5", assignment="b"),
         amount("bonus", 9_999),
     ]
-    lines = remuneration_derivation(own, LAW, pay_frequency="weekly", period_begin=MONDAY).lines
+    lines = remuneration_derivation(own, LAW, overtime=OVERTIME, pay_frequency="weekly", period_begin=MONDAY).lines
     result = paid(*own)
     assert [(line.code, line.cents) for line in lines] == [(line.code, line.cents) for line in result.lines]
-    assert [step.name for step in lines[-1].steps] == ["regular_rate", "owed", "premium"]
+    assert [step.name for step in lines[-1].steps] == ["regular_rate", "overtime_hours", "premium"]

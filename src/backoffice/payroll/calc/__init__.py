@@ -19,16 +19,17 @@
     Paycheck(residence_state="NJ", work=(Work(state="PA"),), …)   # an agreement: the certificate is New Jersey's
 
     week = workweek_earnings([Worked(assignment="asg_1", day=date(2026, 11, 9), hours=Decimal("9.5"),
-                                     rate=Decimal("24.00"), state="CA")], week_begins=date(2026, 11, 9))
+                                     rate=Decimal("24.00"), state="CA")], week_begins=date(2026, 11, 9),
+                             law=tables.overtime)         # with overtime and double time by the day in CA, AK, NV, CO
     week.lines                                        # EarningLine(code, assignment, hours, rate, cents); week.gross
     week.derivation() + explain(...)                  # the derivation of the whole paycheck
-    daily_overtime([...], week_begins=...)            # days that would owe daily overtime: a blocker, not computed
 
     detail = PayDetail(deductions=(Deduction(code="pretax_401k_403b_457b", percent=50_000),),
                        garnishments=(Garnishment(kind="support", amount=20_000),), supplemental=50_000)
     Paycheck(..., detail=detail)                      # what it carries beside its wages; absent, it costs nothing
     pay = remuneration([Earning(code="bonus", amount=50_000)], tables.earnings, pay_frequency="weekly",
-                       period_begin=date(2026, 11, 9))      # every kind of pay: pay.gross, pay.wages, pay.lines, pay.w2
+                       period_begin=date(2026, 11, 9), overtime=tables.overtime, states=["CA"])
+    pay.gross, pay.wages, pay.lines, pay.w2           # every kind of pay, with the premiums of its workweeks
     gross_up(check, net=100_000, tables=tables)       # the smallest addition to its pay that leaves a net pay
 
 Order: deductions that lower a tax, taxes, garnishments (support, federal levy, student loan, creditor), the other
@@ -53,16 +54,17 @@ from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Recor
 from backoffice.payroll.calc.detail import DEDUCTIONS, GARNISHMENTS, Deduction, Garnishment, PayDetail
 from backoffice.payroll.calc.difference import Change, Difference, LineChange, difference
 from backoffice.payroll.calc.earnings import (
-    DailyOvertime,
     EarningLine,
     Earnings,
+    PaidWeek,
     Worked,
-    daily_overtime,
     workweek_earnings,
 )
 from backoffice.payroll.calc.engine import explain, gross_to_net
 from backoffice.payroll.calc.gross_up import GrossUp, gross_up
 from backoffice.payroll.calc.law import Tables
+from backoffice.payroll.calc.overtime_hours import NOT_KNOWN as OVERTIME_NOT_KNOWN
+from backoffice.payroll.calc.overtime_law import OvertimeLaw
 from backoffice.payroll.calc.paycheck import (
     FILING_STATUSES,
     FREQUENCIES,
@@ -88,13 +90,13 @@ __all__ = [
     "FILING_STATUSES",
     "FREQUENCIES",
     "GARNISHMENTS",
+    "OVERTIME_NOT_KNOWN",
     "STATES",
     "STATE_STATUSES",
     "W4",
     "W4_VERSIONS",
     "Change",
     "Columns",
-    "DailyOvertime",
     "Deduction",
     "Derivation",
     "Difference",
@@ -111,6 +113,8 @@ __all__ = [
     "LocalPart",
     "LocalWork",
     "Note",
+    "OvertimeLaw",
+    "PaidWeek",
     "PayDetail",
     "Paycheck",
     "PaycheckLine",
@@ -128,7 +132,6 @@ __all__ = [
     "Work",
     "Worked",
     "YearToDate",
-    "daily_overtime",
     "difference",
     "explain",
     "gross_to_net",

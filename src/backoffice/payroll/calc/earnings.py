@@ -1,9 +1,9 @@
-"""Earnings of one workweek: straight time for every hour, and the half-time premium of the FLSA.
+"""Earnings of one workweek: straight time for every hour, and the premium of the FLSA and of the states.
 
 29 USC 207(a)(1): hours over 40 in a workweek are owed one and a half times the regular rate. 29 CFR 778.115: with two
 or more rates in one workweek the regular rate is the weighted average of them all. One employer has one workweek, so
-the hours at all of a staffing firm's clients add up. Straight time is paid for every hour at its own rate, and on top
-of it half the regular rate for each hour over 40.
+the hours at all of a staffing firm's clients add up. Straight time is paid for every hour at its own rate, and the
+premium on top of it (`overtime`).
 
 Hours of a workweek that come after some of it was paid are figured over the whole week all the same: straight time for
 what is new, and of the premium what was not paid yet.
@@ -12,7 +12,7 @@ what is new, and of the premium what was not paid yet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,28 +20,12 @@ from fractions import Fraction
 
 from backoffice.kernel.errors import FaultList
 from backoffice.payroll.calc.derivation import Derivation, Recorder, Value, decimal_text
+from backoffice.payroll.calc.overtime import CENTS, DOUBLE_TIME, OVERTIME, half_up_cents, premium
+from backoffice.payroll.calc.overtime_hours import Week
+from backoffice.payroll.calc.overtime_law import OvertimeLaw
 from backoffice.payroll.calc.result import EARNING
 
-OVERTIME_AFTER_HOURS = Fraction(40)
-HALF = Fraction(1, 2)
-CENTS = "to the cent, half up"
 _STRAIGHT_TIME_LAW = "29 CFR 778.115: straight time at the rate of each kind of work"
-_PREMIUM_LAW = "29 USC 207(a)(1); 29 CFR 778.110 and 778.115: half the weighted-average regular rate for hours over 40"
-
-# States that pay overtime by the day and whose wages can be paid here. Nevada's rule holds for pay below one and a half
-# times its minimum wage (12.00); its 24 hours are taken as a calendar day.
-_DAILY_LIMITS = {
-    "AK": ((8, "over_8_hours"),),
-    "CA": ((12, "over_12_hours"), (8, "over_8_hours")),
-    "NV": ((8, "over_8_hours"),),
-}
-_DAILY_BELOW_RATE = {"NV": Decimal("18.00")}
-_DAILY_LAW = {
-    "AK": "Alaska Statutes 23.10.060",
-    "CA": "California Labor Code 510(a)",
-    "NV": "Nevada Revised Statutes 608.018",
-}
-_SEVENTH_DAY = frozenset({"CA"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +41,10 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class EarningLine:
-    """One line of the pay stub. `code` is `regular` (all straight-time hours of an assignment at one rate) or
-    `overtime_premium` (hours over 40 at half the regular rate; `assignment` None, `rate` rounded for display only: what
-    the premium comes to for each of the hours)."""
+    """One line of the pay stub. `code` is `regular` (all straight-time hours of an assignment at one rate),
+    `overtime_premium` (hours of overtime at half the regular rate) or `double_time_premium` (hours of double time at
+    the regular rate); the premiums have no assignment, and their rate is rounded for display only: what the premium
+    comes to for each of the hours."""
 
     code: str
     assignment: str | None
@@ -68,62 +53,79 @@ class EarningLine:
     cents: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidWeek:
+    """What earlier paychecks have paid of a workweek: its hours, and cents of premium."""
+
+    worked: tuple[Worked, ...] = ()
+    overtime: int = 0
+    double_time: int = 0
+
+    def __add__(self, other: PaidWeek) -> PaidWeek:
+        return PaidWeek(
+            worked=self.worked + other.worked,
+            overtime=self.overtime + other.overtime,
+            double_time=self.double_time + other.double_time,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Earnings:
     """The lines of one workweek. `gross` is their sum and `hours` are theirs; `regular_rate` dollars an hour, exact,
-    of the whole week."""
+    of the whole week. `notes` (code, words) and `tables` (name → version) are those of the premium."""
 
     lines: tuple[EarningLine, ...]
     hours: Decimal
     regular_rate: Fraction
+    notes: tuple[tuple[str, str], ...]
+    tables: Mapping[str, str]
     worked: tuple[Worked, ...]
-    paid: tuple[Worked, ...]
+    paid: PaidWeek
+    week_begins: date
+    law: OvertimeLaw
 
     @property
     def gross(self) -> int:
         return sum(line.cents for line in self.lines)
 
+    @property
+    def pays(self) -> PaidWeek:
+        """What these lines pay of the workweek."""
+        return PaidWeek(worked=self.worked, overtime=self._cents(OVERTIME), double_time=self._cents(DOUBLE_TIME))
+
+    def _cents(self, code: str) -> int:
+        return sum(line.cents for line in self.lines if line.code == code)
+
     def derivation(self) -> Derivation:
         """Why each line is what it is: the same steps once more, with a recorder."""
         recorder = Recorder()
-        _earnings(self.worked, self.paid, recorder)
+        _earnings(self.worked, self.paid, self.week_begins, self.law, recorder)
         return recorder.derivation()
 
 
-@dataclass(frozen=True, slots=True)
-class DailyOvertime:
-    """A day that would owe a state's daily overtime or double time. `reason` is `over_8_hours`, `over_12_hours` or
-    `seventh_consecutive_day`; `hours` the hours it concerns."""
+def workweek_earnings(
+    worked: Sequence[Worked], *, week_begins: date, law: OvertimeLaw, paid: PaidWeek = PaidWeek()
+) -> Earnings:
+    """Earnings of one worker for the seven days from `week_begins`, over all assignments of one employer. `paid` is
+    what earlier paychecks paid of the same week.
 
-    day: date
-    reason: str
-    hours: Decimal
-    citation: str
-
-
-def workweek_earnings(worked: Sequence[Worked], *, week_begins: date, paid: Sequence[Worked] = ()) -> Earnings:
-    """Earnings of one worker for the seven days from `week_begins`, over all assignments of one employer. `paid` are
-    hours of the same week that earlier paychecks paid, with the premium they were owed by themselves.
-
-    Rounded to the cent, half up, once per line: each assignment and rate, and the premium. ValidationFailed (all
+    Rounded to the cent, half up, once per line: each assignment and rate, and each premium. ValidationFailed (all
     faults at once, `#/worked/{i}/…`) for negative hours or rates, more than 24 hours in a day, or a day outside the
     workweek.
     """
-    _refuse_impossible([*worked, *paid], week_begins)
-    return _earnings(tuple(worked), tuple(paid), None)
+    _refuse_impossible([*worked, *paid.worked], week_begins)
+    return _earnings(tuple(worked), paid, week_begins, law, None)
 
 
-def _earnings(worked: tuple[Worked, ...], paid: tuple[Worked, ...], recorder: Recorder | None) -> Earnings:
+def _earnings(
+    worked: tuple[Worked, ...], paid: PaidWeek, week_begins: date, law: OvertimeLaw, recorder: Recorder | None
+) -> Earnings:
     lines: list[EarningLine] = []
     hours_at: dict[tuple[str, Decimal], Fraction] = defaultdict(Fraction)
     for entry in worked:
         hours_at[entry.assignment, entry.rate] += Fraction(entry.hours)
-    new_hours = Fraction(0)
-    before = _Total.of(paid)
-    week = before + _Total.of(worked)
     for (assignment, rate), hours in hours_at.items():
-        pay = hours * Fraction(rate)
-        cents = _half_up_cents(pay)
+        cents = half_up_cents(hours * Fraction(rate))
         if recorder is not None:
             recorder.step(
                 "straight_time", "778.115", "hours at the rate of the assignment", "round_half_up(hours * rate, 0.01)",
@@ -132,103 +134,26 @@ def _earnings(worked: tuple[Worked, ...], paid: tuple[Worked, ...], recorder: Re
             )  # fmt: skip
             recorder.line("regular", EARNING, "US", cents, _STRAIGHT_TIME_LAW, key=assignment)
         lines.append(EarningLine("regular", assignment, _decimal(hours), rate, cents))
-        new_hours += hours
-    if week.overtime and worked:
-        lines.append(_premium(recorder, week, before))
-    return Earnings(tuple(lines), _decimal(new_hours), week.regular_rate, worked, paid)
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    """Hours of a workweek and their straight-time pay in dollars, exact."""
-
-    hours: Fraction
-    straight_time: Fraction
-
-    @classmethod
-    def of(cls, worked: Iterable[Worked]) -> _Total:
-        entries = [(Fraction(entry.hours), Fraction(entry.rate)) for entry in worked]
-        return cls(
-            sum((hours for hours, _ in entries), Fraction(0)),
-            sum((hours * rate for hours, rate in entries), Fraction(0)),
-        )
-
-    def __add__(self, other: _Total) -> _Total:
-        return _Total(self.hours + other.hours, self.straight_time + other.straight_time)
-
-    @property
-    def regular_rate(self) -> Fraction:
-        return self.straight_time / self.hours if self.hours else Fraction(0)
-
-    @property
-    def overtime(self) -> Fraction:
-        return max(Fraction(0), self.hours - OVERTIME_AFTER_HOURS)
-
-    @property
-    def premium(self) -> int:
-        return _half_up_cents(self.overtime * HALF * self.regular_rate)
-
-
-def _premium(recorder: Recorder | None, week: _Total, before: _Total) -> EarningLine:
-    hours = week.overtime - before.overtime
-    cents = week.premium - before.premium
-    each = Fraction(cents, 100) / hours if before.overtime and hours else HALF * week.regular_rate
-    if recorder is not None:
-        _record_premium(recorder, week, before, cents)
-    return EarningLine("overtime_premium", None, _decimal(hours), Decimal(decimal_text(each, 2, 4)), cents)
-
-
-def _record_premium(recorder: Recorder, week: _Total, before: _Total, cents: int) -> None:
-    premium = Value("usd", Fraction(week.premium, 100))
-    recorder.step(
-        "regular_rate", "778.115", "all straight-time pay of the workweek divided by all hours, not rounded",
-        "straight_time / hours", Value("usd_per_hour", week.regular_rate),
-        straight_time=Value("usd", week.straight_time), hours=Value("hours", week.hours),
+    week = _week((*paid.worked, *worked), week_begins)
+    new_hours = _decimal(sum(hours_at.values(), Fraction(0)))
+    if not worked:
+        return Earnings((), new_hours, week.regular_rate, (), {}, worked, paid, week_begins, law)
+    before = _week(paid.worked, week_begins) if paid.worked else None
+    owed = premium(week, law, recorder, paid=(paid.overtime, paid.double_time), before=before)
+    lines += [EarningLine(line.code, None, line.hours, line.rate, line.cents) for line in owed.lines]
+    return Earnings(
+        tuple(lines), new_hours, week.regular_rate, owed.notes, owed.tables, worked, paid, week_begins, law
     )  # fmt: skip
-    recorder.step(
-        "overtime_hours", "207(a)(1)", "hours over 40 in the workweek", "max(0, hours - 40)",
-        Value("hours", week.overtime), hours=Value("hours", week.hours),
-    )  # fmt: skip
-    recorder.step(
-        "premium", "778.110", "half the regular rate for each of them",
-        "round_half_up(overtime_hours * regular_rate / 2, 0.01)", premium, rounding=CENTS,
-        overtime_hours=Value("hours", week.overtime), regular_rate=Value("usd_per_hour", week.regular_rate),
-    )  # fmt: skip
-    if before.hours:
-        recorder.step(
-            "owed", "778.110", "less the premium that earlier paychecks paid for their hours of the week",
-            "premium - round_half_up(max(0, hours_paid - 40) * pay_before / hours_paid / 2, 0.01)",
-            Value("usd", Fraction(cents, 100)), rounding=CENTS, premium=premium,
-            hours_paid=Value("hours", before.hours), pay_before=Value("usd", before.straight_time),
-        )  # fmt: skip
-    recorder.line("overtime_premium", EARNING, "US", cents, _PREMIUM_LAW)
 
 
-def daily_overtime(worked: Iterable[Worked], *, week_begins: date) -> list[DailyOvertime]:
-    """Days of the workweek that would owe overtime by the day, over all assignments in the state that asks for it.
-    Detected so that a run can stop; the pay for it is not computed here."""
-    hours_on: dict[str, dict[date, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-    covered: set[tuple[str, date]] = set()
+def _week(worked: Iterable[Worked], begins: date) -> Week:
+    hours, pay = Fraction(0), Fraction(0)
+    on_day: dict[str, dict[date | None, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for entry in worked:
-        if entry.state in _DAILY_LIMITS and entry.hours > 0:
-            hours_on[entry.state][entry.day] += Fraction(entry.hours)
-            below = _DAILY_BELOW_RATE.get(entry.state)
-            if below is None or entry.rate < below:
-                covered.add((entry.state, entry.day))
-    week = [week_begins + timedelta(days=offset) for offset in range(7)]
-    found: list[DailyOvertime] = []
-    for state, on_day in sorted(hours_on.items()):
-        law = _DAILY_LAW[state]
-        found += [
-            DailyOvertime(day, reason, _decimal(on_day[day] - limit), law)
-            for day in week
-            if (state, day) in covered
-            for limit, reason in _DAILY_LIMITS[state]
-            if on_day[day] > limit
-        ]
-        if state in _SEVENTH_DAY and all(day in on_day for day in week):
-            found.append(DailyOvertime(week[6], "seventh_consecutive_day", _decimal(on_day[week[6]]), law))
-    return found
+        hours += Fraction(entry.hours)
+        pay += Fraction(entry.hours) * Fraction(entry.rate)
+        on_day[entry.state][entry.day] += Fraction(entry.hours)
+    return Week(begins, hours, pay, on_day)
 
 
 def _refuse_impossible(worked: Sequence[Worked], week_begins: date) -> None:
@@ -248,11 +173,6 @@ def _refuse_impossible(worked: Sequence[Worked], week_begins: date) -> None:
         if before <= 24 < on_day[entry.day]:
             faults.add(f"#/worked/{index}/hours", "over_24_hours", f"{entry.day} has more than 24 hours")
     faults.raise_if_any()
-
-
-def _half_up_cents(dollars: Fraction) -> int:
-    cents = dollars * 100
-    return (2 * cents.numerator + cents.denominator) // (2 * cents.denominator)
 
 
 def _decimal(hours: Fraction) -> Decimal:

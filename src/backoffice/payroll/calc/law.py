@@ -37,6 +37,7 @@ from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.garnishment_law import GarnishmentLaw, garnishment_law
 from backoffice.payroll.calc.localities import Localities, Place
 from backoffice.payroll.calc.methods import Method, TableVersion
+from backoffice.payroll.calc.overtime_law import overtime_law
 from backoffice.payroll.calc.paycheck import (
     FREQUENCIES,
     NOT_GIVEN,
@@ -51,7 +52,7 @@ from backoffice.payroll.calc.supplemental_law import SupplementalLaw, supplement
 FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
 _OURS = re.compile(
-    r"us_jurisdictions|us_reciprocity|us_earnings|"
+    r"us_jurisdictions|us_reciprocity|us_earnings|us_overtime_[0-9]{4}|"
     r"us_(federal|unemployment|localities|deductions|supplemental|garnishments|minimum_wage|[a-z]{2})_[0-9]{4}"
 ).fullmatch
 
@@ -68,6 +69,7 @@ class Tables:
         self.garnishments: dict[int, GarnishmentLaw] = {}
         self.supplemental: dict[int, SupplementalLaw] = {}
         self.minimum_wage: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
+        overtime: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
             meta = document["meta"]
@@ -98,10 +100,13 @@ class Tables:
                 self.supplemental[meta["year"]] = supplemental_law(document, table)
             elif name.startswith("us_minimum_wage_"):
                 self.minimum_wage[meta["year"]] = (table, document)
+            elif name.startswith("us_overtime_"):
+                overtime[meta["year"]] = (table, document)
             else:
                 by_kind["federal" if "social_security" in document else "state"].append((document, table))
         self._versions = versions
         self.untaxed = np.array([state not in self._taxing for state in STATES])
+        self.overtime = overtime_law(self.earnings, overtime, self.names)
         self.federal = federal_law(by_kind["federal"])
         for document, table in by_kind["state"]:
             law = state_law(document, table)

@@ -1,27 +1,31 @@
 """What a paycheck pays, of every kind: its lines, the wages each tax sees, and the overtime premium of its workweeks.
 
 29 USC 207(e): the regular rate is all pay for hours worked, bonuses and commissions with it, divided by those hours.
-Straight time for every hour stands in the lines; here half the regular rate is added for each hour over 40, less what
-overtime lines already pay above straight time (207(h)). A kind's treatment stands in us_earnings.toml.
+Straight time for every hour stands in the lines; here the premium of each workweek is added (`overtime`), less what
+overtime lines already pay above straight time (207(h)). A kind's treatment stands in us_earnings.toml. A state's
+overtime by the day is figured where all work is in one state, on hours with their day.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
-from backoffice.payroll.calc.derivation import Derivation, Recorder, TableRow, Value, decimal_text, usd
+from backoffice.payroll.calc.derivation import Derivation, Recorder, TableRow, Value, usd
 from backoffice.payroll.calc.detail import HOURS_SCALE
 from backoffice.payroll.calc.earning_law import EarningKind, EarningLaw
-from backoffice.payroll.calc.earnings import CENTS, HALF
+from backoffice.payroll.calc.overtime import CENTS, Premium, half_up_cents, premium
+from backoffice.payroll.calc.overtime_hours import Week
+from backoffice.payroll.calc.overtime_law import OvertimeLaw
 from backoffice.payroll.calc.result import EARNING, FEDERAL
 
-PREMIUM = "overtime_premium"
 _ONE_WEEK = "weekly"
+_SUNDAY = 7  # 0001-01-07
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,7 @@ class Earning:
 
 @dataclass(frozen=True, slots=True)
 class PaidEarning:
-    """One line: an entry and its cents, or the overtime premium of a workweek."""
+    """One line: an entry and its cents, or a premium of a workweek."""
 
     code: str
     cents: int
@@ -62,21 +66,29 @@ class Remuneration:
     straight_time: int  # what is paid for the hours worked
     w2: dict[str, int]
     notes: tuple[str, ...]
+    tables: dict[str, str]  # of overtime, where one was used
 
 
 @dataclass(slots=True)
 class _Week:
-    hours: Fraction = Fraction(0)
+    days: dict[date | None, Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # hours worked
     pay: Fraction = Fraction(0)  # dollars of straight time and all else that the regular rate counts
     premium: Fraction = Fraction(0)  # dollars that overtime lines pay above straight time
+    double_time: Fraction = Fraction(0)  # the same of double time
+    by_amount: bool = False
+
+    @property
+    def hours(self) -> Fraction:
+        return sum(self.days.values(), Fraction(0))
 
 
 def remuneration(
-    earnings: Sequence[Earning], law: EarningLaw, *, pay_frequency: str, period_begin: date | None, days: int = 1,
-    recorder: Recorder | None = None,
+    earnings: Sequence[Earning], law: EarningLaw, *, overtime: OvertimeLaw, pay_frequency: str,
+    period_begin: date | None, days: int = 1, states: Sequence[str] = (), recorder: Recorder | None = None,
 ) -> Remuneration:  # fmt: skip
     """All lines of a paycheck. Workweeks are the seven days from `period_begin` on; without it they begin on Sundays,
-    and a weekly paycheck is one workweek in any case. `days` of the pay period. Each line is rounded half up once."""
+    and a weekly paycheck is one workweek in any case. `days` of the pay period, `states` of work. Each line is rounded
+    half up once."""
     lines: list[PaidEarning] = []
     notes: list[str] = []
     weeks: dict[int | None, _Week] = defaultdict(_Week)
@@ -100,21 +112,31 @@ def remuneration(
         if kind.hours_worked and entry.hours is not None:
             hours = (hours or Fraction(0)) + Fraction(entry.hours)
         if kind.in_regular_rate:
-            straight_time += cents - _half_up(dollars * kind.premium_part)
+            straight_time += cents - half_up_cents(dollars * kind.premium_part)
             week = weeks[_week_of(entry, pay_frequency, period_begin)]
-            week.premium += dollars * kind.premium_part
+            if kind.code == "double_time":
+                week.double_time += dollars * kind.premium_part
+            else:
+                week.premium += dollars * kind.premium_part
             week.pay += dollars * (1 - kind.premium_part)
-            week.hours += Fraction(entry.hours) if kind.hours_worked and entry.hours is not None else 0
+            if kind.hours_worked and entry.hours is not None:
+                week.days[entry.work_date] += Fraction(entry.hours)
+            else:
+                week.by_amount = True
     unknown = weeks.pop(None, None)
+    used: dict[str, str] = {}
     for at in sorted(week for week in weeks if week is not None):
-        owed, due = _premium(weeks[at], law, recorder)
-        w2[law.premium_w2] += owed
-        if due:
-            over = weeks[at].hours - law.after_hours
-            each = Decimal(decimal_text(Fraction(due, 100) / over, 2, 4))
-            lines.append(PaidEarning(PREMIUM, due, Decimal(decimal_text(over, 2)), each))
-            gross += due
-            wages = [base + due for base in wages]
+        owed = _premium(weeks[at], _begins(at, weeks[at], pay_frequency, period_begin), overtime, states, recorder)
+        w2[law.premium_w2] += owed.federal
+        notes += [words for _, words in owed.notes]
+        used |= owed.tables
+        if weeks[at].by_amount and owed.tables.keys() - {law.table.name}:
+            notes.append("Pay by amount is in the regular rate as 29 CFR 778.209 says; a state's own way is not known.")
+        for line in owed.lines:
+            lines.append(PaidEarning(line.code, line.cents, line.hours, line.rate))
+            gross += line.cents
+            wages = [base + line.cents for base in wages]
+    notes += _not_by_day(earnings, law, overtime, states)
     if unknown is not None and unknown.hours > law.after_hours:
         notes.append("The workweek of hours without a work_date is not known: no overtime premium is computed on them.")
     elif unknown is not None and unknown.pay and any(week.hours > law.after_hours for week in weeks.values()):
@@ -124,18 +146,14 @@ def remuneration(
     return Remuneration(
         tuple(lines), gross, nontaxable, (wages[0], wages[1], wages[2], wages[3]), supplemental, bonus,
         None if hours is None else int(hours * HOURS_SCALE), straight_time,
-        {code: cents for code, cents in w2.items() if cents}, tuple(dict.fromkeys(notes)),
+        {code: cents for code, cents in w2.items() if cents}, tuple(dict.fromkeys(notes)), used,
     )  # fmt: skip
 
 
-def remuneration_derivation(
-    earnings: Sequence[Earning], law: EarningLaw, *, pay_frequency: str, period_begin: date | None, days: int = 1
-) -> Derivation:
+def remuneration_derivation(earnings: Sequence[Earning], law: EarningLaw, **period: Any) -> Derivation:
     """Why each line is what it is: the same steps once more, with a recorder."""
     recorder = Recorder()
-    remuneration(
-        earnings, law, pay_frequency=pay_frequency, period_begin=period_begin, days=days, recorder=recorder
-    )  # fmt: skip
+    remuneration(earnings, law, **period, recorder=recorder)
     return recorder.derivation()
 
 
@@ -148,7 +166,7 @@ def _pay(entry: Earning, kind: EarningKind, law: EarningLaw, recorder: Recorder 
             recorder.step("pay", "entry", "the amount given", "amount", usd(cents), amount=usd(cents))
     else:
         dollars = Fraction(entry.hours) * Fraction(entry.rate)
-        cents = _half_up(dollars)
+        cents = half_up_cents(dollars)
         if recorder is not None:
             recorder.step(
                 "pay", "entry", "hours at their rate", "round_half_up(hours * rate, 0.01)", usd(cents), rounding=CENTS,
@@ -177,38 +195,34 @@ def _week_of(entry: Earning, pay_frequency: str, period_begin: date | None) -> i
         return 0
     if entry.work_date is None:
         return None
-    begin = period_begin.toordinal() if period_begin is not None else 7  # 0001-01-07 was a Sunday
+    begin = period_begin.toordinal() if period_begin is not None else _SUNDAY
     return (entry.work_date.toordinal() - begin) // 7
 
 
-def _premium(week: _Week, law: EarningLaw, recorder: Recorder | None) -> tuple[int, int]:
-    """The half-time premium that a workweek owes, and what of it the lines have not paid yet, in cents."""
-    over = max(Fraction(0), week.hours - law.after_hours)
-    if not over:
-        return 0, 0
-    rate = week.pay / week.hours
-    owed = _half_up(over * HALF * rate)
-    due = max(0, owed - _half_up(week.premium))
-    if recorder is not None and due:
-        recorder.step(
-            "regular_rate", "207(e)", "all pay the regular rate counts, divided by the hours worked, not rounded",
-            "pay / hours", Value("usd_per_hour", rate), pay=Value("usd", week.pay), hours=Value("hours", week.hours),
-        )  # fmt: skip
-        recorder.step(
-            "owed", "207(a)(1)", "half the regular rate for each hour over 40",
-            "round_half_up((hours - after_hours) * regular_rate / 2, 0.01)", usd(owed), rounding=CENTS,
-            hours=Value("hours", week.hours), after_hours=Value("hours", law.after_hours),
-            regular_rate=Value("usd_per_hour", rate),
-        )  # fmt: skip
-        recorder.step(
-            "premium", "207(h)", "less what overtime lines pay above straight time",
-            "max(0, owed - round_half_up(paid_above, 0.01))", usd(due), rounding=CENTS, owed=usd(owed),
-            paid_above=Value("usd", week.premium),
-        )  # fmt: skip
-        recorder.line(PREMIUM, EARNING, FEDERAL, due, law.premium_citation)
-    return owed, due
+def _begins(at: int, week: _Week, pay_frequency: str, period_begin: date | None) -> date | None:
+    """The first day of a workweek, or its first day with hours where only the week is known; None without any."""
+    if pay_frequency == _ONE_WEEK:
+        return period_begin or min((day for day in week.days if day is not None), default=None)
+    return date.fromordinal((period_begin.toordinal() if period_begin is not None else _SUNDAY) + 7 * at)
 
 
-def _half_up(dollars: Fraction) -> int:
-    cents = dollars * 100
-    return (2 * cents.numerator + cents.denominator) // (2 * cents.denominator)
+def _premium(
+    week: _Week, begins: date | None, law: OvertimeLaw, states: Sequence[str], recorder: Recorder | None
+) -> Premium:
+    """What the workweek owes and its lines have not paid yet."""
+    by_day = {states[0]: week.days} if len(states) == 1 and begins is not None else {}
+    told = Week(begins or date.min, week.hours, week.pay, by_day)
+    return premium(told, law, recorder, paid=(half_up_cents(week.premium), half_up_cents(week.double_time)))
+
+
+def _not_by_day(
+    earnings: Sequence[Earning], law: EarningLaw, overtime: OvertimeLaw, states: Sequence[str]
+) -> list[str]:
+    """Which overtime by the day could not be looked at, and why."""
+    names = [rule.name for state in states if (rule := overtime.newest(state)) is not None]
+    worked = [entry for entry in earnings if law.kinds[entry.code].hours_worked and entry.hours]
+    if len(states) > 1:
+        why = "Which of the states hours were worked in is not known" if worked else None
+    else:
+        why = "The day of hours without a work_date is not known" if any(e.work_date is None for e in worked) else None
+    return [f"{why}: no overtime by the day of {name} is computed on them." for name in names if why is not None]

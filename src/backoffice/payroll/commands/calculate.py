@@ -189,8 +189,8 @@ def _check_row(check_id: UUID, run: Row, each: Assessed, pay: Pay, result: calc.
         "net_minor": result.net,
         "hours_hundredths": int(pay.hours * 100),
         "inputs": pay.inputs,
-        "notes": [{"code": code, "detail": detail} for code, detail in result.notes],
-        "tables": dict(result.tables),
+        "notes": [{"code": code, "detail": detail} for code, detail in (*pay.notes, *result.notes)],
+        "tables": each.tables,
     }
 
 

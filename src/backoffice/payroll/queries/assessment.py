@@ -14,7 +14,7 @@ from backoffice.accounts import queries as accounts
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import dates, ids
 from backoffice.payroll import calc, reasons
-from backoffice.payroll.assembly import PaidToDate, Pay, Period, Weeks, by_workweek, pay_of, whole_weeks
+from backoffice.payroll.assembly import PaidToDate, PaidWeeks, Pay, Period, by_workweek, pay_of, tables_of
 from backoffice.payroll.queries.paychecks import paid_to_date, paid_weeks
 from backoffice.payroll.queries.runs import paid_periods, period_of
 from backoffice.payroll.reasons import BLOCKING, Reason
@@ -40,6 +40,12 @@ class Assessed:
     @property
     def blocked(self) -> bool:
         return any(reason.severity == BLOCKING for reason in self.reasons)
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The tables that pay and result used, with their versions."""
+        earned = () if self.pay is None else self.pay.weeks
+        return {**({} if self.result is None else self.result.tables), **tables_of(earned)}
 
 
 async def hours_of_run(
@@ -106,7 +112,7 @@ async def assess(tx: Tx, run: Row, hours: Hours) -> dict[UUID, Assessed]:
 class _Facts:
     profiles: Mapping[UUID, PayProfile]
     employments: Mapping[UUID, Sequence[EmploymentOn]]
-    paid: Mapping[UUID, Weeks]
+    paid: Mapping[UUID, PaidWeeks]
     to_date: Mapping[UUID, PaidToDate]
     employer: Employer
 
@@ -118,11 +124,11 @@ def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) ->
         weeks = {begin for begin, _ in worked}
         paid = tuple(week for week in facts.paid.get(id_, ()) if week[0] in weeks)
         employments = facts.employments.get(id_, ())
-        told = reasons.of_worker(profile, employments, entries, whole_weeks(worked, paid), period.begin)
+        told = reasons.of_worker(profile, employments, entries, period.begin)
         pay = None
         if len({each.work_state for each in entries}) == 1:
             pay = pay_of(profile, worked, paid, period, facts.employer, facts.to_date.get(id_, {}), tables)
-        told += reasons.of_law(profile, entries, pay.inputs.check if pay else None, facts.employer, tables)
+        told += reasons.of_law(profile, entries, pay, facts.employer, tables)
         found[id_] = Assessed(profile, tuple(told), pay)
     sound = {id_: each.pay for id_, each in found.items() if each.pay is not None and not each.blocked}
     results = calc.gross_to_net(calc.Columns.of([pay.inputs.check for pay in sound.values()]), tables) if sound else ()

@@ -106,7 +106,7 @@ def _outdated(run: Row, check: Row | None, now: Assessed) -> list[Reason]:
     if check is None or now.pay is None or now.result is None:
         return [not_calculated(run)]
     changed = differences(msgspec.convert(check["inputs"], Inputs), now.pay.inputs)
-    if check["tables"] != dict(now.result.tables):
+    if check["tables"] != now.tables:
         changed.append("the tables of law")
     account = now.profile.bank_account
     if account is not None and account.id != check["bank_account_id"]:

@@ -13,7 +13,7 @@ import msgspec
 from backoffice.kernel import ids
 from backoffice.kernel.errors import BadRequest, Fault, NotFound
 from backoffice.payroll import calc, models
-from backoffice.payroll.assembly import Inputs, Weeks, earnings_of
+from backoffice.payroll.assembly import Inputs, earnings_of, tables_of
 from backoffice.payroll.errors import LawChanged
 from backoffice.payroll.queries.paychecks import lines_of, paycheck_row
 from backoffice.payroll.schemas import PaycheckComparison, PaycheckDerivation
@@ -26,10 +26,10 @@ async def derivation(tx: Tx, id_: str, compare_to: str | None) -> PaycheckDeriva
     (409) when today's tables give another number."""
     row = await paycheck_row(tx, id_)
     other = await _other_row(tx, row, compare_to) if compare_to is not None else None
-    result, derived = await _explained(tx, row)
+    tables, derived = await _explained(tx, row)
     return PaycheckDerivation(
         paycheck_id=ids.encode("paycheck", row["id"]),
-        tables=dict(result.tables),
+        tables=tables,
         calculated_with=row["tables"],
         lines=derived.as_json(),
         text=derived.as_text(),
@@ -47,20 +47,20 @@ async def _other_row(tx: Tx, row: Row, compare_to: str) -> Row:
     raise BadRequest("The query has invalid parameters.", errors=[fault])
 
 
-async def _explained(tx: Tx, row: Row) -> tuple[calc.PaycheckResult, calc.Derivation]:
+async def _explained(tx: Tx, row: Row) -> tuple[dict[str, str], calc.Derivation]:
+    """The tables used today, with their versions, and the derivation."""
     stored = [
         (line["code"], line["kind"], line["jurisdiction"], line["amount_minor"])
         for line in (await lines_of(tx, [row["id"]])).get(row["id"], [])
-        if line["kind"] in models.TAXES
+        if line["kind"] in {*models.TAXES, "earning"}
     ]
-    result, derived = await asyncio.to_thread(_derive, msgspec.convert(row["inputs"], Inputs))
-    now = [(line.code, line.kind, line.jurisdiction, line.cents) for line in result.lines if line.kind in models.TAXES]
-    if (now, result.net) != (stored, row["net_minor"]):
+    now, net, tables, derived = await asyncio.to_thread(_derive, msgspec.convert(row["inputs"], Inputs))
+    if (now, net) != (stored, row["net_minor"]):
         raise LawChanged(
             f"The derivation of {ids.encode('paycheck', row['id'])} can be had from the release that calculated it; "
             "see the paycheck's tables."
         )
-    return result, derived
+    return tables, derived
 
 
 def _comparison(other: Row, derived: calc.Derivation, before: calc.Derivation) -> PaycheckComparison:
@@ -77,17 +77,23 @@ def _comparison(other: Row, derived: calc.Derivation, before: calc.Derivation) -
     )
 
 
-def _derive(inputs: Inputs) -> tuple[calc.PaycheckResult, calc.Derivation]:
+_Line = tuple[str, str, str, int]
+
+
+def _derive(inputs: Inputs) -> tuple[list[_Line], int, dict[str, str], calc.Derivation]:
     columns, tables = calc.Columns.of([inputs.check]), calc.Tables.load()
-    derived = calc.Derivation(())
-    for week in earnings_of(_named(inputs.worked), _named(inputs.paid)):
+    weeks = earnings_of(inputs.worked, inputs.paid, tables.overtime)
+    result, derived = calc.gross_to_net(columns, tables).paycheck(0), calc.Derivation(())
+    for week in weeks:
         derived += week.derivation()
-    return calc.gross_to_net(columns, tables).paycheck(0), derived + calc.explain(columns, tables)
+    earned = [(line.code, "earning", "US", line.cents) for week in weeks for line in week.lines]
+    taxes = [
+        (line.code, line.kind, line.jurisdiction, line.cents) for line in result.lines if line.kind in models.TAXES
+    ]
+    derived = calc.Derivation(tuple(_named(line) for line in derived.lines)) + calc.explain(columns, tables)
+    return earned + taxes, result.net, {**result.tables, **tables_of(weeks)}, derived
 
 
-def _named(weeks: Weeks) -> Weeks:
-    """Assignments by the ids that clients know."""
-    return tuple(
-        (begin, tuple(replace(each, assignment=ids.encode("assignment", UUID(each.assignment))) for each in entries))
-        for begin, entries in weeks
-    )
+def _named(line: calc.LineDerivation) -> calc.LineDerivation:
+    """The assignment by the id that clients know."""
+    return line if line.key is None else replace(line, key=ids.encode("assignment", UUID(line.key)))

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.payroll import calc, models
-from backoffice.payroll.assembly import Inputs, Weeks
+from backoffice.payroll.assembly import Inputs, PaidWeeks
 from backoffice.payroll.schemas import Paycheck, PaycheckDetail, PaycheckLine, PaycheckNote
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
@@ -129,9 +129,9 @@ async def payment_begun(tx: Tx, run_id: UUID) -> bool:
     return await tx.row(posted.limit(1)) is not None
 
 
-async def paid_weeks(tx: Tx, run: Row, worker_ids: Collection[UUID], since: date) -> dict[UUID, Weeks]:
-    """Hours of workweeks from `since` on that paychecks of other runs of the employer have paid, with their rates of
-    then: by worker, by workweek. As a rule there is no such run, and one statement says so."""
+async def paid_weeks(tx: Tx, run: Row, worker_ids: Collection[UUID], since: date) -> dict[UUID, PaidWeeks]:
+    """What paychecks of other runs of the employer have paid of workweeks from `since` on, hours with their rates of
+    then and premiums: by worker, by workweek. As a rule there is no such run, and one statement says so."""
     runs = await tx.fetch(
         select(_runs.c.id).where(
             _runs.c.tenant_id == TENANT,
@@ -153,11 +153,11 @@ async def paid_weeks(tx: Tx, run: Row, worker_ids: Collection[UUID], since: date
         )
         .order_by(_checks.c.pay_date, _checks.c.id)
     )
-    found: dict[UUID, dict[date, tuple[calc.Worked, ...]]] = {}
+    found: dict[UUID, dict[date, calc.PaidWeek]] = {}
     for row in rows:
         weeks = found.setdefault(row["worker_id"], {})
-        for begin, entries in msgspec.convert(row["inputs"], Inputs).worked:
-            weeks[begin] = (*weeks.get(begin, ()), *entries)
+        for begin, part in msgspec.convert(row["inputs"], Inputs).pays:
+            weeks[begin] = weeks.get(begin, calc.PaidWeek()) + part
     return {id_: tuple(sorted(weeks.items())) for id_, weeks in found.items()}
 
 

@@ -28,7 +28,12 @@ from backoffice.staffing import queries as staffing
 
 _checks, _lines, _runs = models.paycheck, models.paycheck_line, models.payroll_run
 _WITHHELD = "employee_tax"
-EMPLOYERS_OWN = ("programme_not_per_paycheck", "sui_base_not_known")  # notes on what the employer owes
+# Notes on what the employer owes, and on what its records of hours do not say.
+NOT_PRINTED = ("programme_not_per_paycheck", "sui_base_not_known", "overtime_by_calendar_day")
+_PREMIUMS = {
+    "overtime_premium": ("Overtime premium", "half the regular rate", "overtime hours"),
+    "double_time_premium": ("Double-time premium", "the regular rate", "double-time hours"),
+}
 
 
 async def paychecks_to_print(tx: Tx, run_id: str) -> list[str]:
@@ -124,14 +129,15 @@ def _stub(
         if line["assignment_id"] is not None:
             work.setdefault(line["assignment_id"], []).append(_earning(line, f"Regular{week}"))
         else:
-            what = "hours over 40" if late else "half the regular rate, hours over 40"
-            other.append(_earning(line, f"Overtime premium{week} ({what})", counted=False))
+            name, rate, which = _PREMIUMS[line["code"]]
+            what = which if late else f"{rate}, {which}"
+            other.append(_earning(line, f"{name}{week} ({what})", counted=False))
     now = {(line["code"], line["jurisdiction"]): line["amount_minor"] for line in lines if line["kind"] == _WITHHELD}
     earlier = [(code, jurisdiction) for kind, code, jurisdiction in to_date if kind == _WITHHELD]
     taxes = {key: now.get(key, 0) for key in [*now, *(key for key in earlier if key not in now)]}
     gross_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == "earning")
     withheld_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == _WITHHELD)
-    notes = [each["detail"] for each in check["notes"] if each["code"] not in EMPLOYERS_OWN]
+    notes = [each["detail"] for each in check["notes"] if each["code"] not in NOT_PRINTED]
     if profile.opening.gross:
         notes.append("Year-to-date amounts begin with this issuer's first payday; see earlier ones for the rest.")
     return PayStub(
