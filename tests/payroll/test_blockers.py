@@ -13,7 +13,7 @@ from tests.world import World
 
 from backoffice.payroll.calc import Tables
 from backoffice.people import commands as people
-from backoffice.people.schemas import W4, CreateEmployment, SetOpeningBalance, StateCertificate
+from backoffice.people.schemas import W4, CreateEmployment, SetOpeningBalance
 from backoffice.platform.web.bodies import MoneyBody
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.schemas import Entry, RatePatch, RejectTimesheet, UpdateAssignment, UpdateTimesheet
@@ -52,12 +52,6 @@ OF_WORKERS = {
     "state without tables": (
         "state_not_supported",
         Hand("A", jobs=[Job(state="GA", city="Macon")], home=("TX", "Austin")),
-    ),
-    "certificate": (
-        "unknown_status",
-        Hand(
-            "A", jobs=[Job(state="NY")], home=("NY", "Albany"), certificate=StateCertificate(status="head_of_household")
-        ),
     ),
     "nothing left": ("net_not_positive", Hand("A", w4=withholding("700.00"), jobs=[Job(hours=["8", "8"])])),
 }  # fmt: skip

@@ -13,7 +13,8 @@ import msgspec
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel.dates import workweek
 from backoffice.payroll import calc
-from backoffice.people.schemas import FederalElection, PayProfile, StateElection, YearOpening
+from backoffice.people.schemas import FederalElection, PayProfile, YearOpening
+from backoffice.people.state_forms import in_law
 from backoffice.staffing.schemas import ApprovedHours
 
 PaidToDate = Mapping[tuple[str, str, str], tuple[int, int]]
@@ -95,7 +96,7 @@ def pay_of(
         work=(
             calc.Work(
                 state=state,
-                certificate=None if certificate is None else _certificate(certificate),
+                certificate=None if certificate is None else in_law(certificate),
                 sui_rate=None if account is None else int(account.sui_rate * _RATE_SCALE),
             ),
         ),
@@ -182,14 +183,6 @@ def _w4(election: FederalElection) -> calc.W4:
     names = ("version", "filing_status", "step2_checkbox", "step3", "step4a", "step4b", "step4c", "allowances")
     told = {name: getattr(election, name) for name in (*names, "exempt", "nonresident_alien")}
     return calc.W4(**told)
-
-
-def _certificate(election: StateElection) -> calc.StateCertificate:
-    return calc.StateCertificate(
-        status=election.status,
-        allowances=election.allowances,
-        secondary_allowances=election.secondary_allowances,
-    )
 
 
 def _programmes(

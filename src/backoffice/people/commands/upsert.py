@@ -19,7 +19,13 @@ from backoffice.kernel.errors import Fault, FaultList, Problem
 from backoffice.people import models, queries
 from backoffice.people.commands import rows as written
 from backoffice.people.commands.bank_accounts import account_values, is_same, open_account, tell_opened
-from backoffice.people.commands.elections import columns_of, election_values, file_election, tell_filed
+from backoffice.people.commands.elections import (
+    check_state_form,
+    columns_of,
+    election_values,
+    file_election,
+    tell_filed,
+)
 from backoffice.people.commands.employments import (
     change_employment,
     check_schedule,
@@ -92,6 +98,8 @@ def _check(row: WorkerRow, facts: Facts) -> None:
     faults = FaultList()
     check_person(faults, facts, state=row.address.state, written_ssn=row.ssn, birth_date=row.birth_date)
     check_schedule(faults, facts, row.pay_schedule)
+    if row.state_certificate is not None:
+        check_state_form(faults, written.state(row))
     faults.raise_if_any()
 
 

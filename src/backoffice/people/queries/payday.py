@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from backoffice.people import models
+from backoffice.people import models, state_forms
 from backoffice.people.queries.records import address_of, any_of
 from backoffice.people.schemas import (
     EmploymentOn,
@@ -160,13 +160,7 @@ async def _elections_on(
         if row["jurisdiction"] == models.FEDERAL:
             federal[row["worker_id"]] = federal_election(row)
         else:
-            states.setdefault(row["worker_id"], {})[row["jurisdiction"]] = StateElection(
-                id=row["id"],
-                state=row["jurisdiction"],
-                status=row["state_status"],
-                allowances=row["allowances"],
-                secondary_allowances=row["secondary_allowances"],
-            )
+            states.setdefault(row["worker_id"], {})[row["jurisdiction"]] = state_forms.of_row(row)
     return federal, states
 
 
