@@ -99,6 +99,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     birth_date: date
     ssn: str
     address: AddressRow
+    residence_locality: str | None
     hire_date: date
     job_title: str | None
     pay_schedule: str
@@ -164,6 +165,7 @@ WORKER_COLUMNS: tuple[Column, ...] = (
         name="postal_code",
         read=csv_rows.pattern(r"[0-9]{5}(-[0-9]{4})?", "not_a_postal_code", "must be a ZIP code such as 14203"),
     ),
+    Column(name="residence_locality", read=csv_rows.text(80), optional=True),
     Column(name="hire_date", read=csv_rows.day),
     Column(name="job_title", read=csv_rows.text(60), optional=True),
     Column(
@@ -262,6 +264,7 @@ def _worker(values: Mapping[str, Any]) -> WorkerRow:
             state=values["state"],
             postal_code=values["postal_code"],
         ),
+        residence_locality=values["residence_locality"],
         hire_date=values["hire_date"],
         job_title=values["job_title"],
         pay_schedule=values["pay_schedule"],

@@ -51,6 +51,7 @@ worker = tenant_table(
     Column("city", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("postal_code", Text, nullable=False),
+    Column("residence_locality", Text),  # a name of the jurisdiction set, or NO_LOCALITY
     Column("ssn_sealed", LargeBinary),
     Column("ssn_bidx", LargeBinary),
     Column("ssn_last4", Text),

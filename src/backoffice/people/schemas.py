@@ -16,6 +16,8 @@ from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, 
 Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Line = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 City = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# A place of the jurisdiction set by its name or code, or "none": a place without a local tax.
+Locality = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Marion County"])]
 State = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["NY"])]
 PostalCode = Annotated[str, Meta(pattern=r"^[0-9]{5}(-[0-9]{4})?$", examples=["14203"])]
 Email = Annotated[
@@ -53,7 +55,9 @@ class AddressPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CreateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A person who works or will work. `ssn` and `birth_date` are never shown again."""
+    """A person who works or will work. `ssn` and `birth_date` are never shown again. `residence_locality` is the county
+    or city whose local tax the home is under, by its name ("none": no such place); without it the city of the address
+    is looked up, and of Indiana and Maryland nothing is known."""
 
     external_id: ExternalId | None = None
     first_name: Name
@@ -62,6 +66,7 @@ class CreateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     email: Email | None = None
     phone: Phone | None = None
     address: Address
+    residence_locality: Locality | None = None
     ssn: Ssn | None = None
     birth_date: date | None = None
     metadata: Metadata = {}
@@ -80,6 +85,7 @@ class UpdateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     email: Email | UnsetType | None = UNSET
     phone: Phone | UnsetType | None = UNSET
     address: AddressPatch | UnsetType = UNSET
+    residence_locality: Locality | UnsetType | None = UNSET
     ssn: Ssn | UnsetType = UNSET
     birth_date: date | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
@@ -99,6 +105,7 @@ class Worker(Noun, kw_only=True):
     email: str | None
     phone: str | None
     address: Address
+    residence_locality: str | None
     ssn_last4: str | None
     birth_date_on_file: bool
     status: str
@@ -369,6 +376,7 @@ class PayProfile:
     ssn_last4: str | None
     birth_date_on_file: bool
     address: Address
+    residence_locality: str | None
     status: str
     employment: EmploymentOn | None
     federal: FederalElection

@@ -113,6 +113,7 @@ def _worker(number: int, state: str, opened: date, pay_schedule: str, dice: Rand
             state=state,
             postal_code=postal_code,
         ),
+        residence_locality=None,
         hire_date=opened,
         job_title=None,
         pay_schedule=pay_schedule,

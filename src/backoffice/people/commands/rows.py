@@ -43,6 +43,7 @@ def new_worker(row: WorkerRow) -> CreateWorker:
         last_name=row.last_name,
         email=row.email,
         address=Address(**structs.asdict(row.address)),
+        residence_locality=row.residence_locality,
         ssn=row.ssn,
         birth_date=row.birth_date,
     )
@@ -56,6 +57,7 @@ def patch(row: WorkerRow) -> UpdateWorker:
         last_name=row.last_name,
         email=UNSET if row.email is None else row.email,
         address=AddressPatch(**structs.asdict(row.address)),
+        residence_locality=UNSET if row.residence_locality is None else row.residence_locality,
         ssn=row.ssn,
         birth_date=row.birth_date,
     )

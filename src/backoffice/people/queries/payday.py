@@ -73,6 +73,7 @@ async def pay_profiles(tx: Tx, worker_ids: Collection[UUID], on: date) -> dict[U
             ssn_last4=row["ssn_last4"],
             birth_date_on_file=row["birth_date_sealed"] is not None,
             address=address_of(row),
+            residence_locality=row["residence_locality"],
             status=row["status"],
             employment=employment,
             federal=federal.get(id_) or FederalElection(),

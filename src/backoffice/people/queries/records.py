@@ -82,6 +82,7 @@ def worker_view(tx: Tx, row: Row) -> Worker:
         email=row["email"],
         phone=row["phone"],
         address=address_of(row),
+        residence_locality=row["residence_locality"],
         ssn_last4=row["ssn_last4"],
         birth_date_on_file=row["birth_date_sealed"] is not None,
         status=row["status"],
