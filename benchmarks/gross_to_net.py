@@ -1,9 +1,9 @@
 """Gross to net in rows per second, beside the PyPI library python-taxes in the same run.
 
 Each the best of a few tries on one core:
-- everything: all lines of mixed paychecks (every state whose law of 2026 is known, forms, certificates, three deductions
-  each, caps), columns in, columns out, with the peak memory of a process that does nothing else, where the time goes, and
-  how far the floor of the machine is (`paychecks.py`);
+- everything: all lines of mixed paychecks (every state whose law of 2026 is known, forms, certificates, three
+  deductions each, caps), columns in, columns out, with the peak memory of a process that does nothing else, where the
+  time goes, and how far the floor of the machine is (`paychecks.py`);
 - the library's subset: 2025 federal withholding, social security and Medicare of Forms W-4 of 2020 or later. Ours runs
   everything here too, since it has no smaller path; the library runs its three functions per paycheck;
 - the batch door: JSON Lines and CSV in and out, with reading, calculating and writing timed apart.
