@@ -1,9 +1,9 @@
 """Gross to net in rows per second, beside the PyPI library python-taxes in the same run.
 
 Each the best of a few tries on one core:
-- everything: all lines of mixed paychecks (every state whose law of 2026 is known, forms, certificates, caps), columns
-  in, columns out, with the peak memory of a process that does nothing else, where the time goes, and how far the floor
-  of the machine is (`paychecks.py`);
+- everything: all lines of mixed paychecks (every state whose law of 2026 is known, forms, certificates, three
+  deductions each, caps), columns in, columns out, with the peak memory of a process that does nothing else, where the
+  time goes, and how far the floor of the machine is (`paychecks.py`);
 - the library's subset: 2025 federal withholding, social security and Medicare of Forms W-4 of 2020 or later. Ours runs
   everything here too, since it has no smaller path; the library runs its three functions per paycheck;
 - the batch door: JSON Lines and CSV in and out, with reading, calculating and writing timed apart.
@@ -28,6 +28,7 @@ from backoffice.payroll import batch
 from backoffice.payroll.batch_case import Case, columns_of
 from backoffice.payroll.batch_csv import flat
 from backoffice.payroll.calc import FREQUENCIES, STATES, Columns, StateWork, Tables, explain, gross_to_net
+from backoffice.payroll.calc.detail import DEDUCTIONS, DeductionOrders, Detail, GarnishmentOrders
 from benchmarks import machine, paychecks
 
 TITLE = "Gross to net"
@@ -70,6 +71,29 @@ def mixed(rows: int, *, seed: int = 1, library: bool = False) -> Columns:
             sui_rate=nothing - 1 if library else nothing + 20_000,
             ytd_sui_wages=to_date,
         ),
+        detail=None if library else deductions(rows, dice),
+    )  # fmt: skip
+
+
+def deductions(rows: int, dice: np.random.Generator) -> Detail:
+    """Three for each paycheck: health insurance under section 125, a share to a 401(k) with its limit of the year in
+    reach, and dues after taxes."""
+    nothing, unknown = np.zeros(rows, dtype=np.int64), np.full(rows, -1, dtype=np.int64)
+    codes = ("section_125_medical_dental_vision", "pretax_401k_403b_457b", "union_dues")
+    none = np.zeros(0, dtype=np.int64)
+    never = np.zeros(0, dtype=np.bool_)
+    amount = np.stack([dice.integers(500, 4_000, rows), nothing, nothing + 800], axis=1)
+    percent = np.stack([nothing, dice.integers(1, 11, rows) * 10_000, nothing], axis=1)
+    return Detail(
+        birth_year=unknown, elective_before=dice.integers(0, 2_500_000, rows), supplemental_before=nothing,
+        supplemental=nothing, bonus=nothing, nontaxable=nothing, aggregate=np.zeros(rows, dtype=np.bool_),
+        hours=unknown, futa_reduction=unknown,
+        deductions=DeductionOrders(
+            paycheck=np.repeat(np.arange(rows, dtype=np.int64), len(codes)),
+            code=np.tile(np.array([DEDUCTIONS.index(code) for code in codes], dtype=np.int64), rows),
+            amount=amount.ravel(), percent=percent.ravel(),
+        ),
+        garnishments=GarnishmentOrders(none, none, none, none, never, never, none),
     )  # fmt: skip
 
 

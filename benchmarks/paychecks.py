@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,10 @@ _COPIED = 256 << 20  # bytes; far above every cache
 
 def bytes_of(columns: Columns) -> int:
     """Bytes of all columns; one that stands under several names counts once."""
-    arrays = [getattr(owner, each.name) for owner in (columns, columns.work) for each in fields(owner)]
+    owners: list[Any] = [columns, columns.work]
+    if columns.detail is not None:
+        owners += [columns.detail, columns.detail.deductions]
+    arrays = [getattr(owner, each.name) for owner in owners for each in fields(owner)]
     arrays += [column for three in columns.work.ytd_programmes.values() for column in three]
     return sum({id(array): array.nbytes for array in arrays if isinstance(array, np.ndarray)}.values())
 

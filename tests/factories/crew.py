@@ -46,11 +46,13 @@ PLACES = {
     "GA": ("Macon", "31201"),
     "IL": ("Peoria", "61602"),
     "IN": ("Gary", "46402"),
+    "NJ": ("Trenton", "08608"),
     "NY": ("Buffalo", "14203"),
     "OH": ("Ada", "45810"),
     "PA": ("Ridley Park", "19078"),
     "TX": ("Austin", "78701"),
     "WA": ("Spokane", "99201"),
+    "WI": ("Madison", "53703"),
 }
 SINGLE = W4(version="2020_or_later", filing_status="single")
 
@@ -63,6 +65,7 @@ class Job:
     state: str = "TX"
     hours: Sequence[str] = ("8", "8", "8", "8", "8")
     city: str | None = None
+    locality: str | None = None
     begins: date = date(2026, 1, 5)
 
 
@@ -73,6 +76,7 @@ class Hand:
     name: str
     jobs: Sequence[Job] = (Job(),)
     home: tuple[str, str] | None = None  # state and city; the first job's otherwise
+    locality: str | None = None  # of the home
     last_name: str = "Example"
     w4: W4 | None = SINGLE
     certificate: StateCertificate | None = None
@@ -153,6 +157,7 @@ class Crew:
                 first_name="Sam",
                 last_name=hand.last_name,
                 address=Address(line1="2 Model Road", city=city, state=state, postal_code=PLACES[state][1]),
+                residence_locality=hand.locality,
                 ssn=f"9{serial % 100:02d}-{serial // 100 + 10:02d}-{4000 + serial:04d}" if hand.ssn else None,
             ),
         )
@@ -185,7 +190,10 @@ class Crew:
                 pay_rate=RateBody(amount=job.rate),
                 bill_rate=RateBody(amount="60.00"),
                 work_place=WorkPlace(
-                    city=job.city or PLACES[job.state][0], state=job.state, postal_code=PLACES[job.state][1]
+                    city=job.city or PLACES[job.state][0],
+                    state=job.state,
+                    postal_code=PLACES[job.state][1],
+                    locality=job.locality,
                 ),
                 started_on=job.begins,
             ),

@@ -208,3 +208,12 @@ def test_every_amount_of_our_results_can_be_compared() -> None:
         for head, cell in flat(answer).items():
             if head.split(".")[0] not in {"id", "notes", "tables"}:
                 assert is_amount(head), (head, cell)
+
+
+def test_a_deduction_that_lowered_nothing_there_is_named(shadow: Shadow) -> None:
+    case = changed("id", "d") | {"deductions": [{"code": "section_125_medical_dental_vision", "amount": "150.00"}]}
+    whole = amount(changed("id", "d"), "federal_income_tax")
+    assert whole != amount(case, "federal_income_tax")
+    assert shadow.causes(case, federal_income_tax=whole)["federal_income_tax"] == (
+        "deductions", "as if no deduction lowered the wages",
+    )  # fmt: skip

@@ -198,6 +198,55 @@ async def test_certificates_follow_each_other(world: World) -> None:
         assert (await http.get(f"/v1/tax_elections/{filed.json()['id']}")).json() == filed.json()
 
 
+async def test_a_states_certificate_says_what_its_form_has_and_nothing_else(world: World) -> None:
+    firm = await world.firm()
+    more = {"amount": "12.50", "currency": "USD"}
+    async with world.client(firm.test.keys["marisol-vega"]) as http:
+        made = await added(http)
+        path = f"/v1/workers/{made['id']}/tax_elections"
+
+        async def filed(state: str, on: str = "2026-01-01", **form: object) -> httpx.Response:
+            given = {"jurisdiction": state, "effective_from": on, "state_certificate": form}
+            return await http.post(path, json=given)
+
+        for state, form in {
+            "IN": {"exemptions": {"dependent": 2, "adopted": 1}, "county_rate": "0.0202"},
+            "AZ": {"elected_rate": "0.035", "additional_withholding": more},
+            "MO": {"status": "married_both", "exempt": True},
+            "MS": {"status": "single", "elected_annual_exemption": {"amount": "8300.00", "currency": "USD"}},
+            "MD": {"status": "a", "local_rate": "0.032"},
+        }.items():
+            told = await filed(state, **form)
+            assert told.status_code == 201, told.text
+            said = told.json()["state_certificate"]
+            assert {name: said[name] for name in form} == {
+                name: value | {"first_time_dependent": 0} if name == "exemptions" else value
+                for name, value in form.items()
+            }
+            assert (await http.get(f"/v1/tax_elections/{told.json()['id']}")).json() == told.json()
+        refused = await filed("CT", status="single", elected_rate="0.01", exemptions={"adopted": 1})
+        assert [(each["pointer"], each["code"]) for each in refused.json()["errors"]] == [
+            ("#/state_certificate/status", "unknown_status"),
+            ("#/state_certificate/exemptions/dependent", "unknown_field"),
+            ("#/state_certificate/exemptions/first_time_dependent", "unknown_field"),
+            ("#/state_certificate/exemptions/adopted", "unknown_field"),
+            ("#/state_certificate/elected_rate", "unknown_field"),
+        ]
+        for state, form, fault in (
+            ("TX", {"exempt": True}, ("exempt", "unknown_field")),
+            ("AZ", {"elected_rate": "0.011"}, ("elected_rate", "invalid_value")),
+            ("MD", {"status": "a", "local_rate": "0.04"}, ("local_rate", "out_of_range")),
+            (
+                "CA",
+                {"additional_withholding": more | {"amount": "-1.00"}},
+                ("additional_withholding/amount", "negative"),
+            ),
+        ):
+            [error] = (await filed(state, **form)).json()["errors"]
+            assert (error["pointer"], error["code"]) == (f"#/state_certificate/{fault[0]}", fault[1])
+        assert (await filed("CA", on="2019-03-01", status="married")).status_code == 201  # before any law known here
+
+
 async def test_net_pay_goes_to_one_account(world: World) -> None:
     firm = await world.firm()
     async with world.client(firm.test.keys["marisol-vega"]) as http:

@@ -123,6 +123,28 @@ async def test_an_older_certificate_does_not_replace_a_newer_one(world: World) -
         assert [(fault.column, fault.code) for fault in applied.faults] == [("w4_signed_on", "older_than_on_file")]
 
 
+async def test_a_certificate_of_the_file_is_held_against_its_states_law(world: World) -> None:
+    firm = await world.firm(keys=False)
+    heads = f"{HEADER},state_certificate_elected_rate,state_certificate_exempt"
+    assert ",CA,single," in LINES[0]
+
+    async def put(tx: Tx, line: str) -> Applied:
+        parsed = csv_files.parse_workers(f"{heads}\n{line}")
+        assert parsed.faults == ()
+        return await commands.upsert_workers(tx, parsed.rows)
+
+    async with world.tx(firm.test) as tx:
+        applied = await put(tx, LINES[0].replace(",CA,single,", ",CA,jointly,") + ",0.02,")
+        assert [(fault.column, fault.code) for fault in applied.faults] == [
+            ("state_certificate_status", "unknown_status"),
+            ("state_certificate_elected_rate", "unknown_field"),
+        ]
+        assert outcomes(await put(tx, LINES[0] + ",,true")) == ["created"]
+        assert outcomes(await put(tx, LINES[0] + ",,true")) == ["unchanged"]
+        [worker] = (await queries.worker_ids(tx, ["NW-0001"])).values()
+        assert (await queries.pay_profiles(tx, [worker], PAYDAY))[worker].states["CA"].exempt
+
+
 async def test_a_live_tenant_takes_no_number_of_the_folder(world: World) -> None:
     firm = await world.firm(keys=False)
     async with world.tx(firm.live) as tx:

@@ -19,6 +19,7 @@ from backoffice.people.csv_files import (
     parse_workers,
     with_errors,
 )
+from backoffice.people.schemas import StateElection
 
 TENANTS = Path(__file__).parents[2] / "tenants"
 GOOD = {
@@ -34,6 +35,7 @@ GOOD = {
     "city": "Fresno",
     "state": "CA",
     "postal_code": "93721",
+    "residence_locality": "",
     "hire_date": "2024-03-11",
     "job_title": "",
     "pay_schedule": "weekly",
@@ -52,6 +54,7 @@ GOOD = {
     "state_certificate_status": "married",
     "state_certificate_allowances": "2",
     "state_certificate_secondary_allowances": "",
+    "state_certificate_elected_rate": "",
     "bank_routing_number": "990100010",
     "bank_account_number": "004471234567",
     "bank_account_type": "checking",
@@ -85,6 +88,7 @@ def test_a_worker_is_read_whole() -> None:
         birth_date=date(1990, 5, 17),
         ssn="900123456",
         address=AddressRow(line1="1 Sample Lane", line2=None, city="Fresno", state="CA", postal_code="93721"),
+        residence_locality=None,
         hire_date=date(2024, 3, 11),
         job_title=None,
         pay_schedule="weekly",
@@ -101,7 +105,7 @@ def test_a_worker_is_read_whole() -> None:
             nonresident_alien=False,
             signed_on=date(2024, 3, 11),
         ),
-        state_certificate=StateCertificateRow(state="CA", status="married", allowances=2, secondary_allowances=0),
+        state_certificate=StateCertificateRow(state="CA", says=StateElection(status="married", allowances=2)),
         bank_account=BankAccountRow(routing_number="990100010", account_number="004471234567", account_type="checking"),
         opening_balance=OpeningBalanceRow(
             gross=100_010,
@@ -150,7 +154,8 @@ def test_no_bank_account_is_no_fault() -> None:
         ({"w4_step2_checkbox": "yes"}, "w4_step2_checkbox", "not_a_boolean"),
         ({"w4_allowances": "3"}, "w4_allowances", "not_on_this_form"),
         ({"state_certificate_state": ""}, "state_certificate_state", "required"),
-        ({"state_certificate_status": "jointly"}, "state_certificate_status", "unknown_value"),
+        ({"state_certificate_status": "married jointly"}, "state_certificate_status", "unknown_value"),
+        ({"state_certificate_elected_rate": "1.5"}, "state_certificate_elected_rate", "out_of_range"),
         ({"bank_routing_number": "990100011"}, "bank_routing_number", "wrong_check_digit"),
         ({"bank_account_number": "12"}, "bank_account_number", "not_an_account_number"),
         ({"bank_account_type": "giro"}, "bank_account_type", "unknown_value"),

@@ -13,7 +13,9 @@ import msgspec
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel.dates import workweek
 from backoffice.payroll import calc
-from backoffice.people.schemas import FederalElection, PayProfile, StateElection, YearOpening
+from backoffice.payroll.where import Unknown, Where, located, stays_of, wages_by_stay
+from backoffice.people.schemas import FederalElection, PayProfile, YearOpening
+from backoffice.people.state_forms import in_law
 from backoffice.staffing.schemas import ApprovedHours
 
 PaidToDate = Mapping[tuple[str, str, str], tuple[int, int]]
@@ -51,10 +53,12 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Pay:
-    """One worker's paycheck before taxes: earnings by workweek, and what the calculation takes."""
+    """One worker's paycheck before taxes: earnings by workweek, what the calculation takes, and what is not known of
+    the places of home and work."""
 
     weeks: tuple[calc.Earnings, ...]
     inputs: Inputs
+    unknown: tuple[Unknown, ...]
 
     @property
     def hours(self) -> Decimal:
@@ -82,18 +86,22 @@ def tables_of(weeks: Sequence[calc.Earnings]) -> dict[str, str]:
 
 def pay_of(
     profile: PayProfile,
-    worked: Weeks,
+    hours: Sequence[ApprovedHours],
     paid: PaidWeeks,
     period: Period,
     employer: Employer,
     to_date: PaidToDate,
     tables: calc.Tables,
 ) -> Pay:
-    """Earnings and calculation input of one worker. All hours of `worked` are of one state."""
+    """Earnings and calculation input of one worker."""
+    worked = by_workweek(hours, period)
     weeks = earnings_of(worked, paid, tables.overtime)
-    state = worked[0][1][0].state
-    account = employer.state_accounts.get(state)
-    certificate = profile.states.get(state)
+    wages = wages_by_stay(weeks, stays_of(hours))
+    where = located(profile, wages, period.pay_date.year, tables)
+    home, states = profile.address.state, dict[str, int]()
+    for stay, cents in wages.items():
+        states[stay.state] = states.get(stay.state, 0) + cents
+    residence = home if any(state != home for state in states) else None
     check = calc.Paycheck(
         pay_date=period.pay_date,
         period_begin=period.begin,
@@ -101,17 +109,34 @@ def pay_of(
         pay_frequency=period.frequency,
         gross=sum(week.gross for week in weeks),
         w4=_w4(profile.federal),
-        work=(
+        residence_state=residence,
+        local=where.local,
+        work=tuple(
             calc.Work(
                 state=state,
-                certificate=None if certificate is None else _certificate(certificate),
-                sui_rate=None if account is None else int(account.sui_rate * _RATE_SCALE),
-            ),
+                wages=cents if len(states) > 1 else None,
+                certificate=_certificate(profile, tables.agreements.withheld_in(state, residence), where),
+                sui_rate=None
+                if (account := employer.state_accounts.get(state)) is None
+                else int(account.sui_rate * _RATE_SCALE),
+            )
+            for state, cents in states.items()
         ),
     )
     check = in_its_year(check, profile.opening, to_date, tables)
     pays = tuple((week.week_begins, week.pays) for week in weeks)
-    return Pay(weeks, Inputs(check=check, worked=worked, paid=paid, pays=pays))
+    return Pay(weeks, Inputs(check=check, worked=worked, paid=paid, pays=pays), where.unknown)
+
+
+def _certificate(profile: PayProfile, state: str | None, where: Where) -> calc.StateCertificate | None:
+    """That of the state whose tax is withheld, with the rate of the county where it names none."""
+    election = profile.states.get(state) if state is not None else None
+    if state is None or election is None:
+        return None
+    certificate = in_law(election)
+    if certificate.local_rate is None and state in where.county_rates:
+        return replace(certificate, local_rate=where.county_rates[state])
+    return certificate
 
 
 def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, tables: calc.Tables) -> calc.Paycheck:
@@ -143,6 +168,7 @@ def differences(stored: Inputs, now: Inputs) -> list[str]:
         "what is paid of a workweek": stored.paid != now.paid,
         "Form W-4": before.w4 != after.w4,
         "a state certificate": [each.certificate for each in before.work] != [each.certificate for each in after.work],
+        "where the worker lives or works": _places(before) != _places(after),
         "the employer's unemployment rate": [each.sui_rate for each in before.work]
         != [each.sui_rate for each in after.work],
         "the year-to-date": in_the_year(before) != in_the_year(after),
@@ -155,11 +181,27 @@ def in_the_year(check: calc.Paycheck) -> tuple[object, ...]:
     return check.ytd, check.given, tuple((work.state, work.ytd_sui_wages, work.ytd_programmes) for work in check.work)
 
 
-def subject_wages(check: calc.Paycheck, code: str, jurisdiction: str) -> int:
-    """The wages (cents) of a paycheck that are subject to a tax, before any cap."""
-    for work in check.work:
-        if work.state == jurisdiction and work.wages is not None:
-            return work.wages
+def _places(check: calc.Paycheck) -> tuple[object, ...]:
+    states = [work.state for work in check.work]
+    return check.residence_state, states, [(part.place, part.resident) for part in check.local]
+
+
+def subject_wages(check: calc.Paycheck, code: str, jurisdiction: str, tables: calc.Tables) -> int:
+    """The wages (cents) of a paycheck that are subject to a tax, before any cap: of a place those that belong to it, of
+    a state's income tax those of the work for which it is withheld."""
+    for part in check.local:
+        place = tables.place(part.place, check.pay_date.year)
+        if place is not None and any(tax.jurisdiction == jurisdiction for tax in place.taxes):
+            return part.wages
+    withheld = tables.agreements.withheld_in
+    for_income_tax = code == "state_income_tax"
+    of_state = [
+        check.gross if work.wages is None else work.wages
+        for work in check.work
+        if jurisdiction == (withheld(work.state, check.residence_state) if for_income_tax else work.state)
+    ]
+    if of_state:
+        return sum(of_state)
     bases = check.federal_wages
     if bases is None or jurisdiction != "US":
         return check.gross
@@ -192,14 +234,6 @@ def _w4(election: FederalElection) -> calc.W4:
     names = ("version", "filing_status", "step2_checkbox", "step3", "step4a", "step4b", "step4c", "allowances")
     told = {name: getattr(election, name) for name in (*names, "exempt", "nonresident_alien")}
     return calc.W4(**told)
-
-
-def _certificate(election: StateElection) -> calc.StateCertificate:
-    return calc.StateCertificate(
-        status=election.status,
-        allowances=election.allowances,
-        secondary_allowances=election.secondary_allowances,
-    )
 
 
 def _programmes(

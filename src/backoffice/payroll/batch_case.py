@@ -53,6 +53,7 @@ _W4_FLAGS = ("step2_checkbox", "exempt", "nonresident_alien")
 _W4_MONEY = ("step3", "step4a", "step4b", "step4c")
 _W4 = frozenset({"version", "filing_status", "allowances", *_W4_FLAGS, *_W4_MONEY})
 _YTD = ("social_security_wages", "medicare_wages", "futa_wages")
+_YTD_KEYS = frozenset({*_YTD, *STATE_YTD, *PAY_YTD})
 _FREQUENCY_CODE = {word: code for code, word in enumerate(FREQUENCIES)}
 _VERSION_CODE = {word: code for code, word in enumerate(W4_VERSIONS)}
 _FILING_CODE = {word: code for code, word in enumerate(FILING_STATUSES)}
@@ -112,7 +113,7 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
     flags = [read.flag(form or {}, key, "#/w4", faults) for key in _W4_FLAGS]
     amounts = [read.money(form or {}, key, "#/w4", faults) for key in _W4_MONEY]
     allowances = read.count(form or {}, "allowances", "#/w4", faults)
-    ytd = read.object_of(document, "ytd", frozenset({*_YTD, *STATE_YTD, *PAY_YTD}), faults) or {}
+    ytd = read.object_of(document, "ytd", _YTD_KEYS, faults) or {}
     to_date = [read.money(ytd, key, "#/ytd", faults) for key in _YTD]
     words = None if frequency is None else FREQUENCIES[frequency]
     pay = read_pay(document, ytd, words, pay_date, begin, end, tables, faults)

@@ -31,6 +31,7 @@ _COUNTS = ("allowances", "secondary_allowances")
 _RATES = ("elected_rate", "local_rate", "county_rate")
 _AMOUNTS = ("elected_annual_credit", "elected_annual_exemption", "additional_withholding")
 _CERTIFICATE = frozenset({"status", *_COUNTS, "exemptions", *_RATES, *_AMOUNTS, "exempt"})
+_NOTHING_SAID = StateCertificate()
 _GIVEN = ("federal_income_tax", "fica")
 _STATE_CODE = {word: code for code, word in enumerate(STATES)}
 _STATUS_CODE = {word: code for code, word in enumerate(STATE_STATUSES)}
@@ -180,14 +181,14 @@ def _given(document: Mapping[str, Any], ytd: Mapping[str, Any], home: str | None
 
 
 def _entry(place: Stay, form: Form | None, sui_rate: int | None, sui_wages: int) -> Entry:
-    says = StateCertificate() if form is None else form.says
+    says = _NOTHING_SAID if form is None else form.says
     status = NOT_GIVEN if says.status is None else _STATUS_CODE[says.status]
     counts = (says.allowances, says.secondary_allowances)
     sui = (NOT_GIVEN, 0) if sui_rate is None else (sui_rate, sui_wages)
     numbers = (
         _STATE_CODE[place.state], place.wages, form is not None, status, *counts, *sui
     )  # fmt: skip
-    return Entry(numbers, says.elections())
+    return Entry(numbers, {} if form is None else says.elections())
 
 
 def _notes(

@@ -32,6 +32,7 @@ _NAMES = {
     "futa": "Federal unemployment (FUTA)",
     "sui": "State unemployment",
     "state_income_tax": "State income tax",
+    "local_income_tax": "Local income tax",
 }
 
 

@@ -11,12 +11,13 @@ from backoffice.kernel import ids
 from backoffice.kernel.money import format_minor
 from backoffice.payroll import calc, nacha
 from backoffice.payroll.assembly import Pay
-from backoffice.payroll.local_taxes import local_tax
 from backoffice.payroll.returns import REASONS
+from backoffice.payroll.where import Unknown
 from backoffice.people.schemas import EmploymentOn, PayProfile
 from backoffice.staffing.schemas import ApprovedHours
 
 BLOCKING = "blocking"
+_LEFT_OUT = frozenset({"local_tax_without_state", "county_not_known"})
 _OUTSIDE = "Pay this worker outside the run"
 
 
@@ -51,40 +52,39 @@ def of_worker(
             Reason("no_ssn", "No Social Security number is on file; the W-2 will need it.", "front_office",
                    "Ask the worker for it.", f"PATCH {worker}", severity="warning")
         )  # fmt: skip
-    states = sorted({each.work_state for each in hours})
-    if len(states) > 1:
-        found.append(
-            Reason("several_states_not_supported", f"Hours in {', '.join(states)} fall into one paycheck.", "provider",
-                   f"{_OUTSIDE}, or wait for the payroll law of several states.")
-        )  # fmt: skip
     return found + _late_reasons(hours, begin)
 
 
 def of_law(
     profile: PayProfile,
     hours: Sequence[ApprovedHours],
-    pay: Pay | None,
+    pay: Pay,
     employer: Employer,
     tables: calc.Tables,
 ) -> list[Reason]:
-    """What the law or our tables of it do not cover. `pay` is None when there is more than one state."""
-    found = _place_reasons(profile, hours, tables)
-    check = None if pay is None else pay.inputs.check
+    """What the law or our tables of it do not cover."""
+    check = pay.inputs.check
+    found = _place_reasons(profile, hours, pay.unknown, tables)
     found += [
         Reason("overtime_rule_not_supported", words, "provider", f"{_OUTSIDE}, or wait for that year's law.")
-        for code, words in (pay.notes if pay is not None else ())
+        for code, words in pay.notes
         if code == calc.OVERTIME_NOT_KNOWN
     ]
-    for work in check.work if check is not None else ():
+    for work in check.work:
         if work.state not in employer.state_accounts:
             found.append(
                 Reason("no_state_account", f"The employer has no unemployment account in {work.state}.", "provider",
                        f"Register the employer in {work.state} and add the account to its tenant file.")
             )  # fmt: skip
-    faults = tables.refusals_of(check) if check is not None else []
     return found + [
-        Reason(fault.code, fault.detail, "provider", f"{_OUTSIDE}, or correct the election.") for fault in faults
+        Reason(fault.code, fault.detail, "provider", f"{_OUTSIDE}, or correct the election.")
+        for fault in tables.refusals_of(check)
     ]
+
+
+def left_out(result: calc.PaycheckResult) -> list[Reason]:
+    """Local tax that the calculation says it could not withhold."""
+    return [_local(detail.removesuffix(".")) for code, detail in result.notes if code in _LEFT_OUT]
 
 
 def net_not_positive(worker: str, gross: int, net: int) -> Reason:
@@ -141,21 +141,29 @@ def _employment_reasons(
     ]  # fmt: skip
 
 
-def _place_reasons(profile: PayProfile, hours: Sequence[ApprovedHours], tables: calc.Tables) -> list[Reason]:
+def _place_reasons(
+    profile: PayProfile, hours: Sequence[ApprovedHours], unknown: Sequence[Unknown], tables: calc.Tables
+) -> list[Reason]:
+    worker = f"/v1/workers/{ids.encode('worker', profile.id)}"
     found = []
-    for state, city in sorted({(each.work_state, each.work_city) for each in hours}):
-        tax = local_tax(state, city, "work", tables)
-        if tax is not None:
-            found.append(_local(f"{tax.place} taxes wages earned there ({tax.citation})"))
-    home = profile.address
-    tax = local_tax(home.state, home.city, "home", tables)
-    if tax is not None:
-        found.append(_local(f"{tax.place} taxes its residents' wages ({tax.citation})"))
-    away = sorted({each.work_state for each in hours} - {home.state})
-    if away and tables.has_income_tax(home.state):
+    for each in unknown:
+        if each.of is None:
+            found.append(_local(each.detail))
+            continue
+        field, api = ("residence_locality", worker) if each.of == "worker" else ("work_place.locality", None)
+        found.append(
+            Reason("locality_required", f"{each.detail}.", "front_office",
+                   f"Enter the county or city as {field} of the {each.of}, or none where there is no local tax.",
+                   f"PATCH {api or '/v1/assignments/{id}'}")
+        )  # fmt: skip
+    home = profile.address.state
+    states = {each.work_state for each in hours} - {home}
+    away = sorted(state for state in states if tables.agreements.withheld_in(state, home) != home)
+    if away and tables.has_income_tax(home):
         found.append(
             Reason("residence_state_not_supported",
-                   f"The worker lives in {home.state} and works in {', '.join(away)}; both states may tax the wages.",
+                   f"The worker lives in {home} and works in {', '.join(away)}, and the two states have no agreement: "
+                   "both may tax the wages.",
                    "provider", f"{_OUTSIDE}, or wait for residence withholding.")
         )  # fmt: skip
     return found
@@ -163,8 +171,8 @@ def _place_reasons(profile: PayProfile, hours: Sequence[ApprovedHours], tables: 
 
 def _local(detail: str) -> Reason:
     return Reason(
-        "local_tax_not_supported", f"{detail}, and local taxes are not withheld yet.", "provider",
-        f"{_OUTSIDE}, or wait for local taxes.",
+        "local_tax_not_supported", f"{detail}, and this is not withheld yet.", "provider",
+        f"{_OUTSIDE}, or wait for this local tax.",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backoffice.payroll.calc import Columns, Tables
+from backoffice.payroll.calc.detail import DeductionOrders
 from backoffice.payroll.calc.paycheck import (
     FILING_STATUSES,
     FREQUENCIES,
@@ -53,6 +54,10 @@ def questions(columns: Columns, theirs: Int64s, tables: Tables) -> Iterator[What
     yield WhatIf(
         "other_wages", "as on the previous provider's gross pay", (), told, lambda of, rows: _on_wages(of, theirs[rows])
     )
+    if columns.detail is not None:
+        lowered = np.isin(np.arange(len(columns)), columns.detail.deductions.paycheck)
+        words = "as if no deduction lowered the wages"
+        yield WhatIf("deductions", words, (), lowered, lambda of, _: _without_deductions(of))
     for name, words in (
         ("gross", "the gross pay"), ("income_tax_wages", "the income tax wages"),
         ("social_security_wages", "the social security wages"),
@@ -128,6 +133,12 @@ def _on_wages(of: Columns, wages: Int64s) -> Columns:
         of, work=work, gross=wages, income_tax_wages=wages, social_security_wages=wages, medicare_wages=wages,
         futa_wages=wages,
     )  # fmt: skip
+
+
+def _without_deductions(of: Columns) -> Columns:
+    assert of.detail is not None
+    none = np.zeros(0, dtype=np.int64)
+    return replace(of, detail=replace(of.detail, deductions=DeductionOrders(none, none, none, none)))
 
 
 def _first_wages(of: Columns) -> Columns:

@@ -14,6 +14,7 @@ import msgspec
 from backoffice.kernel import csv_rows, routing_numbers
 from backoffice.kernel.csv_rows import Column, CsvFault, CsvFileRefused, ParsedCsv
 from backoffice.kernel.places import STATES
+from backoffice.people.csv_certificates import STATE_COLUMNS, StateCertificateRow, check_state, state_certificate
 
 __all__ = [
     "WORKER_COLUMNS",
@@ -34,7 +35,6 @@ with_errors = csv_rows.with_errors
 
 W4_VERSIONS = ("2020_or_later", "2019_or_earlier")
 FILING_STATUSES = ("single", "married_filing_jointly", "married_filing_separately", "head_of_household")
-STATE_STATUSES = ("single", "married", "head_of_household")
 
 
 class AddressRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,15 +61,6 @@ class W4Row(msgspec.Struct, frozen=True, kw_only=True):
     exempt: bool
     nonresident_alien: bool
     signed_on: date
-
-
-class StateCertificateRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The state's own certificate (CA DE 4, NY IT-2104, IL-W-4). `status` None means: mapped from the federal one."""
-
-    state: str
-    status: str | None
-    allowances: int
-    secondary_allowances: int
 
 
 class BankAccountRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +99,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     birth_date: date
     ssn: str
     address: AddressRow
+    residence_locality: str | None
     hire_date: date
     job_title: str | None
     pay_schedule: str
@@ -173,6 +165,7 @@ WORKER_COLUMNS: tuple[Column, ...] = (
         name="postal_code",
         read=csv_rows.pattern(r"[0-9]{5}(-[0-9]{4})?", "not_a_postal_code", "must be a ZIP code such as 14203"),
     ),
+    Column(name="residence_locality", read=csv_rows.text(80), optional=True),
     Column(name="hire_date", read=csv_rows.day),
     Column(name="job_title", read=csv_rows.text(60), optional=True),
     Column(
@@ -189,10 +182,7 @@ WORKER_COLUMNS: tuple[Column, ...] = (
     Column(name="w4_exempt", read=csv_rows.flag, may_be_blank=True, blank=False),
     Column(name="w4_nonresident_alien", read=csv_rows.flag, may_be_blank=True, blank=False),
     Column(name="w4_signed_on", read=csv_rows.day),
-    Column(name="state_certificate_state", read=_STATE, optional=True),
-    Column(name="state_certificate_status", read=csv_rows.one_of(STATE_STATUSES), optional=True),
-    Column(name="state_certificate_allowances", read=csv_rows.whole(99), optional=True),
-    Column(name="state_certificate_secondary_allowances", read=csv_rows.whole(99), optional=True),
+    *STATE_COLUMNS,
     Column(name="bank_routing_number", read=_routing_number, may_be_blank=True),
     Column(
         name="bank_account_number",
@@ -209,7 +199,6 @@ WORKER_COLUMNS: tuple[Column, ...] = (
     Column(name="ytd_programmes", read=_programmes, optional=True, blank=()),
 )
 _BANK = ("bank_routing_number", "bank_account_number", "bank_account_type")
-_STATE_DETAILS = tuple(column.name for column in WORKER_COLUMNS if column.name.startswith("state_certificate_"))[1:]
 _NOT_ON_OLDER_FORM = ("w4_step2_checkbox", "w4_step3", "w4_step4a", "w4_step4b")
 
 
@@ -226,11 +215,7 @@ def _check(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         for name in _BANK:
             if given and values[name] is None:
                 yield name, "required", "must be given with the rest of the bank account, or all three left empty"
-    if "state_certificate_state" in values and values["state_certificate_state"] is None:
-        for name in _STATE_DETAILS:
-            if values.get(name) is not None:
-                yield "state_certificate_state", "required", f"must say which state's certificate {name} is from"
-                break
+    yield from check_state(values)
     born, hired = values.get("birth_date"), values.get("hire_date")
     if born is not None and hired is not None and born >= hired:
         yield "birth_date", "not_before_hire_date", "must be before hire_date"
@@ -257,14 +242,7 @@ def _check_w4(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _worker(values: Mapping[str, Any]) -> WorkerRow:
-    state_certificate = bank_account = None
-    if values["state_certificate_state"] is not None:
-        state_certificate = StateCertificateRow(
-            state=values["state_certificate_state"],
-            status=values["state_certificate_status"],
-            allowances=values["state_certificate_allowances"] or 0,
-            secondary_allowances=values["state_certificate_secondary_allowances"] or 0,
-        )
+    bank_account = None
     if values["bank_account_number"] is not None:
         bank_account = BankAccountRow(
             routing_number=values["bank_routing_number"],
@@ -286,11 +264,12 @@ def _worker(values: Mapping[str, Any]) -> WorkerRow:
             state=values["state"],
             postal_code=values["postal_code"],
         ),
+        residence_locality=values["residence_locality"],
         hire_date=values["hire_date"],
         job_title=values["job_title"],
         pay_schedule=values["pay_schedule"],
         w4=W4Row(**{name: values[f"w4_{name}"] for name in W4Row.__struct_fields__}),
-        state_certificate=state_certificate,
+        state_certificate=state_certificate(values),
         bank_account=bank_account,
         opening_balance=OpeningBalanceRow(
             **{name: values[f"ytd_{name}"] for name in OpeningBalanceRow.__struct_fields__}

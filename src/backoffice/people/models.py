@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Date,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -20,7 +21,17 @@ from backoffice.platform.tables import Id, Instant, one_of, tenant_table
 WORKER_STATUSES = ("active", "inactive")
 W4_VERSIONS = ("2020_or_later", "2019_or_earlier")
 FILING_STATUSES = ("single", "married_filing_jointly", "married_filing_separately", "head_of_household")
-STATE_STATUSES = ("single", "married", "head_of_household")
+# A field of a state's certificate → its column. Rates are millionths, amounts cents; null: the form does not say.
+STATE_FORM = {
+    **{name: name for name in ("allowances", "secondary_allowances", "dependent", "first_time_dependent", "adopted")},
+    **{name: f"{name}_millionths" for name in ("elected_rate", "local_rate", "county_rate")},
+    **{
+        name: f"{name}_minor"
+        for name in ("elected_annual_credit", "elected_annual_exemption", "additional_withholding")
+    },
+    "status": "state_status",
+    "exempt": "exempt",
+}
 FEDERAL = "US"
 ACCOUNT_KINDS = ("checking", "savings")
 ACCOUNT_STATUSES = ("active", "closed")
@@ -40,6 +51,7 @@ worker = tenant_table(
     Column("city", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("postal_code", Text, nullable=False),
+    Column("residence_locality", Text),  # a name of the jurisdiction set, or NO_LOCALITY
     Column("ssn_sealed", LargeBinary),
     Column("ssn_bidx", LargeBinary),
     Column("ssn_last4", Text),
@@ -83,18 +95,32 @@ tax_election = tenant_table(
     Column("step4c_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("exempt", Boolean, nullable=False, server_default=_FALSE),
     Column("nonresident_alien", Boolean, nullable=False, server_default=_FALSE),
-    one_of("state_status", STATE_STATUSES, nullable=True),
+    Column("state_status", Text),  # a key of the state's own table
     Column("allowances", SmallInteger, nullable=False, server_default=_ZERO),
     Column("secondary_allowances", SmallInteger, nullable=False, server_default=_ZERO),
+    Column("dependent", SmallInteger),
+    Column("first_time_dependent", SmallInteger),
+    Column("adopted", SmallInteger),
+    Column("elected_rate_millionths", Integer),
+    Column("local_rate_millionths", Integer),
+    Column("county_rate_millionths", Integer),
+    Column("elected_annual_credit_minor", BigInteger),
+    Column("elected_annual_exemption_minor", BigInteger),
+    Column("additional_withholding_minor", BigInteger),
     CheckConstraint(
         "(jurisdiction = 'US') = (w4_version IS NOT NULL) AND (jurisdiction = 'US') = (filing_status IS NOT NULL)"
-        " AND (jurisdiction <> 'US' OR (state_status IS NULL AND secondary_allowances = 0))",
+        " AND (jurisdiction <> 'US' OR (state_status IS NULL AND secondary_allowances = 0 AND num_nonnulls(dependent,"
+        " first_time_dependent, adopted, elected_rate_millionths, local_rate_millionths, county_rate_millionths,"
+        " elected_annual_credit_minor, elected_annual_exemption_minor, additional_withholding_minor) = 0))",
         name="form",
     ),
     CheckConstraint("length(jurisdiction) = 2", name="jurisdiction"),
     CheckConstraint(
         "step3_minor >= 0 AND step4a_minor >= 0 AND step4b_minor >= 0 AND step4c_minor >= 0"
-        " AND allowances >= 0 AND secondary_allowances >= 0",
+        " AND allowances >= 0 AND secondary_allowances >= 0 AND dependent >= 0 AND first_time_dependent >= 0"
+        " AND adopted >= 0 AND elected_rate_millionths >= 0 AND local_rate_millionths >= 0"
+        " AND county_rate_millionths >= 0 AND elected_annual_credit_minor >= 0"
+        " AND elected_annual_exemption_minor >= 0 AND additional_withholding_minor >= 0",
         name="amounts",
     ),
     refs=[("worker_id", "worker")],

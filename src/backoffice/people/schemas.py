@@ -16,6 +16,8 @@ from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, 
 Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Line = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 City = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# A place of the jurisdiction set by its name or code, or "none": a place without a local tax.
+Locality = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Marion County"])]
 State = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["NY"])]
 PostalCode = Annotated[str, Meta(pattern=r"^[0-9]{5}(-[0-9]{4})?$", examples=["14203"])]
 Email = Annotated[
@@ -28,6 +30,8 @@ Ssn = Annotated[
 RoutingNumber = Annotated[str, Meta(pattern=r"^[0-9]{9}$", examples=["990100023"])]
 AccountNumber = Annotated[str, Meta(pattern=r"^[0-9]{4,17}$", description="write-only", examples=["9000123456"])]
 Count = Annotated[int, Meta(ge=0, le=99)]
+Rate = Annotated[str, Meta(pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$", examples=["0.020"])]
+StateStatus = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_]+$", examples=["single"])]
 Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{2,63}$", examples=["w2_correction"])]
 _ZERO = MoneyBody(amount="0.00")
 
@@ -51,7 +55,9 @@ class AddressPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CreateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A person who works or will work. `ssn` and `birth_date` are never shown again."""
+    """A person who works or will work. `ssn` and `birth_date` are never shown again. `residence_locality` is the county
+    or city whose local tax the home is under, by its name ("none": no such place); without it the city of the address
+    is looked up, and of Indiana and Maryland nothing is known."""
 
     external_id: ExternalId | None = None
     first_name: Name
@@ -60,6 +66,7 @@ class CreateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     email: Email | None = None
     phone: Phone | None = None
     address: Address
+    residence_locality: Locality | None = None
     ssn: Ssn | None = None
     birth_date: date | None = None
     metadata: Metadata = {}
@@ -78,6 +85,7 @@ class UpdateWorker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     email: Email | UnsetType | None = UNSET
     phone: Phone | UnsetType | None = UNSET
     address: AddressPatch | UnsetType = UNSET
+    residence_locality: Locality | UnsetType | None = UNSET
     ssn: Ssn | UnsetType = UNSET
     birth_date: date | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
@@ -97,6 +105,7 @@ class Worker(Noun, kw_only=True):
     email: str | None
     phone: str | None
     address: Address
+    residence_locality: str | None
     ssn_last4: str | None
     birth_date_on_file: bool
     status: str
@@ -163,12 +172,31 @@ class W4(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     nonresident_alien: bool = False
 
 
-class StateCertificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A state's own withholding certificate. Without `status` it is mapped from the federal filing status."""
+class Exemptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The kinds of exemption that Indiana's form counts (WH-4)."""
 
-    status: Literal["single", "married", "head_of_household"] | None = None
+    dependent: Count = 0
+    first_time_dependent: Count = 0
+    adopted: Count = 0
+
+
+class StateCertificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A state's own withholding certificate. `status` is the key of the state's own table (CT: A to F); without one it
+    is mapped from the federal status. `elected_annual_credit` and `elected_annual_exemption` are amounts a
+    year, `additional_withholding` a pay period; rates are fractions. A field that the state's form does not have is
+    refused; `allowances` and `secondary_allowances` are taken everywhere, and unused where the state has none."""
+
+    status: StateStatus | None = None
     allowances: Count = 0
     secondary_allowances: Count = 0
+    exemptions: Exemptions | None = None
+    elected_rate: Rate | None = None
+    elected_annual_credit: MoneyBody | None = None
+    elected_annual_exemption: MoneyBody | None = None
+    local_rate: Rate | None = None
+    county_rate: Rate | None = None
+    additional_withholding: MoneyBody | None = None
+    exempt: bool = False
 
 
 class CreateTaxElection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -281,13 +309,21 @@ class FederalElection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateElection:
-    """A state's certificate in force."""
+    """A state's certificate: rates in millionths, amounts in cents, None where the form does not say."""
 
-    id: UUID
-    state: str
-    status: str | None
-    allowances: int
-    secondary_allowances: int
+    status: str | None = None
+    allowances: int = 0
+    secondary_allowances: int = 0
+    dependent: int | None = None
+    first_time_dependent: int | None = None
+    adopted: int | None = None
+    elected_rate: int | None = None
+    elected_annual_credit: int | None = None
+    elected_annual_exemption: int | None = None
+    local_rate: int | None = None
+    county_rate: int | None = None
+    additional_withholding: int | None = None
+    exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +376,7 @@ class PayProfile:
     ssn_last4: str | None
     birth_date_on_file: bool
     address: Address
+    residence_locality: str | None
     status: str
     employment: EmploymentOn | None
     federal: FederalElection

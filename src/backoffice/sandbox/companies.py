@@ -20,7 +20,7 @@ from backoffice.people.csv_files import (
     W4Row,
     WorkerRow,
 )
-from backoffice.people.schemas import Address
+from backoffice.people.schemas import Address, StateElection
 from backoffice.sandbox.schemas import BuildFixture, Ground
 from backoffice.staffing.csv_files import TimesheetRow
 from backoffice.staffing.schemas import CreateAssignment, CreateClient, RateBody, WorkPlace
@@ -113,6 +113,7 @@ def _worker(number: int, state: str, opened: date, pay_schedule: str, dice: Rand
             state=state,
             postal_code=postal_code,
         ),
+        residence_locality=None,
         hire_date=opened,
         job_title=None,
         pay_schedule=pay_schedule,
@@ -151,7 +152,7 @@ def _certificate(state: str, dice: Random) -> StateCertificateRow | None:
     allowances = dice.randint(0, 2)
     if state not in _CERTIFICATES:
         return None
-    return StateCertificateRow(state=state, status=_CERTIFICATES[state], allowances=allowances, secondary_allowances=0)
+    return StateCertificateRow(state=state, says=StateElection(status=_CERTIFICATES[state], allowances=allowances))
 
 
 def _assignment(number: int, state: str, opened: date, dice: Random) -> CreateAssignment:

@@ -37,6 +37,7 @@ assignment = tenant_table(
     Column("work_state", Text, nullable=False),
     Column("work_city", Text, nullable=False),
     Column("work_postal_code", Text, nullable=False),
+    Column("work_locality", Text),  # a name of the jurisdiction set, or "none"
     Column("started_on", Date, nullable=False),
     Column("ended_on", Date),
     one_of("status", ASSIGNMENT_STATUSES, default="active"),

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from backoffice.people.schemas import Address, AddressPatch, City, Email, Line, PostalCode, State
+from backoffice.people.schemas import Address, AddressPatch, City, Email, Line, Locality, PostalCode, State
 from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, Noun
 
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -64,17 +64,20 @@ class Client(Noun, kw_only=True):
 
 
 class WorkPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the work is done: it decides which state's and city's taxes are owed."""
+    """Where the work is done: it decides which state's and city's taxes are owed. `locality` is the county or city
+    whose local tax it is under, by its name ("none": no such place); without it the city is looked up."""
 
     city: City
     state: State
     postal_code: PostalCode
+    locality: Locality | None = None
 
 
 class WorkPlacePatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     city: City | UnsetType = UNSET
     state: State | UnsetType = UNSET
     postal_code: PostalCode | UnsetType = UNSET
+    locality: Locality | UnsetType | None = UNSET
 
 
 class CreateAssignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -218,6 +221,7 @@ class ApprovedHours:
     bill_rate_micros: int
     work_state: str
     work_city: str
+    work_locality: str | None
     work_postal_code: str
     payroll_run_id: UUID | None
 

@@ -17,7 +17,7 @@ from backoffice.payroll.calc.deduction_law import ELECTIVE, DeductionLaw
 from backoffice.payroll.calc.deduction_words import BASES, limit_notes, record_bases, record_limit
 from backoffice.payroll.calc.derivation import Recorder, usd
 from backoffice.payroll.calc.detail import DEDUCTIONS, DeductionOrders, Detail
-from backoffice.payroll.calc.exact import at_least_zero, half_up, sum_at
+from backoffice.payroll.calc.exact import at_least_zero, half_up, part_of, sum_at
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.minimum_wage import wage_floor
 from backoffice.payroll.calc.paycheck import (
@@ -26,6 +26,7 @@ from backoffice.payroll.calc.paycheck import (
     NOT_GIVEN,
     RATE_SCALE,
     STATES,
+    Bools,
     Columns,
     Int64s,
     LocalWork,
@@ -232,16 +233,23 @@ def _as_states_say(
         law, in_year = tables.deductions[calendar], year[work.paycheck] == at
         if not in_year.any():
             continue
+        has: dict[frozenset[int], Bools] = {}
         for target, owner, which in ((income, taxing, 0), (insured, work.state, 1)):
-            for state in np.flatnonzero(np.bincount(owner, minlength=len(STATES))).tolist():
-                entries = np.flatnonzero((owner == state) & in_year)
+            order = np.argsort(owner.astype(np.int8), kind="stable")  # by radix: one pass for all states
+            ends = np.cumsum(np.bincount(owner, minlength=len(STATES)))
+            for state in np.flatnonzero(np.diff(ends, prepend=0)).tolist():
+                entries = order[ends[state - 1] if state else 0 : ends[state]]
+                entries = entries[in_year[entries]]
                 unlowered = law.unlowered.get(STATES[state], (frozenset(), frozenset()))[which]
-                target[entries] -= _kept(law, taken, unlowered, which * 3, len(columns))[work.paycheck[entries]]
+                if unlowered:
+                    target[entries] -= _kept(law, taken, unlowered, which * 3, len(columns))[work.paycheck[entries]]
                 if which == 0 and len(entries):
                     recorded = law.recorded.get(STATES[state], frozenset())
                     if not tables.has_income_tax(STATES[state]) and (STATES[state], calendar) not in tables.states:
                         entries = entries[work.sui_rate[entries] != NOT_GIVEN]  # else no tax of the state asks
-                    _unsaid_note(results, columns, tables.names[STATES[state]], entries, taken, recorded)
+                    if recorded not in has:
+                        has[recorded] = _has_other(len(columns), taken, recorded)
+                    _unsaid_note(results, tables.names[STATES[state]], work.paycheck[entries], has[recorded])
     return income, insured
 
 
@@ -272,27 +280,17 @@ def _lowered_locals(columns: Columns, year: Int64s, tables: Tables, taken: Taken
     return replace(local, wages=wages)
 
 
-def _unsaid_note(
-    results: Results, columns: Columns, name: str, entries: Int64s, taken: Taken, recorded: frozenset[int]
-) -> None:
-    has = np.zeros(len(columns), dtype=np.bool_)
+def _has_other(paychecks: int, taken: Taken, recorded: frozenset[int]) -> Bools:
+    """Which paychecks have a deduction that is not among the recorded ones."""
+    has = np.zeros(paychecks, dtype=np.bool_)
     for code, rows, _ in taken:
         if code not in recorded:
             has[rows] = True
-    paychecks = columns.work.paycheck[entries]
+    return has
+
+
+def _unsaid_note(results: Results, name: str, paychecks: Int64s, has: Bools) -> None:
     rows = paychecks[has[paychecks]]
     if len(rows):
         words = f"Whether {name} follows the federal treatment of the deductions is not recorded: it is followed."
         results.notes.append(Note("state_conformity_not_recorded", words, rows))
-
-
-def part_of(total: Int64s, wages: Int64s, of: Int64s) -> Int64s:
-    """The part of an amount that goes with `wages` when the amount belongs to wages `of`; all of it when they are as
-    many. To the cent, half up."""
-    partly = np.flatnonzero((wages < of) & (total > 0))
-    if not len(partly):
-        return total
-    shares = total.copy()
-    exact = total[partly].astype(object) * wages[partly]
-    shares[partly] = ((2 * exact + of[partly]) // (2 * of[partly].astype(object))).astype(np.int64)
-    return shares

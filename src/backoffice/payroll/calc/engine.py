@@ -13,8 +13,9 @@ import numpy as np
 from backoffice.kernel.errors import ValidationFailed
 from backoffice.payroll.calc.affordable import affordable
 from backoffice.payroll.calc.coverage import MOST_FAULTS, amount_faults, refuse_uncovered
-from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, part_of, sum_of
+from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, sum_of
 from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
+from backoffice.payroll.calc.exact import part_of
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
 from backoffice.payroll.calc.garnishments import take_garnishments

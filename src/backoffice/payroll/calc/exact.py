@@ -64,3 +64,15 @@ def sum_at(places: Int64s, amounts: Int64s, length: int) -> Int64s:
 
 def at_least_zero(amounts: Int64s) -> Int64s:
     return np.maximum(amounts, 0)
+
+
+def part_of(total: Int64s, wages: Int64s, of: Int64s) -> Int64s:
+    """The part of an amount that goes with `wages` when the amount belongs to wages `of`; all of it when they are as
+    many. To the cent, half up."""
+    partly = np.flatnonzero((wages < of) & (total > 0))
+    if not len(partly):
+        return total
+    shares = total.copy()
+    exact = total[partly].astype(object) * wages[partly]
+    shares[partly] = ((2 * exact + of[partly]) // (2 * of[partly].astype(object))).astype(np.int64)
+    return shares

@@ -118,6 +118,10 @@ class Tables:
             raise ValueError(
                 f"us_deductions and us_supplemental must have the federal years; {min(without)} is missing"
             )
+        self._laws_of: dict[str, list[StateLaw]] = {}  # that know withholding, as the files come
+        for (code, _), law in self.states.items():
+            if law.withholding:
+                self._laws_of.setdefault(code, []).append(law)
         self._compile_support()
 
     @classmethod
@@ -215,7 +219,7 @@ class Tables:
         if state not in self._taxing:
             faults += _status_faults(self.names[state], GENERAL_STATUSES, certificate)
             return faults + _election_faults(self.names[state], None, certificate)
-        laws = [law for (code, _), law in self.states.items() if code == state and law.withholding]
+        laws = self._laws_of.get(state)
         if not laws:
             faults.append(
                 Fault(
@@ -248,6 +252,8 @@ class Tables:
                     "#/pay_frequency",
                 )
             )
+        if certificate is None:
+            return faults
         known_here = [word for code, word in enumerate(STATE_STATUSES) if version.own_status[code] != NOT_GIVEN]
         faults += _status_faults(self.names[state], known_here, certificate)
         return faults + _election_faults(self.names[state], version.method, certificate)
@@ -287,9 +293,12 @@ class Tables:
         known."""
         if pay_date is None:
             return None
-        dates = {"pay_date": pay_date, "period_begin": period_begin or pay_date, "period_end": period_end or pay_date}
         law = self.states.get((state, pay_date.year))
-        return next((w for w in law.withholding if w.covers(dates[w.basis])), None) if law is not None else None
+        for version in law.withholding if law is not None else ():
+            named = {"period_begin": period_begin, "period_end": period_end}.get(version.basis)
+            if version.covers(named or pay_date):
+                return version
+        return None
 
     def _compile_support(self) -> None:
         """Look-ups for whole columns: [state, year, frequency] published, [state, year, status + 1] known; of each

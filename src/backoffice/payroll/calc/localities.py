@@ -85,10 +85,11 @@ class Localities:
         self, work: Sequence[tuple[Place | None, int]], home: Place | None
     ) -> tuple[tuple[LocalPart, ...], list[str]]:
         """What a paycheck owes where, from its places of work with their wages and from the place of home; and what
-        the reader must know of it."""
+        the reader must know of it. A county of Indiana taxes those who live there, wherever in Indiana they work."""
         wages: dict[str, int] = {}
+        by_home = home is not None and any(tax.kind == "on_state_base" for tax in home.taxes)
         for place, amount in work:
-            if place is not None:
+            if place is not None and not (by_home and home is not None and place.state == home.state):
                 wages[place.code] = wages.get(place.code, 0) + amount
         everything, notes = sum(amount for _, amount in work), []
         wages = self._one_county(wages, home)

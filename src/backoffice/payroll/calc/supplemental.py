@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backoffice.payroll.calc.deductions import part_of
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, usd
 from backoffice.payroll.calc.detail import Detail
-from backoffice.payroll.calc.exact import at_least_zero, half_up
+from backoffice.payroll.calc.exact import at_least_zero, half_up, part_of
 from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.paycheck import NOT_GIVEN, PERIODS, RATE_SCALE, STATES, Columns, Int64s

@@ -217,7 +217,7 @@ def _line_rows(check_id: UUID, pay: Pay, result: calc.PaycheckResult) -> list[di
             "kind": line.kind,
             "jurisdiction": line.jurisdiction,
             "amount_minor": line.cents,
-            "wages_minor": subject_wages(pay.inputs.check, line.code, line.jurisdiction),
+            "wages_minor": subject_wages(pay.inputs.check, line.code, line.jurisdiction, calc.Tables.load()),
             "programme": line.programme,
             "assignment_id": None,
             "workweek": None,

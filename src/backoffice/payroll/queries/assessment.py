@@ -125,9 +125,7 @@ def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) ->
         paid = tuple(week for week in facts.paid.get(id_, ()) if week[0] in weeks)
         employments = facts.employments.get(id_, ())
         told = reasons.of_worker(profile, employments, entries, period.begin)
-        pay = None
-        if len({each.work_state for each in entries}) == 1:
-            pay = pay_of(profile, worked, paid, period, facts.employer, facts.to_date.get(id_, {}), tables)
+        pay = pay_of(profile, entries, paid, period, facts.employer, facts.to_date.get(id_, {}), tables)
         told += reasons.of_law(profile, entries, pay, facts.employer, tables)
         found[id_] = Assessed(profile, tuple(told), pay)
     sound = {id_: each.pay for id_, each in found.items() if each.pay is not None and not each.blocked}
@@ -137,5 +135,6 @@ def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) ->
         if result.net <= 0:
             worker = f"/v1/workers/{ids.encode('worker', id_)}"
             told.append(reasons.net_not_positive(worker, result.gross, result.net))
+        told += reasons.left_out(result)
         found[id_] = Assessed(profile, tuple(told), pay, result)
     return found

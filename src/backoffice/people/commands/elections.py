@@ -8,19 +8,19 @@ from uuid import UUID
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.kernel.money import parse_minor
 from backoffice.kernel.places import STATES
-from backoffice.people import events, models, queries
+from backoffice.people import events, models, queries, state_forms
 from backoffice.people.commands.facts import label
-from backoffice.people.schemas import W4, CreateTaxElection, TaxElection
+from backoffice.people.schemas import W4, CreateTaxElection, StateElection, TaxElection
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 
 _NOT_ON_OLDER_FORM = ("step2_checkbox", "step3", "step4a", "step4b")
 _AMOUNTS = ("step3", "step4a", "step4b", "step4c")
 _NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("w4_version", "filing_status", "state_status")),
+    **dict.fromkeys(("w4_version", "filing_status")),
     **dict.fromkeys((f"{name}_minor" for name in _AMOUNTS), 0),
-    **dict.fromkeys(("step2_checkbox", "exempt", "nonresident_alien"), False),
-    **dict.fromkeys(("allowances", "secondary_allowances"), 0),
+    **dict.fromkeys(("step2_checkbox", "nonresident_alien"), False),
+    **state_forms.columns(StateElection()),
 }
 
 
@@ -85,12 +85,7 @@ def columns_of(data: CreateTaxElection) -> dict[str, Any]:
             "nonresident_alien": w4.nonresident_alien,
         }
     assert data.state_certificate is not None
-    certificate = data.state_certificate
-    return {
-        "state_status": certificate.status,
-        "allowances": certificate.allowances,
-        "secondary_allowances": certificate.secondary_allowances,
-    }
+    return state_forms.columns(state_forms.written(data.state_certificate))
 
 
 def _check(faults: FaultList, data: CreateTaxElection) -> None:
@@ -103,6 +98,14 @@ def _check(faults: FaultList, data: CreateTaxElection) -> None:
         faults.add("#/state_certificate", "required", "a state takes state_certificate and no w4")
     if data.w4 is not None:
         _check_w4(faults, data.w4)
+    check_state_form(faults, data)
+
+
+def check_state_form(faults: FaultList, data: CreateTaxElection) -> None:
+    """What the state's law refuses of its form, all at once."""
+    if data.state_certificate is not None and data.jurisdiction in STATES:
+        says = state_forms.written(data.state_certificate)
+        faults.faults += state_forms.faults_of(data.jurisdiction, says, data.effective_from)
 
 
 def _check_w4(faults: FaultList, w4: W4) -> None:

@@ -6,7 +6,7 @@ from msgspec import UNSET, structs
 
 from backoffice.kernel.csv_rows import CsvFault
 from backoffice.kernel.errors import Problem
-from backoffice.people import models
+from backoffice.people import models, state_forms
 from backoffice.people.commands.facts import Facts
 from backoffice.people.csv_files import WorkerRow
 from backoffice.people.schemas import (
@@ -19,7 +19,6 @@ from backoffice.people.schemas import (
     CreateWorker,
     ProgrammeToDate,
     SetOpeningBalance,
-    StateCertificate,
     StateWages,
     UpdateWorker,
 )
@@ -44,6 +43,7 @@ def new_worker(row: WorkerRow) -> CreateWorker:
         last_name=row.last_name,
         email=row.email,
         address=Address(**structs.asdict(row.address)),
+        residence_locality=row.residence_locality,
         ssn=row.ssn,
         birth_date=row.birth_date,
     )
@@ -57,6 +57,7 @@ def patch(row: WorkerRow) -> UpdateWorker:
         last_name=row.last_name,
         email=UNSET if row.email is None else row.email,
         address=AddressPatch(**structs.asdict(row.address)),
+        residence_locality=UNSET if row.residence_locality is None else row.residence_locality,
         ssn=row.ssn,
         birth_date=row.birth_date,
     )
@@ -101,11 +102,7 @@ def federal(row: WorkerRow) -> CreateTaxElection:
 def state(row: WorkerRow) -> CreateTaxElection:
     """The file has one date for both forms: they are signed together."""
     assert row.state_certificate is not None
-    certificate = StateCertificate(
-        status=row.state_certificate.status,  # type: ignore[arg-type]
-        allowances=row.state_certificate.allowances,
-        secondary_allowances=row.state_certificate.secondary_allowances,
-    )
+    certificate = state_forms.shown(row.state_certificate.says)
     signed = row.w4.signed_on
     return CreateTaxElection(
         jurisdiction=row.state_certificate.state,
@@ -143,9 +140,15 @@ def as_cells(number: int, problem: Problem) -> list[CsvFault]:
     return [
         CsvFault(
             number,
-            _COLUMNS.get(fault.pointer or "", (fault.pointer or "").removeprefix("#/")),
+            _COLUMNS.get(fault.pointer or "", _column(fault.pointer or "")),
             fault.code,
             fault.detail,
         )
         for fault in problem.errors
     ]
+
+
+def _column(pointer: str) -> str:
+    """`#/state_certificate/exemptions/adopted` stands in `state_certificate_exemptions_adopted`."""
+    path = pointer.removeprefix("#/")
+    return path.replace("/", "_").removesuffix("_amount") if path.startswith("state_certificate/") else path

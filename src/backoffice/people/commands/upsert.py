@@ -19,7 +19,13 @@ from backoffice.kernel.errors import Fault, FaultList, Problem
 from backoffice.people import models, queries
 from backoffice.people.commands import rows as written
 from backoffice.people.commands.bank_accounts import account_values, is_same, open_account, tell_opened
-from backoffice.people.commands.elections import columns_of, election_values, file_election, tell_filed
+from backoffice.people.commands.elections import (
+    check_state_form,
+    columns_of,
+    election_values,
+    file_election,
+    tell_filed,
+)
 from backoffice.people.commands.employments import (
     change_employment,
     check_schedule,
@@ -40,6 +46,7 @@ from backoffice.people.commands.workers import (
 )
 from backoffice.people.csv_files import WorkerRow
 from backoffice.people.errors import WorkerExists
+from backoffice.people.localities import check_locality
 from backoffice.people.queries import any_of
 from backoffice.people.schemas import CreateTaxElection, OpeningBalance
 from backoffice.platform.bulk import Applied, RowOutcome
@@ -91,7 +98,10 @@ def _check(row: WorkerRow, facts: Facts) -> None:
     """The faults that need the tenant's facts, all at once, before anything is written."""
     faults = FaultList()
     check_person(faults, facts, state=row.address.state, written_ssn=row.ssn, birth_date=row.birth_date)
+    check_locality(faults, row.address.state, row.residence_locality, "#/residence_locality")
     check_schedule(faults, facts, row.pay_schedule)
+    if row.state_certificate is not None:
+        check_state_form(faults, written.state(row))
     faults.raise_if_any()
 
 

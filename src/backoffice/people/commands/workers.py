@@ -16,6 +16,7 @@ from backoffice.people import events, models, queries, ssn
 from backoffice.people.commands.facts import Facts, clean, facts_of, label
 from backoffice.people.commands.reveal import opened
 from backoffice.people.errors import WorkerExists
+from backoffice.people.localities import check_locality
 from backoffice.people.schemas import CreateWorker, UpdateWorker, Worker
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell
@@ -57,6 +58,7 @@ async def worker_values(tx: Tx, data: CreateWorker, facts: Facts) -> dict[str, A
         "metadata": data.metadata,
         "email": data.email,
         "phone": data.phone,
+        "residence_locality": data.residence_locality,
     }
     for name in _NAMES:
         text = getattr(data, name)
@@ -65,6 +67,7 @@ async def worker_values(tx: Tx, data: CreateWorker, facts: Facts) -> dict[str, A
         text = getattr(data.address, name)
         values[column] = None if text is None else clean(faults, f"#/address/{name}", text)
     check_person(faults, facts, state=data.address.state, written_ssn=data.ssn, birth_date=data.birth_date)
+    check_locality(faults, data.address.state, data.residence_locality, "#/residence_locality")
     faults.raise_if_any()
     return values | await sealed_values(tx, values["id"], data.ssn, data.birth_date)
 
@@ -116,7 +119,7 @@ async def change_worker(tx: Tx, row: Row, data: UpdateWorker, facts: Facts) -> R
     """As `update_worker`, for a row that was read in this transaction; the same row when nothing differs."""
     faults = FaultList()
     wanted: dict[str, Any] = {}
-    for name in ("external_id", "email", "phone", "status"):
+    for name in ("external_id", "email", "phone", "status", "residence_locality"):
         if getattr(data, name) is not UNSET:
             wanted[name] = getattr(data, name)
     if data.metadata is not UNSET:
@@ -133,6 +136,8 @@ async def change_worker(tx: Tx, row: Row, data: UpdateWorker, facts: Facts) -> R
     given_ssn = None if data.ssn is UNSET else data.ssn
     born = None if data.birth_date is UNSET else data.birth_date
     check_person(faults, facts, state=wanted.get("state"), written_ssn=given_ssn, birth_date=born)
+    lives = {**row, **wanted}
+    check_locality(faults, lives["state"], lives["residence_locality"], "#/residence_locality")
     faults.raise_if_any()
     changed = {name: value for name, value in wanted.items() if value != row[name]}
     changed |= await _changed_numbers(tx, row, given_ssn, born)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from backoffice.people import models
+from backoffice.people import models, state_forms
 from backoffice.people.queries.records import address_of, any_of
 from backoffice.people.schemas import (
     EmploymentOn,
@@ -73,6 +73,7 @@ async def pay_profiles(tx: Tx, worker_ids: Collection[UUID], on: date) -> dict[U
             ssn_last4=row["ssn_last4"],
             birth_date_on_file=row["birth_date_sealed"] is not None,
             address=address_of(row),
+            residence_locality=row["residence_locality"],
             status=row["status"],
             employment=employment,
             federal=federal.get(id_) or FederalElection(),
@@ -160,13 +161,7 @@ async def _elections_on(
         if row["jurisdiction"] == models.FEDERAL:
             federal[row["worker_id"]] = federal_election(row)
         else:
-            states.setdefault(row["worker_id"], {})[row["jurisdiction"]] = StateElection(
-                id=row["id"],
-                state=row["jurisdiction"],
-                status=row["state_status"],
-                allowances=row["allowances"],
-                secondary_allowances=row["secondary_allowances"],
-            )
+            states.setdefault(row["worker_id"], {})[row["jurisdiction"]] = state_forms.of_row(row)
     return federal, states
 
 

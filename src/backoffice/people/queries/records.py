@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from backoffice.accounts import queries as accounts
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
-from backoffice.people import models
+from backoffice.people import models, state_forms
 from backoffice.people.schemas import (
     W4,
     Address,
@@ -20,7 +20,6 @@ from backoffice.people.schemas import (
     Employment,
     OpeningBalance,
     ProgrammeToDate,
-    StateCertificate,
     StateWages,
     TaxElection,
     Worker,
@@ -83,6 +82,7 @@ def worker_view(tx: Tx, row: Row) -> Worker:
         email=row["email"],
         phone=row["phone"],
         address=address_of(row),
+        residence_locality=row["residence_locality"],
         ssn_last4=row["ssn_last4"],
         birth_date_on_file=row["birth_date_sealed"] is not None,
         status=row["status"],
@@ -194,11 +194,7 @@ def tax_election_view(tx: Tx, row: Row) -> TaxElection:
             nonresident_alien=row["nonresident_alien"],
         )
     else:
-        certificate = StateCertificate(
-            status=row["state_status"],
-            allowances=row["allowances"],
-            secondary_allowances=row["secondary_allowances"],
-        )
+        certificate = state_forms.shown(state_forms.of_row(row))
     return TaxElection(
         **noun_fields(tx, "tax_election", row),
         worker_id=ids.encode("worker", row["worker_id"]),

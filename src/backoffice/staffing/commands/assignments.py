@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import Table, func, select
 from backoffice.kernel.errors import Fault, FaultList, NotFound, ValidationFailed, VersionConflict
 from backoffice.kernel.places import STATES
 from backoffice.people import queries as people
+from backoffice.people.localities import check_locality
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.tables import TENANT
@@ -37,7 +39,7 @@ async def create_assignment(tx: Tx, data: CreateAssignment) -> Assignment:
     faults = FaultList()
     worker_id = await _worker(tx, faults, data.worker_id)
     client_id = await referenced(tx, faults, models.client, "client", "#/client_id", data.client_id)
-    _check_place(faults, data.work_place)
+    _check_place(faults, _columns(data.work_place))
     if micros(data.pay_rate.amount) == 0:
         faults.add("#/pay_rate/amount", *_NOT_POSITIVE)
     if data.ended_on is not None and data.ended_on < data.started_on:
@@ -89,8 +91,8 @@ async def update_assignment(tx: Tx, id_: str, data: UpdateAssignment, if_version
     if wanted.get("pay_rate_micros") == 0:
         faults.add("#/pay_rate/amount", *_NOT_POSITIVE)
     if isinstance(data.work_place, WorkPlacePatch):
-        _check_place(faults, data.work_place)
         wanted |= _columns(data.work_place)
+        _check_place(faults, {**before, **wanted})
     faults.raise_if_any()
     if data.metadata is not UNSET:
         wanted["metadata"] = merged_metadata(before["metadata"], data.metadata)
@@ -204,10 +206,13 @@ def _shown_as(column: str) -> str:
 
 
 def _columns(place: WorkPlace | WorkPlacePatch) -> dict[str, Any]:
-    given = {"work_city": place.city, "work_state": place.state, "work_postal_code": place.postal_code}
+    names = ("city", "state", "postal_code", "locality")
+    given = {f"work_{name}": getattr(place, name) for name in names}
     return {column: value for column, value in given.items() if value is not UNSET}
 
 
-def _check_place(faults: FaultList, place: WorkPlace | WorkPlacePatch) -> None:
-    if place.state is not UNSET and place.state not in STATES:
+def _check_place(faults: FaultList, place: Mapping[str, Any]) -> None:
+    """Columns of a place of work, whole."""
+    if place["work_state"] not in STATES:
         faults.add("#/work_place/state", "unknown_state", "must be one of the fifty states or DC")
+    check_locality(faults, place["work_state"], place["work_locality"], "#/work_place/locality")

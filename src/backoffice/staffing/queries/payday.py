@@ -64,6 +64,7 @@ def _hours(entry: Row, sheet: Row, assignment: Row) -> ApprovedHours:
         bill_rate_micros=assignment["bill_rate_micros"],
         work_state=assignment["work_state"],
         work_city=assignment["work_city"],
+        work_locality=assignment["work_locality"],
         work_postal_code=assignment["work_postal_code"],
         payroll_run_id=sheet["payroll_run_id"],
     )

@@ -103,7 +103,12 @@ def assignment_view(tx: Tx, row: Row) -> Assignment:
         job_title=row["job_title"],
         pay_rate=RateBody(amount=rate_text(row["pay_rate_micros"])),
         bill_rate=RateBody(amount=rate_text(row["bill_rate_micros"])),
-        work_place=WorkPlace(city=row["work_city"], state=row["work_state"], postal_code=row["work_postal_code"]),
+        work_place=WorkPlace(
+            city=row["work_city"],
+            state=row["work_state"],
+            postal_code=row["work_postal_code"],
+            locality=row["work_locality"],
+        ),
         started_on=row["started_on"],
         ended_on=row["ended_on"],
         status=row["status"],
