@@ -118,7 +118,7 @@ def test_a_premium_belongs_to_the_places_of_its_week_by_their_hours() -> None:
         Worked(assignment=name, day=date(2026, 11, 9 + at), hours=Decimal(10), rate=Decimal(rate), state=stay.state)
         for at, (name, rate, stay) in enumerate([("a", "20.01", here)] * 4 + [("b", "30.00", there)])
     ]
-    earned = workweek_earnings(worked, week_begins=week)
+    earned = workweek_earnings(worked, week_begins=week, law=Tables.load().overtime)
     found = wages_by_stay([earned], {"a": here, "b": there})
     premium = earned.lines[-1].cents
     assert found == {here: 800_40 + premium * 4 // 5, there: 300_00 + premium - premium * 4 // 5}
