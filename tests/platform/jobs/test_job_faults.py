@@ -23,8 +23,9 @@ from backoffice.local.processes import freeing
 from backoffice.platform import jobs
 
 CHAOS = os.environ.get("BACKOFFICE_CHAOS") == "1"
-OTHERS = 4_000 if CHAOS else 300
-SHARE = 0.99 if CHAOS else 0.95  # three crashes take a dozen neighbours with them: a percent only of many
+OTHERS = 4_000 if CHAOS else 600
+WARM = 100
+SHARE = 0.99 if CHAOS else 0.95  # three crashes take a dozen neighbours with them: two in a hundred, one of many
 NOISE = 0.25  # seconds: a small sample on a busy machine
 
 
@@ -52,9 +53,9 @@ async def supervised(place: Place, processes: Processes, count: int) -> AsyncIte
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _start_delay(tenant: Tenant) -> float:
+async def _start_delay(tenant: Tenant, count: int = OTHERS) -> float:
     """Jobs one by one, and the delay to their start that all but the slowest stay below."""
-    names = marks(OTHERS)
+    names = marks(count)
     ids = []
     for name in names:
         ids += await tenant.start(Once(mark=name))
@@ -80,7 +81,7 @@ async def test_a_handler_that_kills_its_process(place: Place, processes: Process
     others, guilty = place.tenant(mode="live"), place.tenant(mode="live")
     processes.dispatcher()
     async with supervised(place, processes, 4):
-        await _start_delay(others)  # warm
+        await _start_delay(others, WARM)
         idle = await _start_delay(others)
         [job] = await guilty.start(Crashing(mark=uuid4()))
         beside = await _start_delay(others)
