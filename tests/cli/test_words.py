@@ -111,5 +111,5 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 def test_words_below() -> None:
-    assert below(("payroll",)) == ["calculate", "explain", "paychecks", "payments", "runs", "tables"]
+    assert below(("payroll",)) == ["calculate", "explain", "gross-up", "paychecks", "payments", "runs", "tables"]
     assert "bank-accounts" in below(("workers",))

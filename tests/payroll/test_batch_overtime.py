@@ -63,14 +63,14 @@ def test_only_the_federal_half_is_told_on_the_w2() -> None:
 
 
 def test_overtime_lines_count_towards_it() -> None:
-    """Eight regular and two at time and a half owe nothing more; two at 25.00 do: two thirds of them
-    are straight time, so the regular rate is 193.33 / 10 and 19.33 is owed, of which the third above is 16.67."""
+    """Eight regular and two at time and a half owe nothing more; two at 25.00 do: 5.00 an hour lie
+    above straight time, and 10.00 are owed (29 CFR 778.201)."""
     assert premiums(paid(day(9, "8"), day(9, "2", "30.00", "overtime"))) == []
     assert premiums(paid(day(9, "12"), day(9, "1", "40.00", "double_time"))) == [
         ("overtime_premium", "4.00", "10.00", "40.00")
     ]
     [(code, _, _, amount)] = premiums(paid(day(9, "8"), day(9, "2", "25.00", "overtime")))
-    assert (code, amount) == ("overtime_premium", "2.66")
+    assert (code, amount) == ("overtime_premium", "10.00")
 
 
 @pytest.mark.parametrize("frequency", ["weekly", "biweekly"])

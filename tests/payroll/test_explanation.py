@@ -59,3 +59,27 @@ def test_what_cannot_be_explained(tmp_path: Path) -> None:
         told = explain(*options)
         assert told.exit_code == code
         assert says in told.output
+
+
+def test_how_much_more_pay_leaves_a_net(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text(json.dumps(GOOD) + "\n")
+
+    def told(*options: object) -> Result:
+        return CliRunner().invoke(payroll, ["gross-up", "--input", str(cases), *map(str, options)])
+
+    body = json.loads(told("--id", "case-1", "--net", "1000.00", "--json").output)
+    assert (body["net_pay"], body["exact"]) == ("1000.00", True)
+    again = tmp_path / "again.jsonl"
+    again.write_text(json.dumps(changed("taxable_wages", body["gross_pay"])) + "\n")
+    shown = CliRunner().invoke(payroll, ["explain", "--input", str(again), "--id", "case-1"])
+    assert "net_pay (net, US): 1000.00" in shown.output
+    said = told("--id", "case-1", "--net", "1000.00", "--supplemental").output
+    assert "gross, which leaves 1000.00 net" in said
+    for options, code, says in (
+        (("--id", "case-1", "--net", "1"), 1, "leaves 804.67 already, more than 1.00"),
+        (("--id", "case-1", "--net", "x"), 2, "--net"),
+        (("--id", "nobody", "--net", "1000"), 2, "no case with the id nobody"),
+    ):
+        refused = told(*options)
+        assert (refused.exit_code, says in refused.output) == (code, True), refused.output

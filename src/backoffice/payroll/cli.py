@@ -90,6 +90,26 @@ def explain(input_path: str, name: str, compare_to: str | None, compare_path: st
         sys.exit(error.code)
 
 
+@payroll.command(name="gross-up")
+@click.option("--input", "input_path", required=True, metavar="FILE", help="Paychecks, as for calculate.")
+@click.option("--id", "name", required=True, help="The id of the paycheck whose pay is to rise.")
+@click.option("--net", required=True, metavar="AMOUNT", help="The net pay that is wanted, in dollars.")
+@click.option("--supplemental", is_flag=True, help="What is added is supplemental wages (an award).")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+def gross_up(input_path: str, name: str, net: str, supplemental: bool, as_json: bool) -> None:
+    """Tell the smallest addition to a paycheck's pay that leaves a wanted net pay.
+
+    Exit code 0; 1 when there is none or the paycheck cannot be calculated; 2 for wrong usage or files.
+    """
+    from backoffice.payroll.explanation import NotExplained, grossed_up
+
+    try:
+        click.echo(grossed_up(input_path, name, net, supplemental, as_json))
+    except NotExplained as error:
+        click.echo(f"payroll gross-up: {error}", err=True)
+        sys.exit(error.code)
+
+
 @payroll.command(name="tables")
 @click.argument("code", required=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")

@@ -13,9 +13,10 @@ from backoffice.payroll.calc.detail import DeductionOrders
 from backoffice.payroll.calc.paycheck import (
     FILING_STATUSES,
     FREQUENCIES,
+    HEAD_OF_HOUSEHOLD,
     NOT_GIVEN,
+    OLDER_FORM,
     STATES,
-    W4_VERSIONS,
     Bools,
     Dates,
     Int64s,
@@ -25,8 +26,6 @@ FEDERAL_TAX = ("federal_income_tax",)
 STATE_TAXES = ("state_income_tax", "local_income_tax")
 INCOME_TAXES = (*FEDERAL_TAX, *STATE_TAXES)
 FICA = ("social_security", "employer_social_security", "medicare", "employer_medicare")
-_OLDER = W4_VERSIONS.index("2019_or_earlier")
-_HEAD = FILING_STATUSES.index("head_of_household")
 _UNTAXED = STATES.index("TX")  # a state without income tax, for questions of federal law alone
 _MOST_ALLOWANCES = 10
 _Changed = Callable[[Columns, Int64s], Columns]
@@ -45,7 +44,7 @@ class WhatIf(NamedTuple):
 
 def questions(columns: Columns, theirs: Int64s, tables: Tables) -> Iterator[WhatIf]:
     everyone = np.ones(len(columns), dtype=np.bool_)
-    older = columns.w4_version == _OLDER
+    older = columns.w4_version == OLDER_FORM
     yield WhatIf(
         "wages_to_date", "as if no wages had been paid earlier in the year: a yearly limit was not applied", (),
         everyone, lambda of, _: _first_wages(of),
@@ -74,7 +73,7 @@ def questions(columns: Columns, theirs: Int64s, tables: Tables) -> Iterator[What
         _flipped("nonresident_alien"),
     )  # fmt: skip
     for code, status in enumerate(FILING_STATUSES):
-        where = (columns.filing_status != code) & ~(older & (code == _HEAD))
+        where = (columns.filing_status != code) & ~(older & (code == HEAD_OF_HOUSEHOLD))
         words = f"as if the federal filing status were {status}"
         yield WhatIf("w4", words, INCOME_TAXES, where, _set("filing_status", code))
     for number in range(_MOST_ALLOWANCES + 1):

@@ -62,6 +62,7 @@ OWN: Mapping[Words, str] = {
     # commands that are written by hand, beside those made from the API
     ("payroll", "calculate"): "backoffice.payroll.cli:calculate",
     ("payroll", "explain"): "backoffice.payroll.cli:explain",
+    ("payroll", "gross-up"): "backoffice.payroll.cli:gross_up",
     ("payroll", "tables"): "backoffice.payroll.cli:tables",
     ("jobs", "watch"): "backoffice.terminal.jobs:watch",
     ("jobs", "drain"): "backoffice.terminal.jobs:drain",

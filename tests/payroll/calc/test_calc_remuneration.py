@@ -47,9 +47,15 @@ def premium(result: Remuneration) -> int:
         ([hours("regular", "30", "20", assignment="a"), hours("regular", "20", "26", assignment="b")], 11_200),
         # Paid time off and a discretionary bonus are no hours worked and no regular rate (778.211, 778.218).
         ([hours("regular", "40", "20"), hours("pto", "8", "20"), amount("discretionary_bonus", 9_000)], 0),
-        # Overtime lines at time and a half owe nothing more; at 27.00 they owe the rest: 980.00 / 50 is 19.60.
+        # Overtime lines at time and a half owe nothing more; below it the rest up to 30.00 an hour (778.201: what lies
+        # above the straight rate is a premium, and nothing else is), above it nothing.
         ([hours("regular", "40", "20"), hours("overtime", "10", "30")], 0),
-        ([hours("regular", "40", "20"), hours("overtime", "10", "27")], 9_800 - 9_000),
+        ([hours("regular", "40", "20"), hours("overtime", "10", "27")], 3_000),
+        ([hours("regular", "40", "20"), hours("overtime", "10", "20")], 10_000),
+        ([hours("regular", "40", "20"), hours("overtime", "10", "35")], 0),
+        ([hours("regular", "40", "20", assignment="a"), hours("overtime", "10", "27", assignment="a")], 3_000),
+        # Where the lines do not tell the straight rate, the overtime rate is taken for time and a half of it.
+        ([hours("regular", "40", "20", assignment="a"), hours("overtime", "10", "27", assignment="b")], 9_800 - 9_000),
     ],
 )  # fmt: skip
 def test_the_premium_of_the_regulations_own_examples(entries: list[Earning], owed: int) -> None:

@@ -30,7 +30,7 @@
     pay = remuneration([Earning(code="bonus", amount=50_000)], tables.earnings, pay_frequency="weekly",
                        period_begin=date(2026, 11, 9), overtime=tables.overtime, states=["CA"])
     pay.gross, pay.wages, pay.lines, pay.w2           # every kind of pay, with the premiums of its workweeks
-    gross_up(check, net=100_000, tables=tables)       # the smallest addition to its pay that leaves a net pay
+    gross_up(Columns.of([check]), net=100_000, tables=tables)   # the smallest addition to its pay that leaves a net
 
 Order: deductions that lower a tax, taxes, garnishments (support, federal levy, student loan, creditor), the other
 deductions. When the pay does not suffice the last is cut first; taxes and garnishments come before every deduction.

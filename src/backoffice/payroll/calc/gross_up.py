@@ -10,9 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from backoffice.kernel.money import format_minor
+from backoffice.payroll.calc.detail import Detail, PayDetail
 from backoffice.payroll.calc.engine import gross_to_net
 from backoffice.payroll.calc.law import Tables
-from backoffice.payroll.calc.paycheck import LARGEST_CENTS, Columns, Paycheck
+from backoffice.payroll.calc.paycheck import LARGEST_CENTS, Columns, Int64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,34 +28,53 @@ class GrossUp:
     exact: bool
 
 
-def gross_up(check: Paycheck, net: int, tables: Tables, *, supplemental: bool = False) -> GrossUp:
-    """The smallest addition to the pay of `check` that leaves `net` cents, as regular or as supplemental wages of its
-    first state of work. ValueError when the paycheck leaves more already or no pay is enough; ValidationFailed for a
-    paycheck that cannot be calculated."""
-    if supplemental and check.detail is None:
-        raise ValueError("supplemental wages need the detail of the paycheck")
-    base = Columns.of([check])
-    addition, reached = 0, _net(base, 0, tables, supplemental)
+def gross_up(columns: Columns, net: int, tables: Tables, *, supplemental: bool = False) -> GrossUp:
+    """The smallest addition to the pay of one paycheck that leaves `net` cents, as regular or as supplemental wages of
+    its first state of work and, of places with a tax of their own, of the home and the first place of work.
+    ValueError when the paycheck leaves more already or no pay is enough; ValidationFailed for a paycheck that cannot
+    be calculated."""
+    if len(columns) != 1:
+        raise ValueError("one paycheck at a time is grossed up")
+    if supplemental and columns.detail is None:
+        columns = replace(columns, detail=Detail.of([PayDetail()]))
+    gross = int(columns.gross[0])
+    addition, reached = 0, _net(columns, 0, tables, supplemental)
     if reached > net:
-        raise ValueError(f"the paycheck leaves {reached} cents already, more than {net}")
+        raise ValueError(f"the paycheck leaves {format_minor(reached)} already, more than {format_minor(net)}")
     below = (addition, reached)
     while reached < net:
         below = (addition, reached)
         addition += net - reached
-        if addition + check.gross > LARGEST_CENTS:
-            raise ValueError(f"no pay up to {LARGEST_CENTS} cents leaves {net}")
-        reached = _net(base, addition, tables, supplemental)
+        if addition + gross > LARGEST_CENTS:
+            raise ValueError(f"no pay up to {format_minor(LARGEST_CENTS)} leaves {format_minor(net)}")
+        reached = _net(columns, addition, tables, supplemental)
     if reached - net > net - below[1]:
         addition, reached = below
     return GrossUp(addition, reached, reached == net)
 
 
-def _net(base: Columns, addition: int, tables: Tables, supplemental: bool) -> int:
+def _net(columns: Columns, addition: int, tables: Tables, supplemental: bool) -> int:
+    return int(gross_to_net(more_pay(columns, addition, supplemental), tables).net[0])
+
+
+def more_pay(columns: Columns, addition: int, supplemental: bool) -> Columns:
+    """The same paycheck with so much more pay, in cents."""
     names = ("gross", "income_tax_wages", "social_security_wages", "medicare_wages", "futa_wages")
-    changed: dict[str, Any] = {name: getattr(base, name) + addition for name in names}
-    wages = base.work.wages.copy()
-    wages[0] += addition
-    changed["work"] = replace(base.work, wages=wages)
-    if supplemental and base.detail is not None:
-        changed["detail"] = replace(base.detail, supplemental=base.detail.supplemental + addition)
-    return int(gross_to_net(replace(base, **changed), tables).net[0])
+    changed: dict[str, Any] = {name: getattr(columns, name) + addition for name in names}
+    work, local = columns.work, columns.local
+    insured = None if work.insured_wages is None else _with_first(work.insured_wages, addition)
+    changed["work"] = replace(work, wages=_with_first(work.wages, addition), insured_wages=insured)
+    if local is not None:
+        away = np.flatnonzero(~local.resident)[:1]
+        wages = local.wages + np.where(local.resident, addition, 0)
+        wages[away] += addition
+        changed["local"] = replace(local, wages=wages)
+    if supplemental and columns.detail is not None:
+        changed["detail"] = replace(columns.detail, supplemental=columns.detail.supplemental + addition)
+    return replace(columns, **changed)
+
+
+def _with_first(wages: Int64s, addition: int) -> Int64s:
+    more = wages.copy()
+    more[0] += addition
+    return more

@@ -9,7 +9,7 @@ overtime by the day is figured where all work is in one state, on hours with the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -96,9 +96,11 @@ def remuneration(
     gross = nontaxable = supplemental = bonus = straight_time = 0
     hours: Fraction | None = None
     dated = period_begin is not None or pay_frequency == _ONE_WEEK
+    straight = _straight_rates(earnings, law)
     for entry in earnings:
         kind = law.kinds[entry.code]
         dollars, cents = _pay(entry, kind, law, recorder)
+        above = dollars * _above_straight(entry, kind, straight)
         lines.append(PaidEarning(entry.code, cents, entry.hours, entry.rate, entry.assignment))
         taxable = _taxable(entry, kind, law, cents, days, notes)
         for base, subject in enumerate(kind.subject):
@@ -112,13 +114,13 @@ def remuneration(
         if kind.hours_worked and entry.hours is not None:
             hours = (hours or Fraction(0)) + Fraction(entry.hours)
         if kind.in_regular_rate:
-            straight_time += cents - half_up_cents(dollars * kind.premium_part)
+            straight_time += cents - half_up_cents(above)
             week = weeks[_week_of(entry, pay_frequency, period_begin)]
             if kind.code == "double_time":
-                week.double_time += dollars * kind.premium_part
+                week.double_time += above
             else:
-                week.premium += dollars * kind.premium_part
-            week.pay += dollars * (1 - kind.premium_part)
+                week.premium += above
+            week.pay += dollars - above
             if kind.hours_worked and entry.hours is not None:
                 week.days[entry.work_date] += Fraction(entry.hours)
             else:
@@ -176,6 +178,24 @@ def _pay(entry: Earning, kind: EarningKind, law: EarningLaw, recorder: Recorder 
     if recorder is not None:
         recorder.line(entry.code, EARNING, FEDERAL, cents, kind.citation, key=entry.assignment)
     return dollars, cents
+
+
+def _straight_rates(earnings: Sequence[Earning], law: EarningLaw) -> dict[str | None, Fraction]:
+    """The straight-time rate of each assignment whose hours have one rate."""
+    rates: dict[str | None, set[Fraction]] = defaultdict(set)
+    for entry in earnings:
+        kind = law.kinds[entry.code]
+        if kind.hours_worked and not kind.premium_part and entry.hours and entry.rate:
+            rates[entry.assignment].add(Fraction(entry.rate))
+    return {assignment: next(iter(found)) for assignment, found in rates.items() if len(found) == 1}
+
+
+def _above_straight(entry: Earning, kind: EarningKind, straight: Mapping[str | None, Fraction]) -> Fraction:
+    """The part of an overtime rate that is no straight time, and so a premium (29 CFR 778.201): what lies above the
+    rate of the assignment's other hours, or where these do not tell it the usual part of time and a half."""
+    if not kind.premium_part or not entry.rate or entry.assignment not in straight:
+        return kind.premium_part
+    return max(Fraction(0), 1 - straight[entry.assignment] / Fraction(entry.rate))
 
 
 def _taxable(entry: Earning, kind: EarningKind, law: EarningLaw, cents: int, days: int, notes: list[str]) -> int:
