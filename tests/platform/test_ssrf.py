@@ -354,7 +354,7 @@ def test_aiohttp_never_reaches_a_recording_listener_through_the_guard() -> None:
     ],
 )
 def test_one_private_address_refuses_the_whole_name(addresses: list[str], goes: bool) -> None:
-    resolver = ssrf.GuardedResolver(inner=Lying(addresses, addresses))
+    resolver = ssrf.GuardedResolver(Lying(addresses, addresses))
 
     async def scenario() -> None:
         if goes:
@@ -370,7 +370,7 @@ def test_one_private_address_refuses_the_whole_name(addresses: list[str], goes: 
 
 
 def test_loopback_among_public_addresses_is_for_those_who_may() -> None:
-    resolver = ssrf.GuardedResolver(allow_loopback=True, inner=Lying(["127.0.0.1"], ["127.0.0.1", "10.0.0.1"]))
+    resolver = ssrf.GuardedResolver(Lying(["127.0.0.1"], ["127.0.0.1", "10.0.0.1"]), allow_loopback=True)
 
     async def scenario() -> None:
         assert len(await resolver.resolve("a.example.com")) == 1

@@ -166,6 +166,7 @@ def commits(module: Module) -> Iterator[str]:
 _CLIENTS = (
     "socket",
     "aiohttp",
+    "aiodns",
     "aiohappyeyeballs",
     "httpx",
     "requests",

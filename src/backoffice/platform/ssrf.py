@@ -9,7 +9,6 @@ Sources: IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ipaddress
 import re
@@ -31,6 +30,8 @@ class Resolver(Protocol):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> Sequence[Mapping[str, Any]]: ...
+
+    async def close(self) -> None: ...
 
 
 PORTS: Final = frozenset({443, 8443})
@@ -170,29 +171,13 @@ def socket_factory(*, allow_loopback: bool = False, ports: Collection[int] = POR
     return make
 
 
-class SystemResolver:
-    """The machine's own, in a thread of the loop's."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> Sequence[Mapping[str, Any]]:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
-        )
-        # An address with a scope is link-local: with its scope in its text it is no address to anybody here.
-        return [
-            {"host": where[0] if len(where) < 4 or not where[3] else f"{where[0]}%{where[3]}", "family": family_}
-            for family_, _, _, _, where in found
-        ]
-
-
 class GuardedResolver:
     """Refuses a name as a whole when one of its addresses may not be called. Whoever mixes a private address among
     public ones means the private one to be tried sooner or later."""
 
-    def __init__(self, *, allow_loopback: bool = False, inner: Resolver | None = None) -> None:
+    def __init__(self, inner: Resolver, *, allow_loopback: bool = False) -> None:
         self._allow_loopback = allow_loopback
-        self._inner = inner or SystemResolver()
+        self._inner = inner
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -205,7 +190,7 @@ class GuardedResolver:
         return found
 
 
-async def check_target(url: str, resolver: Resolver) -> None:
+async def check_target(url: str, resolver: GuardedResolver) -> None:
     """AddressRefused for what a proxy may not be asked to connect: no https, an odd port, an address that is not public
     or a name with such an address. A name that only the proxy can resolve is the proxy's to judge."""
     parts = URL(url)

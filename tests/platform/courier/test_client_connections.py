@@ -18,6 +18,7 @@ from tests.webhooks.bench import until
 
 from backoffice.platform.courier.client import dialing, pool
 from backoffice.platform.courier.client.faults import NoAnswer, ProxyUnreachable
+from backoffice.platform.courier.client.names import Names
 from backoffice.platform.courier.client.target import target_of
 
 
@@ -178,6 +179,36 @@ async def test_a_name_that_was_not_found_is_looked_up_again() -> None:
         url = raw.url.replace("127.0.0.1", HOST)
         assert (await sending.send(envelope(url), loopback=True)).error_code == "name_not_found"
         assert (await sending.send(envelope(url), loopback=True)).status == 200
+
+
+async def test_name_servers_that_say_nothing_keep_nobody_else_waiting() -> None:
+    """A hundred names are being asked for as another receiver is connected to and answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        names = Names([f"127.0.0.1:{silent.getsockname()[1]}"])
+        async with receiver(OK) as raw, sender(resolver=names, connect=60.0, total=60.0) as sending:
+            urls = [f"http://name-{number}.example.com:8443/" for number in range(100)]
+            asking = [asyncio.create_task(sending.send(envelope(url), loopback=True)) for url in urls]
+            silent.setblocking(False)
+            await asyncio.get_running_loop().sock_recv(silent, 512)
+            assert (await sending.send(envelope(raw.url), loopback=True)).status == 200
+            assert not any(each.done() for each in asking)
+            for each in asking:
+                each.cancel()
+            await asyncio.wait(asking)
+
+
+async def test_names_are_found_in_the_hosts_file_and_not_where_no_server_is() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"127.0.0.1:{closed.getsockname()[1]}"
+    names = Names([nowhere])
+    assert ("127.0.0.1", socket.AF_INET) in [
+        (each["host"], each["family"]) for each in await names.resolve("localhost")
+    ]
+    with pytest.raises(socket.gaierror):
+        await names.resolve(HOST, 443)
+    await names.close()
 
 
 async def test_why_there_is_no_connection() -> None:

@@ -13,11 +13,12 @@ from backoffice.platform import signatures
 from backoffice.platform.courier.client.deadline import within
 from backoffice.platform.courier.client.dialing import Dialer
 from backoffice.platform.courier.client.faults import NoAnswer, code_of
+from backoffice.platform.courier.client.names import Names
 from backoffice.platform.courier.client.pool import Pool
 from backoffice.platform.courier.client.target import target_of
 from backoffice.platform.courier.ports import Envelope
 from backoffice.platform.courier.verdict import Answer
-from backoffice.platform.ssrf import GuardedResolver, Resolver, SystemResolver, check_target, socket_factory
+from backoffice.platform.ssrf import GuardedResolver, Resolver, check_target, socket_factory
 
 TOTAL_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 5.0
@@ -34,7 +35,8 @@ class Sender:
     """Two sets of connections: one that reaches public addresses only, and one that may also reach loopback, for the
     tenants that are allowed to (`loopback=True`). With a `proxy` (`http://host:port`, the operator's word and connected
     wherever it is) everything but loopback is tunneled through it by CONNECT, and checked before by what the name
-    resolves to here. No redirects, no proxies from the environment, no cookies. `resolver`: the system's if absent."""
+    resolves to here. No redirects, no proxies from the environment, no cookies. `resolver`: the machine's if absent;
+    closed with this."""
 
     def __init__(
         self,
@@ -46,9 +48,9 @@ class Sender:
     ) -> None:
         self._connect = connect
         self._proxied = proxy is not None
-        inner = resolver or SystemResolver()
-        self._names = GuardedResolver(inner=inner)
-        loopback = Dialer(GuardedResolver(allow_loopback=True, inner=inner), socket_factory(allow_loopback=True))
+        self._resolver = resolver or Names()
+        self._names = GuardedResolver(self._resolver)
+        loopback = Dialer(GuardedResolver(self._resolver, allow_loopback=True), socket_factory(allow_loopback=True))
         public = Dialer(self._names, socket_factory(), None if proxy is None else _host_and_port(proxy))
         self._loopback = Pool(loopback, total=total, connect=connect)
         self._public = Pool(public, total=total, connect=connect)
@@ -56,6 +58,7 @@ class Sender:
     async def close(self) -> None:
         self._public.close()
         self._loopback.close()
+        await self._resolver.close()
         await asyncio.sleep(0)  # so that they are closed
 
     async def send(self, envelope: Envelope, traceparent: str | None = None, *, loopback: bool) -> Answer:

@@ -16,7 +16,7 @@ from aiohappyeyeballs import start_connection
 from backoffice.platform.courier.client.connection import Connection
 from backoffice.platform.courier.client.faults import NoAnswer, ProxyUnreachable
 from backoffice.platform.courier.client.target import Origin
-from backoffice.platform.ssrf import Resolver, SocketFactory
+from backoffice.platform.ssrf import GuardedResolver, SocketFactory
 
 NAME_SECONDS: Final = 10.0  # for which an answer of the resolver is used again
 _MOST_NAMES: Final = 10_000
@@ -30,7 +30,7 @@ AddressInfo = tuple[Any, ...]  # as getaddrinfo tells it
 class Dialer:
     """To what `names` finds and `sockets` lets through; with a `proxy` (host, port), wherever that is, through it."""
 
-    def __init__(self, names: Resolver, sockets: SocketFactory, proxy: tuple[str, int] | None = None) -> None:
+    def __init__(self, names: GuardedResolver, sockets: SocketFactory, proxy: tuple[str, int] | None = None) -> None:
         self._names = names
         self._sockets = sockets
         self._proxy = proxy
