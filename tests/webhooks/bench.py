@@ -40,7 +40,7 @@ class Told(msgspec.Struct, kw_only=True):
 TOLD = own(EventType("job.told", Told, "/v1/jobs/{id}", "A test has something to tell."))
 # Looks often and repeats soon. It waits for an answer as long as in earnest: a machine that stands still for a second
 # makes no try of its own.
-FAST = Options(lease=2.0, drain=3.0, scan=0.2, look=0.2, waits=(0.3, 0.3, 0.3), first_probe=0.5)
+FAST = Options(lease=2.0, drain=3.0, scan=0.05, look=0.05, waits=(0.3, 0.3, 0.3), first_probe=0.5)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from backoffice.platform.db import Database
 from backoffice.platform.jobs import lease, routing
 
 SHARDS = 16
-SCHEDULES = int(os.environ.get("BACKOFFICE_SCHEDULES") or at_scale(1_500, 1_000_000))
+SCHEDULES = int(os.environ.get("BACKOFFICE_SCHEDULES") or at_scale(480, 1_000_000))
 SEED = os.environ.get("BACKOFFICE_SEED")
 
 
