@@ -42,7 +42,7 @@ class Deduction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garnishment:
     """`amount` in cents or `percent` in millionths of disposable earnings; a levy with neither takes all it may.
-    `dependents` of the statement a worker returned with a levy; None: there was no statement."""
+    `dependents` of the statement a worker returned with a levy or a creditor's order; None: there was no statement."""
 
     kind: str
     amount: int | None = None
