@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -175,6 +176,17 @@ def test_the_smaller_of_federal_and_state_wins_and_the_smallest_of_several_state
     ]  # fmt: skip
     taken = [line.cents for line in results.paycheck(6).lines if line.code == "creditor"]
     assert taken == [3_000, 15_470]
+
+
+def test_the_law_of_the_pay_date_and_gross_without_expenses() -> None:
+    """ORS 18.385: 338.00 stays until June and 400.00 from 1 July. 735 ILCS 5/12-803: 15 % of 1,500.00 paid in wages."""
+    oregon = check(order(), states=["OR"], gross=44_000)
+    days = [replace(oregon, pay_date=day) for day in (JUNE, date(2026, 7, 1))]
+    results = gross_to_net(Columns.of(days), Tables.load())
+    assert (results.net[0], results.column("creditor")[1]) == (33_800, 0)
+    assert 33_800 < results.net[1] < 40_000
+    illinois = check(order(), states=["IL"], gross=200_000, nontaxable=50_000)
+    assert gross_to_net(Columns.of([illinois]), Tables.load()).column("creditor").tolist() == [22_500]
 
 
 def test_what_earlier_orders_took_counts_and_student_loans_know_no_state_limit() -> None:

@@ -12,7 +12,7 @@ from backoffice.payroll.calc.detail import HOURS_SCALE, LARGEST_HOURS, Detail, I
 from backoffice.payroll.calc.paycheck import LARGEST_CENTS, LARGEST_COUNT, RATE_SCALE
 
 _MOST_FAULTS = 100
-_AMOUNTS = ("elective_before", "supplemental_before", "supplemental", "bonus", "nontaxable")
+_AMOUNTS = ("elective_before", "supplemental_before", "supplemental", "bonus", "nontaxable", "tips")
 
 
 def detail_faults(detail: Detail, calendar: Int64s, garnishment_years: Container[int]) -> list[Fault]:
