@@ -19,7 +19,7 @@ from backoffice.payroll.calc.detail import Detail
 from backoffice.payroll.calc.exact import at_least_zero, cents
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.minimum_wage import hourly
-from backoffice.payroll.calc.paycheck import LARGEST_CENTS, NOT_GIVEN, RATE_SCALE, Columns, Int64s
+from backoffice.payroll.calc.paycheck import LARGEST_CENTS, NOT_GIVEN, RATE_SCALE, STATES, Columns, Int64s
 from backoffice.payroll.calc.result import Note, Results
 
 
@@ -60,16 +60,18 @@ def state_limits(
     """For the creditors' orders `entries` of one year; LARGEST_CENTS for a paycheck without one."""
     table, law = tables.creditor_limits[calendar]
     orders, work = detail.garnishments, columns.work
-    rows = np.unique(orders.paycheck[entries])
-    ours = np.zeros(len(columns), dtype=np.bool_)
-    ours[rows] = True
+    ours = np.bincount(orders.paycheck[entries], minlength=len(columns)) > 0
     dependents = np.full(len(columns), NOT_GIVEN, dtype=np.int64)
     np.maximum.at(dependents, orders.paycheck[entries], orders.dependents[entries])
     most = np.full(len(columns), LARGEST_CENTS, dtype=np.int64)
     places = np.flatnonzero(ours[work.paycheck])
+    places = places[np.argsort(work.state[places].astype(np.int8), kind="stable")]  # by radix: one pass for all states
+    ends = np.searchsorted(work.state[places], np.arange(len(STATES) + 1))
+    several = np.zeros(len(columns), dtype=np.int64)
     each = []
-    for code in np.unique(work.state[places]).tolist():
-        limit, here = law[code], np.unique(work.paycheck[places[work.state[places] == code]])
+    for code in np.flatnonzero(np.diff(ends)).tolist():
+        limit, here = law[code], _distinct(work.paycheck[places[ends[code] : ends[code + 1]]])
+        several[here] += 1
         pay = Pay(
             disposable=disposable[here], gross=results.gross[here] - detail.nontaxable[here],
             wage=_wage(results, tables, calendar, limit, columns, here), frequency=columns.frequency[here],
@@ -79,11 +81,10 @@ def state_limits(
         most[here] = np.minimum(most[here], limit_of(limit, pay))
         each.append((limit, pay))
         _notes(results, limit, here, dependents)
-    results.tables.append((table.name, table.version, rows))
-    several = np.flatnonzero(ours & (_states_of(columns) > 1))
-    if len(several):
+    results.tables.append((table.name, table.version, np.flatnonzero(ours)))
+    if (several > 1).any():
         words = "Work in several states: of their limits on creditors the smallest is used."
-        results.notes.append(Note("creditor_limit_of_several_states", words, several))
+        results.notes.append(Note("creditor_limit_of_several_states", words, np.flatnonzero(several > 1)))
     return StateLimits(most, each)
 
 
@@ -134,11 +135,10 @@ def _up(thirtieths: Int64s) -> Int64s:
     return -(-thirtieths // WEEK)
 
 
-def _states_of(columns: Columns) -> Int64s:
-    """The number of different states each paycheck has work in."""
-    work = columns.work
-    pairs = np.unique(np.stack([work.paycheck, work.state]), axis=1)
-    return np.bincount(pairs[0], minlength=len(columns))
+def _distinct(paychecks: Int64s) -> Int64s:
+    """Rising, each once."""
+    rising = np.sort(paychecks)
+    return rising[np.diff(rising, prepend=-1) > 0]
 
 
 def _wage(
