@@ -86,7 +86,7 @@ def deductions(rows: int, dice: np.random.Generator) -> Detail:
     percent = np.stack([nothing, dice.integers(1, 11, rows) * 10_000, nothing], axis=1)
     return Detail(
         birth_year=unknown, elective_before=dice.integers(0, 2_500_000, rows), supplemental_before=nothing,
-        supplemental=nothing, bonus=nothing, nontaxable=nothing, aggregate=np.zeros(rows, dtype=np.bool_),
+        supplemental=nothing, bonus=nothing, nontaxable=nothing, tips=nothing, aggregate=np.zeros(rows, dtype=np.bool_),
         hours=unknown, futa_reduction=unknown,
         deductions=DeductionOrders(
             paycheck=np.repeat(np.arange(rows, dtype=np.int64), len(codes)),

@@ -120,6 +120,39 @@ def test_defaults_that_were_used_stand_in_the_notes() -> None:
         assert [note for note in answer["notes"] if note.startswith(begin)], begin
 
 
+@pytest.mark.parametrize(
+    ("state", "rate", "tips", "told"),
+    [
+        ("TX", "7.25", "300.00", None),
+        ("TX", "7.24", None, "is below the minimum wage of 7.25 an hour."),
+        ("TX", "2.13", "204.80", "reaches the minimum wage of 7.25 an hour only with tips"),  # 85.20 + 204.80 = 290.00
+        ("TX", "2.13", "204.79", "is below the minimum wage of 7.25 an hour, tips included."),
+        ("TX", "2.12", "900.00", "is below the 2.13 an hour that is owed beside tips."),
+        ("CA", "16.89", "900.00", "is below the minimum wage of 16.90 an hour, towards which tips do not count there."),
+    ],
+)
+@pytest.mark.parametrize("code", ["tips", "cash_tips"])
+def test_tips_make_up_a_minimum_wage_only_as_the_law_says(
+    state: str, rate: str, tips: str | None, told: str | None, code: str
+) -> None:
+    """29 USC 203(m)(2)(A): 2.13 an hour, and tips for the rest; seven states count none."""
+    earnings = [{"code": "regular", "hours": "40", "rate": rate}]
+    earnings += [] if tips is None else [{"code": code, "amount": tips}]
+    (answer,) = answers({"pay_frequency": "weekly", "work_state": state, "earnings": earnings})
+    noted = [note for note in answer["notes"] if note.startswith("The pay for the hours worked")]
+    assert len(noted) == (told is not None)
+    assert told is None or told in noted[0]
+
+
+def test_what_serves_the_employer_is_never_taken_out_of_tips() -> None:
+    """29 USC 203(m)(2)(B). 400.00 is 110.00 above 40 x 7.25, whatever customers gave; 85.20 is below it."""
+    uniform = {"deductions": [{"code": "uniforms_and_tools", "amount": "200.00"}], "pay_frequency": "weekly"}
+    for rate, taken in (("10.00", "110.00"), ("2.13", "0.00")):
+        earnings = [{"code": "regular", "hours": "40", "rate": rate}, {"code": "tips", "amount": "900.00"}]
+        (answer,) = answers(uniform | {"work_state": "TX", "earnings": earnings})
+        assert answer["deductions"][0]["amount"] == taken
+
+
 def test_hours_worked_owe_what_a_state_asks_by_the_hour() -> None:
     """Oregon's Workers' Benefit Fund: 1.8 cents an hour, half of it the employee's. 8.5 hours: 0.153, of which 0.0765.
     Paid leave is not worked, and the hours of several states are not told apart."""

@@ -15,8 +15,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from backoffice.kernel.errors import FaultList
 from backoffice.payroll import batch_fields as read
 from backoffice.payroll.batch_places import states_named
@@ -24,14 +22,13 @@ from backoffice.payroll.calc import Columns, Derivation, Tables
 from backoffice.payroll.calc.detail import (
     DEDUCTIONS,
     GARNISHMENTS,
-    HOURS_SCALE,
     LARGEST_HOURS,
     Deduction,
     Detail,
     Garnishment,
     PayDetail,
 )
-from backoffice.payroll.calc.minimum_wage import hourly
+from backoffice.payroll.calc.minimum_wage import below_minimum_wage
 from backoffice.payroll.calc.remuneration import Earning, Remuneration, remuneration, remuneration_derivation
 
 TOP = frozenset(
@@ -107,6 +104,7 @@ def read_pay(
         supplemental=0 if paid is None else paid.supplemental,
         bonus=0 if paid is None else paid.bonus,
         nontaxable=0 if paid is None else paid.nontaxable,
+        tips=0 if paid is None else paid.tips[0],
         hours=None if paid is None else paid.hours,
         futa_reduction=reduction,
         aggregate=method == "aggregate",
@@ -247,7 +245,12 @@ def _default_notes(
     tables: Tables,
 ) -> tuple[str, ...]:
     notes = list(paid.notes) if paid is not None else []
-    notes += _below_minimum_wage(document, pay_date, paid, tables)
+    if paid is not None and paid.hours and pay_date.year in tables.minimum_wage:
+        _, wages = tables.minimum_wage[pay_date.year]
+        short = below_minimum_wage(
+            wages, states_named(document), pay_date, paid.hours, paid.straight_time, paid.tips[1]
+        )  # fmt: skip
+        notes += [short] if short is not None else []
     codes = {order.code for order in detail.deductions}
     if "elective_deferrals" not in ytd and codes & {"pretax_401k_403b_457b", "roth_401k"}:
         notes.append("ytd.elective_deferrals was not given: 0.00 is used.")
@@ -262,20 +265,6 @@ def _default_notes(
                 f"garnishments.{index}.{key} was not given: false is used." for key in _FLAGS if key not in order
             ]  # fmt: skip
     return tuple(notes)
-
-
-def _below_minimum_wage(
-    document: Mapping[str, Any], pay_date: date, paid: Remuneration | None, tables: Tables
-) -> list[str]:
-    """Whether the pay for the hours worked is below the highest minimum wage of the states of work."""
-    law = tables.minimum_wage.get(pay_date.year)
-    if law is None or paid is None or not paid.hours:
-        return []
-    day = np.array([pay_date], dtype="datetime64[D]")
-    wage = max(int(hourly(law[1], state, day)[0]) for state in states_named(document))
-    if paid.straight_time * HOURS_SCALE >= paid.hours * wage:
-        return []
-    return [f"The pay for the hours worked is below the minimum wage of {wage // 100}.{wage % 100:02d} an hour."]
 
 
 def with_pay(columns: Columns, lines: Sequence[PayLine]) -> Columns:

@@ -40,6 +40,10 @@ def round_half_up(amount: Fraction, to: Fraction) -> Fraction:
     return ((amount / to + Fraction(1, 2)) // 1) * to
 
 
+def cut(amount: Fraction, to: Fraction) -> Fraction:
+    return (amount / to) // 1 * to
+
+
 def redo(line: LineDerivation) -> Fraction:
     """The result of the last step of a line, redone from the formulas and inputs alone; checks every step and that a
     step's inputs are the results of earlier ones of the same name."""
@@ -50,7 +54,7 @@ def redo(line: LineDerivation) -> Fraction:
         for name, value in inputs.items():
             assert known.get(name, value) == value, (line.code, step.name, name)
         formula = re.sub(r"\b[0-9]+\.[0-9]+\b", r"Fraction('\g<0>')", step.formula)
-        names = {"max": max, "min": min, "round_half_up": round_half_up, "Fraction": Fraction, **inputs}
+        names = {"max": max, "min": min, "round_half_up": round_half_up, "cut": cut, "Fraction": Fraction, **inputs}
         last = Fraction(eval(formula, {"__builtins__": {}}, names))  # noqa: S307
         assert last == step.result.number(), (line.code, step.as_text())
         known[step.name] = last

@@ -17,10 +17,10 @@ from backoffice.payroll.calc.result import PaycheckResult
 
 
 def check(*orders: Garnishment, gross: int, frequency: str = "weekly", w4: W4 | None = None, **detail: Any) -> Paycheck:
-    """Pay in Texas of someone who claims exemption, so that the taxes are 7.65 % and disposable earnings plain."""
+    """Pay in Wyoming of someone who claims exemption, so that the taxes are 7.65 % and disposable earnings plain."""
     return Paycheck(
         pay_date=date(2026, 11, 20), pay_frequency=frequency, gross=gross, w4=w4 or W4(exempt=True),
-        work=(Work(state="TX"),), detail=PayDetail(garnishments=orders, **detail),
+        work=(Work(state="WY"),), detail=PayDetail(garnishments=orders, **detail),
     )  # fmt: skip
 
 

@@ -367,6 +367,15 @@ def test_versions_name_the_content() -> None:
         ("us_me_2026", 'kind = "linear_fraction"', 'kind = "steps"', "kind must be linear_fraction or linear_rate"),
         ("us_co_2026", 'employer_rate = "0.0044"', 'employer_rate = "0.0040"', "must add up to rate"),
         ("us_jurisdictions", "WY = ", "WX = ", "exactly the 51 jurisdictions"),
+        ("us_creditor_limits_2026", "[states.WY]", "[states.WX]", "exactly the 51 jurisdictions"),
+        ("us_creditor_limits_2026", "forbidden = true\n", "", "NC must say follows_federal, forbidden"),
+        (
+            "us_creditor_limits_2026",
+            "[states.IL]\ngross_share",
+            "[states.IL]\nnet_share",
+            "IL must say .* nothing that is no rule",
+        ),
+        ("us_creditor_limits_2026", "year = 2026", "year = 2027", "must have the years of us_garnishments; 2026 is"),
     ],
 )
 def test_a_broken_table_is_told_as_it_loads(table: str, old: str, new: str, says: str) -> None:

@@ -89,10 +89,11 @@ def after_tax(
 
 
 def _above_floor(results: Results, columns: Columns, detail: Detail, year: Int64s, tables: Tables) -> Int64s:
-    """What the wages are above the minimum wage, for the paychecks where a deduction must look at it."""
+    """What the wages are above the minimum wage, for the paychecks where a deduction must look at it. Tips are the
+    worker's own (29 USC 203(m)(2)(B)): whoever is paid less than the minimum wage beside them is deducted nothing."""
     keeps = np.any([law.keeps_minimum_wage for law in tables.deductions.values()], axis=0)
     rows = np.unique(detail.deductions.paycheck[keeps[detail.deductions.code]])
-    wages = columns.gross - detail.nontaxable
+    wages = columns.gross - detail.nontaxable - detail.tips
     return at_least_zero(wages - wage_floor(results, columns, detail, year, tables, rows)) if len(rows) else wages
 
 

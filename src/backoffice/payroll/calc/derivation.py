@@ -2,7 +2,7 @@
 
 The step functions take an optional `Recorder`. With none they work on whole columns; with one they work on a single
 row and note each step. A step's `formula` is arithmetic over the names of its `inputs` (`+ - * /`, `min`, `max`,
-`round_half_up(x, to)`), so anyone can check it; nothing is computed for the derivation alone.
+`round_half_up(x, to)`, `cut(x, to)`), so anyone can check it; nothing is computed for the derivation alone.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Deduction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garnishment:
     """`amount` in cents or `percent` in millionths of disposable earnings; a levy with neither takes all it may.
-    `dependents` of the statement a worker returned with a levy; None: there was no statement."""
+    `dependents` of the statement a worker returned with a levy or a creditor's order; None: there was no statement."""
 
     kind: str
     amount: int | None = None
@@ -56,10 +56,11 @@ class Garnishment:
 class PayDetail:
     """The detail of one `Paycheck`, whose `gross` is all that is paid in money.
 
-    Cents: `nontaxable` is the part of gross that is no wages (expenses), `supplemental` the part of the wages that is
-    supplemental, `bonus` the part of that which is bonus or stock; `elective_deferrals` and `supplemental_wages` were
-    paid earlier this year. `hours` worked in ten-thousandths, None when they are not known.
-    `futa_reduction` is the credit reduction that the employer expects for its state, in millionths of FUTA wages."""
+    Cents: `nontaxable` is the part of gross that is no wages (expenses), `tips` the part that customers gave,
+    `supplemental` the part of the wages that is supplemental, `bonus` the part of that which is bonus or stock;
+    `elective_deferrals` and `supplemental_wages` were paid earlier this year. `hours` worked in ten-thousandths, None
+    when they are not known. `futa_reduction` is the credit reduction that the employer expects for its state, in
+    millionths of FUTA wages."""
 
     deductions: tuple[Deduction, ...] = ()
     garnishments: tuple[Garnishment, ...] = ()
@@ -69,6 +70,7 @@ class PayDetail:
     supplemental: int = 0
     bonus: int = 0
     nontaxable: int = 0
+    tips: int = 0
     aggregate: bool = False
     hours: int | None = None
     futa_reduction: int | None = None
@@ -108,6 +110,7 @@ class Detail:
     supplemental: Int64s
     bonus: Int64s
     nontaxable: Int64s
+    tips: Int64s
     aggregate: Bools
     hours: Int64s
     futa_reduction: Int64s
@@ -136,6 +139,7 @@ class Detail:
             supplemental=_ints([d.supplemental for d in own]),
             bonus=_ints([d.bonus for d in own]),
             nontaxable=_ints([d.nontaxable for d in own]),
+            tips=_ints([d.tips for d in own]),
             aggregate=np.array([d.aggregate for d in own], dtype=np.bool_),
             hours=_ints([-1 if d.hours is None else d.hours for d in own]),
             futa_reduction=_ints([-1 if d.futa_reduction is None else d.futa_reduction for d in own]),

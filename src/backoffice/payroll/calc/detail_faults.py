@@ -12,7 +12,7 @@ from backoffice.payroll.calc.detail import HOURS_SCALE, LARGEST_HOURS, Detail, I
 from backoffice.payroll.calc.paycheck import LARGEST_CENTS, LARGEST_COUNT, RATE_SCALE
 
 _MOST_FAULTS = 100
-_AMOUNTS = ("elective_before", "supplemental_before", "supplemental", "bonus", "nontaxable")
+_AMOUNTS = ("elective_before", "supplemental_before", "supplemental", "bonus", "nontaxable", "tips")
 
 
 def detail_faults(detail: Detail, calendar: Int64s, garnishment_years: Container[int]) -> list[Fault]:
@@ -34,9 +34,9 @@ def detail_faults(detail: Detail, calendar: Int64s, garnishment_years: Container
             words = f"{name} must lie in 0 .. {most}"
             outside = np.flatnonzero((values < least) | (values > most))[:_MOST_FAULTS].tolist()
             faults += [Fault("out_of_range", words, f"{where}/{at}/{name}") for at in outside]
-    for row in np.unique(detail.garnishments.paycheck).tolist():
-        year = int(calendar[row])
-        if year not in garnishment_years:
-            words = f"The law of garnishments is not known for {year}."
-            faults += [Fault("year_not_supported", words, f"#/paychecks/{row}/garnishments")]
+    rows = np.flatnonzero(np.bincount(detail.garnishments.paycheck, minlength=len(calendar)))
+    known = [year for year in np.unique(calendar[rows]).tolist() if year in garnishment_years]
+    for row in rows[~np.isin(calendar[rows], known)][:_MOST_FAULTS].tolist():
+        words = f"The law of garnishments is not known for {calendar[row]}."
+        faults += [Fault("year_not_supported", words, f"#/paychecks/{row}/garnishments")]
     return faults[:_MOST_FAULTS]

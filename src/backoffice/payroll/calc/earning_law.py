@@ -13,7 +13,8 @@ from backoffice.payroll.calc.methods import TableVersion
 
 @dataclass(frozen=True, slots=True)
 class EarningKind:
-    """One kind of pay. `subject`: income tax, social security, Medicare, FUTA. `paid`: money of this paycheck."""
+    """One kind of pay. `subject`: income tax, social security, Medicare, FUTA. `paid`: money of this paycheck. `tips`:
+    given by customers, which makes it no wage of the employer's."""
 
     code: str
     subject: tuple[bool, bool, bool, bool]
@@ -24,6 +25,7 @@ class EarningKind:
     in_regular_rate: bool
     premium_part: Fraction
     w2: str | None
+    tips: bool
     limit: str | None
     citation: str
 
@@ -44,6 +46,7 @@ class EarningLaw:
                 in_regular_rate=values.get("in_regular_rate", False),
                 premium_part=Fraction(values.get("premium_part", "0")),
                 w2=values.get("w2"),
+                tips=values.get("tips", False),
                 limit=values.get("limit"),
                 citation=values["citation"],
             )

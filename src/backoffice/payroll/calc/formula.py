@@ -1,4 +1,5 @@
-"""The formulas of a derivation, worked out: `+ - * /`, `min`, `max` and `round_half_up(x, to)` over named numbers."""
+"""The formulas of a derivation, worked out: `+ - * /`, `min`, `max`, `round_half_up(x, to)` and `cut(x, to)`, the
+multiple of `to` at or below a number, over named numbers."""
 
 from __future__ import annotations
 
@@ -50,4 +51,6 @@ def _value(node: ast.expr, values: Mapping[str, Fraction], rounding: Rounding) -
             return min(numbers) if node.func.id == "min" else max(numbers)
         if node.func.id == "round_half_up" and len(numbers) == 2:
             return rounding(*numbers)
+        if node.func.id == "cut" and len(numbers) == 2:
+            return (numbers[0] / numbers[1]).__floor__() * numbers[1]
     raise ValueError(f"{ast.unparse(node)} is no formula of a step")

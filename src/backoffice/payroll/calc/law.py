@@ -30,6 +30,7 @@ from backoffice.payroll.calc.certificates import (
     where_in_form,
 )
 from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law, state_law
+from backoffice.payroll.calc.creditor_law import CreditorLimit, creditor_law
 from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
 from backoffice.payroll.calc.derivation import decimal_text
 from backoffice.payroll.calc.earning_law import EarningLaw
@@ -53,7 +54,8 @@ FOLDER = Path(__file__).parent / "tables"
 # Files of the folder that are law for this calculation; others beside them have readers of their own.
 _OURS = re.compile(
     r"us_jurisdictions|us_reciprocity|us_earnings|us_overtime_[0-9]{4}|"
-    r"us_(federal|unemployment|localities|deductions|supplemental|garnishments|minimum_wage|[a-z]{2})_[0-9]{4}"
+    r"us_(federal|unemployment|localities|deductions|supplemental|garnishments|creditor_limits|minimum_wage|[a-z]{2})"
+    r"_[0-9]{4}"
 ).fullmatch
 
 
@@ -67,9 +69,11 @@ class Tables:
         self.localities: dict[int, Localities] = {}
         self.deductions: dict[int, DeductionLaw] = {}
         self.garnishments: dict[int, GarnishmentLaw] = {}
+        self.creditor_limits: dict[int, tuple[TableVersion, list[CreditorLimit]]] = {}
         self.supplemental: dict[int, SupplementalLaw] = {}
         self.minimum_wage: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         overtime: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
+        creditors: dict[int, tuple[TableVersion, Mapping[str, Any]]] = {}
         versions: dict[str, str] = {}
         for name, (document, version) in sorted(documents.items()):
             meta = document["meta"]
@@ -102,6 +106,8 @@ class Tables:
                 self.minimum_wage[meta["year"]] = (table, document)
             elif name.startswith("us_overtime_"):
                 overtime[meta["year"]] = (table, document)
+            elif name.startswith("us_creditor_limits_"):
+                creditors[meta["year"]] = (table, document)
             else:
                 by_kind["federal" if "social_security" in document else "state"].append((document, table))
         self._versions = versions
@@ -113,10 +119,18 @@ class Tables:
             self.states[law.state, law.year] = law
         if tuple(sorted(self.names)) != STATES:
             raise ValueError("us_jurisdictions.toml must list exactly the 51 jurisdictions")
+        for year, (table, document) in creditors.items():
+            self.creditor_limits[year] = (table, creditor_law(document, table, self.names))
         without = set(self.federal.years) - (self.deductions.keys() & self.supplemental.keys())
         if without:
             raise ValueError(
                 f"us_deductions and us_supplemental must have the federal years; {min(without)} is missing"
+            )
+        without = self.garnishments.keys() - (self.creditor_limits.keys() & self.minimum_wage.keys())
+        if without:
+            raise ValueError(
+                f"us_creditor_limits and us_minimum_wage must have the years of us_garnishments; {min(without)} is "
+                "missing"
             )
         self._laws_of: dict[str, list[StateLaw]] = {}  # that know withholding, as the files come
         for (code, _), law in self.states.items():

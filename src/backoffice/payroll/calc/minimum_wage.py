@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,29 @@ def hourly(document: Mapping[str, Any], state: str, days: Dates) -> Int64s:
     wages = np.array([0, *(cents(row["amount"]) for row in rows)], dtype=np.int64)
     since = np.array([row["from"] for row in rows], dtype="datetime64[D]")
     return np.maximum(federal, wages[np.searchsorted(since, days, side="right")])
+
+
+def below_minimum_wage(
+    document: Mapping[str, Any], states: Sequence[str], day: date, hours: int, pay: int, tips: int
+) -> str | None:
+    """What is wrong with the cents paid for hours worked (ten-thousandths), None when it is enough: the highest minimum
+    wage of the states of work. Tips make up the rest of it where every one of them lets them (29 USC 203(m)(2)(A))."""
+    days = np.array([day], dtype="datetime64[D]")
+    wage = max(int(hourly(document, state, days)[0]) for state in states)
+    least, tipped = f"the minimum wage of {wage // 100}.{wage % 100:02d} an hour", document["tipped"]
+    if pay * HOURS_SCALE >= hours * wage:
+        return None
+    if not tips:
+        return f"The pay for the hours worked is below {least}."
+    if set(tipped["no_credit"]["states"]) & set(states):
+        return f"The pay for the hours worked is below {least}, towards which tips do not count there."
+    if pay * HOURS_SCALE < hours * cents(tipped["cash_wage"]):
+        return f"The pay for the hours worked is below the {tipped['cash_wage']} an hour that is owed beside tips."
+    if (pay + tips) * HOURS_SCALE < hours * wage:
+        return f"The pay for the hours worked is below {least}, tips included."
+    return (
+        f"The pay for the hours worked reaches {least} only with tips; what a state asks for beside tips is not known."
+    )
 
 
 def wage_floor(

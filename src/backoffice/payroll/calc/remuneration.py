@@ -64,6 +64,7 @@ class Remuneration:
     bonus: int
     hours: int | None
     straight_time: int  # what is paid for the hours worked
+    tips: tuple[int, int]  # paid with this paycheck, and all
     w2: dict[str, int]
     notes: tuple[str, ...]
     tables: dict[str, str]  # of overtime, where one was used
@@ -93,7 +94,7 @@ def remuneration(
     notes: list[str] = []
     weeks: dict[int | None, _Week] = defaultdict(_Week)
     wages, w2 = [0, 0, 0, 0], defaultdict[str, int](int)
-    gross = nontaxable = supplemental = bonus = straight_time = 0
+    gross = nontaxable = supplemental = bonus = straight_time = tips_paid = tips = 0
     hours: Fraction | None = None
     dated = period_begin is not None or pay_frequency == _ONE_WEEK
     straight = _straight_rates(earnings, law)
@@ -109,6 +110,8 @@ def remuneration(
         nontaxable += cents - taxable if kind.paid and not any(kind.subject) else 0
         supplemental += cents if kind.supplemental else 0
         bonus += cents if kind.bonus else 0
+        tips_paid += cents if kind.tips and kind.paid else 0
+        tips += cents if kind.tips else 0
         if kind.w2 is not None:
             w2[kind.w2] += cents - taxable if kind.limit else cents
         if kind.hours_worked and entry.hours is not None:
@@ -147,7 +150,7 @@ def remuneration(
         notes.append("period_begin was not given: workweeks begin on Sunday.")
     return Remuneration(
         tuple(lines), gross, nontaxable, (wages[0], wages[1], wages[2], wages[3]), supplemental, bonus,
-        None if hours is None else int(hours * HOURS_SCALE), straight_time,
+        None if hours is None else int(hours * HOURS_SCALE), straight_time, (tips_paid, tips),
         {code: cents for code, cents in w2.items() if cents}, tuple(dict.fromkeys(notes)), used,
     )  # fmt: skip
 
