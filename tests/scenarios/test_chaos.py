@@ -177,6 +177,7 @@ def _running(rabbit: RabbitNode | None) -> Iterator[None]:
         return
     try:
         rabbit.start()
+        rabbit.declare()
         rabbit.settle()
         yield
     finally:

@@ -68,7 +68,7 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
     node = RabbitNode(tmp_path_factory.mktemp("rabbit"))
     try:
         node.start()
-        node.settle()
+        node.declare()
         yield node
     finally:
         node.end()

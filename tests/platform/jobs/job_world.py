@@ -192,6 +192,7 @@ class Place:
 class Transport(Protocol):
     """What a test does to a broker."""
 
+    def settle(self) -> None: ...
     def down(self) -> None: ...
     def up(self) -> None: ...
     def wipe(self) -> None: ...
@@ -203,6 +204,9 @@ class PostgresTransport:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+
+    def settle(self) -> None:
+        """Ready to be taken down."""
 
     def down(self) -> None:
         """Nobody gets in, and who is in gets out."""
@@ -235,6 +239,9 @@ class RabbitTransport:
 
     def __init__(self, node: RabbitNode) -> None:
         self._node = node
+
+    def settle(self) -> None:
+        self._node.settle()
 
     def down(self) -> None:
         self._node.kill()

@@ -56,12 +56,15 @@ class RabbitNode:
             assert time.monotonic() < until, log.read_text(errors="replace")[-3000:]
             time.sleep(0.05)
 
-    def settle(self) -> None:
-        """Declare the queue, stop in order and start again: a node knows its quorum queues after a kill only once it
-        has written their directory, which it does every three minutes and when it stops."""
+    def declare(self) -> None:
+        """The queue."""
         broker = rabbitmq_broker(self.url)
         broker.slots()
         broker.close()
+
+    def settle(self) -> None:
+        """Stop in order and start again, before the first kill: a node knows its quorum queues after a kill only once
+        it has written their directory, which it does every three minutes and when it stops."""
         self._signal(signal.SIGTERM)
         self.start()
 

@@ -193,6 +193,7 @@ async def test_the_connection_limit_is_reached(place: Place, processes: Processe
 @pytest.mark.moment
 async def test_the_broker_is_away_and_comes_back(place: Place, processes: Processes, transport: Transport) -> None:
     """Fault 5, first half: without a broker a submit still answers, and then the backlog drains."""
+    transport.settle()
     tenant = place.tenant()
     processes.dispatcher()
     processes.worker()
