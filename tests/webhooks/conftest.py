@@ -14,9 +14,7 @@ from backoffice.platform.db import Database
 
 
 @pytest.fixture
-def bench(
-    world: Any, dispatch: Database, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
-) -> Bench:
+def bench(world: Any, dispatch: Database, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Where a courier finds nothing to do but what the test gives it: others have left thousands of events behind. No
     bell rings for what a test records, so the courier looks often."""
     loopback.configure(True)
