@@ -20,7 +20,7 @@ DECLARE
   role_name text;
 BEGIN
   FOREACH role_name IN ARRAY ARRAY[
-    'bo_owner', 'bo_auth', 'bo_search', 'bo_seal',
+    'bo_owner', 'bo_auth', 'bo_search', 'bo_seal', 'bo_reset',
     'bo_migrate', 'bo_app', 'bo_dispatch', 'bo_queue', 'bo_export', 'bo_sealer', 'bo_backup', 'bo_metrics'
   ] LOOP
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
@@ -34,6 +34,7 @@ ALTER ROLE bo_owner    NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE N
 ALTER ROLE bo_auth     NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
 ALTER ROLE bo_search   NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
 ALTER ROLE bo_seal     NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
+ALTER ROLE bo_reset    NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
 ALTER ROLE bo_migrate  LOGIN   NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
 ALTER ROLE bo_app      LOGIN   NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
 ALTER ROLE bo_dispatch LOGIN   NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
@@ -43,9 +44,9 @@ ALTER ROLE bo_sealer   LOGIN   NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE N
 ALTER ROLE bo_backup   LOGIN   NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE REPLICATION   NOINHERIT;
 ALTER ROLE bo_metrics  LOGIN   NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT;
 
--- bo_owner may hand functions to these three (ALTER … OWNER TO) and become them (SET ROLE), and inherits nothing from
+-- bo_owner may hand functions to these four (ALTER … OWNER TO) and become them (SET ROLE), and inherits nothing from
 -- them: a policy for bo_search would otherwise open the searched tables to the owner too.
-GRANT bo_auth, bo_search, bo_seal TO bo_owner WITH INHERIT FALSE, SET TRUE, ADMIN FALSE;
+GRANT bo_auth, bo_search, bo_seal, bo_reset TO bo_owner WITH INHERIT FALSE, SET TRUE, ADMIN FALSE;
 GRANT bo_owner TO bo_migrate WITH INHERIT FALSE, SET TRUE, ADMIN FALSE;
 GRANT pg_monitor TO bo_metrics WITH INHERIT TRUE, SET FALSE, ADMIN FALSE;
 
@@ -105,15 +106,15 @@ END $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
 -- What is made from now on belongs to its owner and to whom a migration names, never to everybody.
-ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_migrate, bo_queue
+ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_reset, bo_migrate, bo_queue
   REVOKE ALL ON FUNCTIONS FROM PUBLIC;
-ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_migrate, bo_queue
+ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_reset, bo_migrate, bo_queue
   REVOKE ALL ON TYPES FROM PUBLIC;
-ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_migrate, bo_queue
+ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_reset, bo_migrate, bo_queue
   REVOKE ALL ON TABLES FROM PUBLIC;
-ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_migrate, bo_queue
+ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_reset, bo_migrate, bo_queue
   REVOKE ALL ON SEQUENCES FROM PUBLIC;
-ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_migrate, bo_queue
+ALTER DEFAULT PRIVILEGES FOR ROLE bo_owner, bo_auth, bo_search, bo_seal, bo_reset, bo_migrate, bo_queue
   REVOKE ALL ON SCHEMAS FROM PUBLIC;
 
 -- All sessions of bo_app look alike to PostgreSQL: an injected query could read another session's statement with its

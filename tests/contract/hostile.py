@@ -177,7 +177,7 @@ RIGHTS = {
     f"becomes {role}": f"SET LOCAL ROLE {role};;" + PEOPLE
     for role in (
         *("bo_owner", "bo_migrate", "bo_dispatch", "bo_export", "bo_sealer", "bo_auth", "bo_search", "bo_seal"),
-        *("bo_super", "bo_backup", "pg_read_all_data", "pg_write_all_data", "pg_monitor"),
+        *("bo_reset", "bo_super", "bo_backup", "pg_read_all_data", "pg_write_all_data", "pg_monitor"),
     )
 } | {
     "a context in a function": "CREATE FUNCTION pg_temp.f() RETURNS SETOF app.worker LANGUAGE sql"
@@ -294,6 +294,15 @@ DEFINERS = {
     "limits of all": "SELECT * FROM ctl.dispatch_limits()",
     "makes a tenant": "SELECT ctl.apply_tenant('{{}}', '{{}}')",
     "a body in the argument": "SELECT * FROM ctl.open_key(E'\\\\x'' OR true --')",
+    "wipes the audit": "SELECT ctl.wipe('audit_event')",
+    "wipes people": "SELECT ctl.wipe('person')",
+    "wipes what is no name": "SELECT ctl.wipe('ledger_entry WHERE true --')",
+    "wipes another schema": "SELECT ctl.wipe('ledger_entry USING ctl.tenant')",
+    "wipes credentials": "SELECT ctl.wipe('../ctl.credential')",
+    "wipes a shadow": "CREATE FUNCTION pg_temp.test_tenant() RETURNS uuid LANGUAGE sql AS"
+    " $$ SELECT '{victim}'::uuid $$;;SET LOCAL search_path = pg_temp, app, ctl;;SELECT ctl.wipe('webhook_digest')",
+    "wipes by a join": "SELECT ctl.wipe(relname) FROM pg_class WHERE relname = 'webhook_digest'",
+    "asks who is a test tenant": "SELECT ctl.test_tenant() FROM app.worker",
     "another's EIN": "SELECT 'VICTIM' FROM ctl.claim_ein('{ein}') c WHERE c AND false",
 }
 
@@ -336,6 +345,9 @@ REFUSED_OTHERWISE = {
     "constraints deferred": "23503",
     "copy in": "0A000",
     "a body in the argument": "22023",
+    "wipes what is no name": "42P01",
+    "wipes another schema": "42P01",
+    "wipes credentials": "42P01",
 }
 
 

@@ -45,6 +45,39 @@ async def test_what_is_done_to_a_key_would_be_seen(ground: Ground) -> None:
     assert (await outcome(ground, used)).found == ["what is the victim's was changed"]
 
 
+_ACCOUNT = (
+    "INSERT INTO app.ledger_account (tenant_id, code, name, kind, currency, normal_side, created_at, updated_at)"
+    " VALUES ('{0}', 'planted', 'Planted', 'asset', 'USD', 'debit', now(), now())"
+)
+
+
+async def test_a_live_tenant_is_not_reset_by_any_sql(ground: Ground) -> None:
+    """Also by who says that he is in it: the function looks what kind of tenant it is, and so does the policy."""
+    with psycopg.connect(ground.mine.admin_dsn) as admin:
+        row = admin.execute(
+            "SELECT l.id FROM ctl.tenant l JOIN ctl.tenant t USING (firm_id) WHERE t.id = %s AND l.mode = 'live'",
+            (ground.facts["mine"],),
+        ).fetchone()
+        assert row is not None
+        live = row[0]
+        admin.execute(f"SET LOCAL app.tenant_id = '{live}'".encode())
+        admin.execute(_ACCOUNT.format(live).encode())
+        admin.execute("SET LOCAL ROLE bo_reset")  # the policy alone, without the function
+        assert admin.execute("DELETE FROM app.ledger_account").rowcount == 0
+        assert admin.execute(f"DELETE FROM app.ledger_account WHERE tenant_id = '{live}'".encode()).rowcount == 0
+        admin.execute(f"SET LOCAL app.tenant_id = '{ground.facts['mine']}'".encode())
+        assert admin.execute("DELETE FROM app.ledger_entry").rowcount > 0  # it has eyes
+        admin.rollback()
+    for switch in (f"SET LOCAL app.tenant_id = '{live}'", f"SELECT set_config('app.tenant_id', '{live}', true)"):
+        async with inside(ground.dsn, ground.facts["mine"]) as (connection, _):
+            await connection.execute(switch)
+            await connection.execute(_ACCOUNT.format(live))
+            assert (await refusal(connection, "SELECT ctl.wipe('ledger_account')"))[0] == "42501"
+            assert (await refusal(connection, "SELECT ctl.wipe('audit_event')"))[0] == "42501"
+            assert await connection.fetchval("SELECT ctl.test_tenant()") is None
+            assert await connection.fetchval("SELECT count(*) FROM app.ledger_account WHERE code = 'planted'") == 1
+
+
 async def test_every_table_shows_its_own_tenant_s_rows_alone(ground: Ground) -> None:
     """Every table, found in the catalogue: read whole, copied out, counted."""
     async with inside(ground.dsn, ground.facts["mine"]) as (connection, _):

@@ -79,7 +79,7 @@ def test_passwords_are_kept_as_scram_and_not_logged(server: EmbeddedPostgres) ->
             admin.execute("SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'bo_%'").fetchall()
         )
     assert all((kept[role] or "").startswith("SCRAM-SHA-256$") for role in LOGIN_ROLES)
-    assert all(kept[role] is None for role in ("bo_owner", "bo_auth", "bo_search", "bo_seal"))
+    assert all(kept[role] is None for role in ("bo_owner", "bo_auth", "bo_search", "bo_seal", "bo_reset"))
     log = (server.state / "postgres.log").read_text()
     assert not any(password in log for password in passwords.values())
     assert "SCRAM-SHA-256$" not in log
@@ -92,7 +92,7 @@ def test_attributes(server: EmbeddedPostgres) -> None:
             "rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname LIKE 'bo\\_%'"
         ).fetchall()
     found = {name: tuple(rest) for name, *rest in roles if name != "bo_super"}
-    nologin = ("bo_owner", "bo_auth", "bo_search", "bo_seal")
+    nologin = ("bo_owner", "bo_auth", "bo_search", "bo_seal", "bo_reset")
     assert set(found) == {*LOGIN_ROLES, *nologin}
     assert {name for name, facts in found.items() if facts[0]} == set(LOGIN_ROLES)
     assert {name for name, facts in found.items() if facts[1]} == {"bo_backup"}
@@ -110,6 +110,7 @@ def test_memberships(server: EmbeddedPostgres) -> None:
         ("bo_owner", "bo_auth", False, True, False),
         ("bo_owner", "bo_search", False, True, False),
         ("bo_owner", "bo_seal", False, True, False),
+        ("bo_owner", "bo_reset", False, True, False),
         ("bo_migrate", "bo_owner", False, True, False),
         ("bo_metrics", "pg_monitor", True, False, False),
     }

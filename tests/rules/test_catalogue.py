@@ -34,6 +34,28 @@ def test_what_is_declared_append_only_is_what_the_list_says() -> None:
     assert declared == {table for table, _ in catalogue.allowed("append_only", 1)}
 
 
+def test_what_outlives_a_reset_is_what_the_list_says() -> None:
+    models.load()
+    declared = {f"app.{table.name}" for table in METADATA.sorted_tables if table.info["outlives_reset"]}
+    assert declared == {table for table, _ in catalogue.allowed("outlives_reset", 1)}
+
+
+def test_what_a_reset_empties_is_what_bo_app_may_delete_from_or_bo_reset(db: catalogue.Connection) -> None:
+    """Asked of the database: together they reach every table that does not outlive it, and bo_reset no other."""
+    held = {
+        (role, table)
+        for role, table in db.execute(
+            "SELECT r, c.oid::regclass::text FROM pg_class c, unnest(ARRAY['bo_app', 'bo_reset']) r"
+            " WHERE c.relnamespace = 'app'::regnamespace AND c.relkind = 'r'"
+            " AND has_table_privilege(r, c.oid, 'DELETE')"
+        )
+    }
+    stays = {table for table, _ in catalogue.allowed("outlives_reset", 1)}
+    append_only = {table for table, _ in catalogue.allowed("append_only", 1)}
+    assert {table for role, table in held if role == "bo_reset"} == append_only - stays
+    assert {table for _, table in held} | stays == {f"app.{name}" for name in catalogue.tenant_tables(db)}
+
+
 def test_no_payload_column_is_ever_granted_to_the_dispatcher(db: catalogue.Connection) -> None:
     """The list itself is held to the rule: no jsonb, no bytea, and no column that may hold a body or an address."""
     types = {

@@ -102,7 +102,7 @@ async def issue_key(
     assert parsed is not None
     row = await tx.insert_or_none(
         models.api_key,
-        id=await tx.new_id(),
+        id=await tx.lasting_id(models.api_key),
         person_id=person_id,
         name=name,
         kind=kind,

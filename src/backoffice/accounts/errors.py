@@ -40,7 +40,7 @@ class ClockAdvancing(StateConflict):
 
 
 class ClockSeeded(StateConflict):
-    """A tenant is played from one seed, once."""
+    """A tenant is played from one seed, until it is reset."""
 
     code = "clock_seeded"
     title = "The tenant has a seed already"

@@ -17,6 +17,7 @@ person = tenant_table(
     Column("roles", JSONB, nullable=False),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     unique=[("slug",), ("email",)],
+    outlives_reset=True,
 )
 
 api_key = tenant_table(
@@ -30,6 +31,7 @@ api_key = tenant_table(
     Column("not_after", Instant),
     Column("revoked_at", Instant),
     refs=[("person_id", "person")],
+    outlives_reset=True,
 )
 
 employer = tenant_table(
@@ -41,6 +43,7 @@ employer = tenant_table(
     Column("bank", JSONB, nullable=False),
     Column("offset_account_sealed", LargeBinary),  # the account a balanced ACH file debits
     unique=[("ein",)],
+    outlives_reset=True,
 )
 
 pay_schedule = tenant_table(
@@ -51,6 +54,7 @@ pay_schedule = tenant_table(
     Column("first_period_begins", Date, nullable=False),
     Column("payday_after_days", SmallInteger, nullable=False),
     unique=[("name",)],
+    outlives_reset=True,
 )
 
 tenant_setting = tenant_table(
@@ -59,4 +63,5 @@ tenant_setting = tenant_table(
     Column("value", JSONB, nullable=False),
     noun=False,
     key=("name",),
+    outlives_reset=True,
 )

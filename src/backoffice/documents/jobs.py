@@ -62,6 +62,16 @@ async def put(run: JobRun, step: str, document: NewDocument, content: bytes) -> 
     return await files.put(run.runtime.storage, cipher, claimed, content)
 
 
+async def drop_unowned(run: JobRun) -> int:
+    """Delete what lies in the tenant's storage without a document; how many. The storage is looked at first: a
+    document's row is there before its content."""
+    tenant = run.principal.tenant.id
+    names = await run.read(queries.without_document, await run.runtime.storage.names(tenant))
+    for name in names:
+        await run.runtime.storage.delete(tenant, name)
+    return len(names)
+
+
 async def load(run: JobRun, document_id: UUID, *, purpose: str) -> bytes:
     """The clear content of a stored document. NotFound, DocumentNotAvailable, and as `files.read`."""
     row = await run.read(queries.available_row, document_id)

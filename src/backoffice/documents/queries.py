@@ -57,6 +57,12 @@ async def row_of(tx: Tx, document_id: UUID) -> Row:
     return row
 
 
+async def without_document(tx: Tx, names: Sequence[str]) -> list[str]:
+    """Of names in the storage, those under which no document lies."""
+    kept = await tx.fetch(select(_documents.c.storage_key).where(_documents.c.tenant_id == TENANT))
+    return sorted(set(names) - {row["storage_key"] for row in kept})
+
+
 async def available_row(tx: Tx, document_id: UUID) -> Row:
     """The row of a document whose content can be read; NotFound, DocumentNotAvailable."""
     row = await row_of(tx, document_id)

@@ -39,7 +39,15 @@ Row = Mapping[str, Any]
 _ACTOR = re.compile(r"^[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}$|^system:[a-z_]{1,40}$")
 CHANNELS = ("bo_keys",)  # bo_keys: a key was revoked; caches are to be emptied
 LOST = (asyncpg.PostgresConnectionError, *CLOSED, OSError)  # the line broke
-_TIMEOUTS = {"read": ("2s", "4s"), "write": ("5s", "10s"), "step": ("60s", "65s")}  # statement, transaction
+_TIMEOUTS = {  # statement, transaction
+    "read": ("2s", "4s"),
+    "write": ("5s", "10s"),
+    "step": ("60s", "65s"),
+    "alone": ("300s", "330s"),
+}
+# Whoever writes in a test tenant holds this lock with all others who do; who resets it (`alone`) holds it by itself.
+# 31 bits of the tenant name it: two tenants of one number wait for each other now and then.
+_WRITERS = 0x626F5752
 _BY_KEY = (
     "; SET LOCAL enable_seqscan=off; SET LOCAL enable_bitmapscan=off; SET LOCAL plan_cache_mode=force_generic_plan"
 )
@@ -281,6 +289,23 @@ class Tx:
             self._drawn = ids.SeededIds(self._seed, await self.value(_DRAW))
         return self._drawn.make(now)
 
+    async def lasting_id(self, table: Table) -> UUID:
+        """As `new_id`, for a table that outlives a reset: one by chance where a row from before the reset has the id
+        that the seed, which is played again, gives."""
+        id_ = await self.new_id()
+        there = await self.value(select(table.c.id).where(table.c.tenant_id == TENANT, table.c.id == id_))
+        return id_ if there is None else ids.new(await self.now())
+
+    @property
+    def seeded(self) -> bool:
+        """Whether ids of this transaction come from a seed, and so may come again; known after `now`."""
+        return self._seed is not None and self.ordered
+
+    async def leave_seed(self) -> None:
+        """What is made in this transaction outlives a reset, and has ids by chance."""
+        await self.now()
+        self._seed = self._drawn = None
+
     async def name_request(self) -> str:
         """The id of the request that this transaction is: the one given, or one drawn as all ids of a seeded tenant."""
         await self.now()
@@ -379,6 +404,10 @@ class _Ended:
 _ENDED: Any = _Ended()
 
 
+def _writers_of(tenant: str) -> int:
+    return int(tenant[-8:], 16) & 0x7FFFFFFF
+
+
 async def _roll_back(connection: asyncpg.Connection, connections: Connections) -> None:
     """A statement that was canceled may still be under way, and BEGIN too: the driver waits for its end, and ROLLBACK
     outside a transaction does no harm."""
@@ -443,12 +472,14 @@ class Database:
         time_class: str = "write",
         ordered: bool = False,
         by_key: bool = False,
+        alone: bool = False,
     ) -> AsyncIterator[Tx]:
         """A transaction bound to the principal's tenant. It is rolled back unless `await db.commit(tx)` was called.
 
         Unavailable (503) when no connection can be had. `time_class`: read 2 s, write 5 s, step 60 s. `ordered`: what
         a request or a job writes; in a tenant that is played from a seed, one such after another. `by_key`: its
-        statements find rows by their keys, and are planned once, however few rows the table held then.
+        statements find rows by their keys, and are planned once, however few rows the table held then. `alone`: of a
+        test tenant, while nobody else writes there; Unavailable when the others do not end within the lock's timeout.
         """
         if not _ACTOR.match(principal.actor) or not _ACTOR.match(request_id):
             raise ValueError("actor and request id must be ids")
@@ -461,7 +492,11 @@ class Database:
         )
         if by_key:
             begin += _BY_KEY
-        if ordered and principal.tenant.mode == "test":
+        if principal.tenant.mode == "test" and not read_only:
+            begin += f"; SELECT pg_advisory_xact_lock{'' if alone else '_shared'}({_WRITERS}, {_writers_of(tenant)})"
+        elif alone:
+            raise ValueError("only a test tenant is anybody's alone")
+        if ordered and not alone and principal.tenant.mode == "test":
             begin += f"; SELECT FROM app.test_clock WHERE tenant_id = '{tenant}' AND seed IS NOT NULL FOR NO KEY UPDATE"
         async with self._connection() as connection:
             try:

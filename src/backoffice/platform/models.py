@@ -134,6 +134,7 @@ schedule = tenant_table(
     CheckConstraint("next_at IS NULL OR due_at IS NOT NULL", name="next"),
     unique=[("name",)],
     indexes=[("next_at",)],
+    outlives_reset=True,
     dispatch=Dispatch(select=("tenant_id", "id", "next_at")),
 )
 
@@ -204,6 +205,7 @@ audit_event = tenant_table(
     Column("reason", Text),
     noun=False,
     append_only=True,
+    outlives_reset=True,
     indexes=[("object_id", "id"), ("request_id",)],
     sealer=("SELECT",),
 )
@@ -219,6 +221,7 @@ data_key = tenant_table(
     Column("created_at", Instant, nullable=False, server_default=_DB_NOW),
     noun=False,
     key=("key_version",),
+    outlives_reset=True,
 )
 
 test_clock = tenant_table(

@@ -95,6 +95,16 @@ class Storage:
             raise _told("look up", fault) from None
         return True
 
+    async def names(self, tenant_id: UUID) -> list[str]:
+        """The names of all that the tenant has stored."""
+        found: list[str] = []
+        try:
+            async for batch in obstore.list(self._store, f"{tenant_id}/"):
+                found += [each["path"].removeprefix(f"{tenant_id}/") for each in batch]
+        except (BaseError, OSError) as fault:
+            raise _told("list", fault) from None
+        return found
+
     async def delete(self, tenant_id: UUID, name: str) -> None:
         """Delete the object; that it is gone already is fine."""
         try:

@@ -77,6 +77,7 @@ def tenant_table(
     refs: Sequence[tuple[str, str]] = (),
     indexes: Sequence[Sequence[str] | Index] = (),
     append_only: bool = False,
+    outlives_reset: bool = False,
     dispatch: Dispatch | None = None,
     sealer: Sequence[str] = (),
 ) -> Table:
@@ -88,6 +89,7 @@ def tenant_table(
       with tenant_id itself).
     - `refs`: (column, table); composite foreign keys, each with its index.
     - `append_only`: `bo_app` may SELECT and INSERT only.
+    - `outlives_reset`: its rows stay when a test tenant is reset (`platform/wiping.py`); all others go.
     - `dispatch`: the columns of `bo_dispatch`; `sealer`: privileges of `bo_sealer` on the whole table.
     """
     head: list[Column[Any]] = [Column("tenant_id", Id, nullable=False)]
@@ -116,7 +118,12 @@ def tenant_table(
             ForeignKeyConstraint(["tenant_id", column], [f"app.{other}.tenant_id", f"app.{other}.id"])
             for column, other in refs
         ),
-        info={"append_only": append_only, "dispatch": dispatch, "sealer": tuple(sealer)},
+        info={
+            "append_only": append_only,
+            "outlives_reset": outlives_reset,
+            "dispatch": dispatch,
+            "sealer": tuple(sealer),
+        },
     )
     covered = [("tenant_id", *columns_) for columns_ in uniques] + [("tenant_id", *key)]
     covered += [("tenant_id", *columns_) for columns_ in indexes if not isinstance(columns_, Index)]
@@ -152,6 +159,12 @@ def ddl(table: Table) -> list[str]:
         f"GRANT {rights} ON {name} TO bo_app",
         f"GRANT SELECT ON {name} TO bo_export",
     ]
+    if info["append_only"] and not info["outlives_reset"]:  # what bo_app may not delete, a reset empties as bo_reset
+        test = "tenant_id = ctl.test_tenant()"
+        statements += [
+            f"CREATE POLICY reset ON {name} FOR ALL TO bo_reset USING ({test}) WITH CHECK (false)",
+            f"GRANT SELECT (tenant_id), DELETE ON {name} TO bo_reset",
+        ]
     dispatch: Dispatch | None = info["dispatch"]
     if dispatch is not None:
         statements.append(f"CREATE POLICY dispatch ON {name} FOR ALL TO bo_dispatch USING (true) WITH CHECK (true)")

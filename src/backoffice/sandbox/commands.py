@@ -23,6 +23,7 @@ from backoffice.platform.db import Tx
 from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
+from backoffice.sandbox import resets
 from backoffice.sandbox.companies import PLACES, Company, company
 from backoffice.sandbox.errors import FixtureNotPossible, SimulationNotOffered, TenantNotEmpty
 from backoffice.sandbox.schemas import BuildFixture, CreateTestFixture, Ground, RunTestSimulation
@@ -44,10 +45,11 @@ LATER: Final = {  # what the API's conventions name besides → the part of the 
 
 async def create(tx: Tx, data: CreateTestFixture) -> JobView:
     """Give the tenant its seed, and start to build the company. 409: ClockNotMovable where the clock is the real one,
-    TenantNotEmpty, ClockSeeded, ClockAdvancing, FixtureNotPossible."""
+    TenantResetting, TenantNotEmpty, ClockSeeded, ClockAdvancing, FixtureNotPossible."""
     await clocks.must_be_movable(tx)
+    await resets.must_be_over(tx)
     if await people_queries.has_workers(tx):
-        raise TenantNotEmpty("It has workers. Ask for another test tenant.")
+        raise TenantNotEmpty("It has workers. Reset it first: POST /v1/test/reset.")
     clock = await clocks.seed(tx, data.seed, BEGINS)
     await ground(tx)
     job_id = await tx.start(BuildFixture(name=data.name, seed=data.seed, clock_id=clock.id))

@@ -12,6 +12,13 @@ class TenantNotEmpty(StateConflict):
     title = "The tenant is not empty"
 
 
+class TenantResetting(StateConflict):
+    """What is built while the tenant is emptied would go with it, or meet what has not gone yet."""
+
+    code = "tenant_resetting"
+    title = "The tenant is being reset"
+
+
 class FixtureNotPossible(StateConflict):
     """The tenant's file lacks what the company needs."""
 

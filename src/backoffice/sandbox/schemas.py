@@ -54,3 +54,15 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     monday: date
     states: list[str]
     pay_schedule: str
+
+
+class ResetTenant(JobPayload, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "sandbox.reset"
+    out_of_turn: ClassVar[bool] = True
+
+
+class Reset(msgspec.Struct, frozen=True, kw_only=True):
+    """What went: rows by table, and files."""
+
+    rows: dict[str, int]
+    files: int

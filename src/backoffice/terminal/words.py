@@ -15,6 +15,7 @@ COLLECTIONS: Mapping[str, Words] = {
     "test/clocks": ("test", "clocks"),
     "test/fixtures": ("test", "fixtures"),
     "test/simulations": ("test", "simulations"),
+    "test": ("test",),
     "test/webhooks": ("test", "webhooks"),
     "jobs": ("jobs",),
     "schedules": ("schedules",),

@@ -43,6 +43,7 @@ webhook_endpoint = tenant_table(
     CheckConstraint("(status = 'enabled') = (status_reason IS NULL)", name="reason"),
     CheckConstraint("(previous_secret_sealed IS NULL) = (previous_secret_until IS NULL)", name="overlap"),
     CheckConstraint("max_concurrency BETWEEN 1 AND 64", name="max_concurrency"),
+    outlives_reset=True,
 )
 
 webhook_delivery = tenant_table(

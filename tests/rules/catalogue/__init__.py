@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.rules.catalogue.asking import Connection, allowed
+from tests.rules.catalogue.asking import Connection, allowed, tenant_tables
 from tests.rules.catalogue.keys import (
     foreign_key_actions,
     foreign_key_indexes,
@@ -69,6 +69,7 @@ __all__ = [
     "row_security",
     "sequences",
     "tenant_column",
+    "tenant_tables",
     "triggers",
     "uniques",
     "views",

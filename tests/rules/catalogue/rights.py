@@ -20,6 +20,7 @@ MEMBERSHIPS = frozenset(
         ("bo_owner", "bo_auth"),
         ("bo_owner", "bo_search"),
         ("bo_owner", "bo_seal"),
+        ("bo_owner", "bo_reset"),
         ("bo_migrate", "bo_owner"),
         ("bo_metrics", "pg_monitor"),
     }
@@ -74,11 +75,11 @@ def roles(db: Connection) -> list[str]:
              FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
             WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
               AND (d.dbid = 0 OR d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
-              AND r.rolname NOT IN ('bo_owner', 'bo_auth', 'bo_search', 'bo_seal', 'bo_queue', 'bo_super')
+              AND r.rolname NOT IN ('bo_owner', 'bo_auth', 'bo_search', 'bo_seal', 'bo_reset', 'bo_queue', 'bo_super')
             ORDER BY 1, 2""",
     )
     found += [f"{role}: owns something in {catalogue}" for role, catalogue in owned if catalogue != "pg_default_acl"]
-    for name in ("bo_auth", "bo_search", "bo_seal"):  # they own functions and nothing else
+    for name in ("bo_auth", "bo_search", "bo_seal", "bo_reset"):  # they own functions and nothing else
         for (where,) in rows(
             db, "SELECT oid::regclass::text FROM pg_class WHERE relowner = %(role)s::regrole ORDER BY 1", role=name
         ):
@@ -144,8 +145,11 @@ def grants(db: Connection) -> list[str]:
     }
     callable_ = {name: set(callers.split(",")) for name, _, callers, _ in allowed("definer", 3)}
     callable_ |= {"app.current_tenant": {"bo_app", "bo_export", "bo_auth"}}
-    usage = {"app": {"bo_app", "bo_export", "bo_dispatch", "bo_sealer", "bo_auth"}, "ref": {"bo_app", "bo_export"}}
-    usage["ctl"] = {"bo_app", "bo_dispatch", "bo_auth"}
+    usage = {
+        "app": {"bo_app", "bo_export", "bo_dispatch", "bo_sealer", "bo_auth", "bo_reset"},
+        "ref": {"bo_app", "bo_export"},
+    }
+    usage["ctl"] = {"bo_app", "bo_dispatch", "bo_auth", "bo_reset"}
     connecting = {"bo_migrate", "bo_app", "bo_dispatch", "bo_export", "bo_sealer", "bo_metrics"}
     found, seen = [], set()
     held: dict[str, set[str]] = defaultdict(set)

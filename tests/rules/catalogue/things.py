@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.rules.catalogue.asking import Connection, allowed, rows, who
 
-DEFINER_OWNERS = frozenset({"bo_auth", "bo_search", "bo_seal"})
+DEFINER_OWNERS = frozenset({"bo_auth", "bo_search", "bo_seal", "bo_reset"})
 
 
 def views(db: Connection) -> list[str]:
@@ -66,7 +66,7 @@ def triggers(db: Connection) -> list[str]:
 
 
 def definer_functions(db: Connection) -> list[str]:
-    """12. A SECURITY DEFINER function is on the list, belongs to one of the three roles made for it, and has a fixed
+    """12. A SECURITY DEFINER function is on the list, belongs to one of the four roles made for it, and has a fixed
     search_path that ends in pg_temp; and only those whom the list names may call it."""
     listed = {name: (owner, callers) for name, owner, callers, _ in allowed("definer", 3)}
     found, seen = [], set()

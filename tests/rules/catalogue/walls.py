@@ -8,6 +8,8 @@ from typing import Any
 from tests.rules.catalogue.asking import Connection, allowed, rows, tenant_tables
 
 ISOLATION = "(tenant_id = app.current_tenant())"
+TEST_TENANT = "SELECT t.id FROM ctl.tenant t WHERE t.id = app.current_tenant() AND t.mode = 'test'"
+OF_RESET = ("(tenant_id = ctl.test_tenant())", "false")  # no row of a live tenant, and none is written
 CONTEXT = "SELECT current_setting('app.tenant_id')::uuid"
 
 
@@ -63,7 +65,7 @@ def row_security(db: Connection) -> list[str]:
 
 def policies(db: Connection) -> list[str]:
     """3. One policy a table, in exactly the standard words and for the standard roles; others only from the list. The
-    function it asks is exactly the one that was reviewed, alone of its name."""
+    functions they ask are exactly those that were reviewed, alone of their names."""
     listed = {(table, policy): role for table, policy, role, _ in allowed("policies", 3)}
     found: list[str] = []
     by_table: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
@@ -89,7 +91,9 @@ def policies(db: Connection) -> list[str]:
         seen.add((f"{schema}.{table}", policy))
         if role is None:
             found.append(f"{schema}.{table}: the policy {policy} is not on the list")
-        elif (permissive, command, roles, using, check) != (True, "*", [role], "true", "true"):
+        elif (permissive, command, roles, using, check) != (
+            True, "*", [role], *(OF_RESET if role == "bo_reset" else ("true", "true")),
+        ):  # fmt: skip
             found.append(f"{schema}.{table}: the policy {policy} must be for {role} alone, in its listed form")
     found += [
         f"app.{table}: has no policy tenant_isolation"
@@ -107,4 +111,11 @@ def policies(db: Connection) -> list[str]:
     )
     if functions != [(CONTEXT, "sql", "s", "s", False, True, "bo_owner", "", "uuid")]:
         found.append("app.current_tenant: is not the reviewed function, or not the only one of its name")
+    functions = rows(
+        db,
+        """SELECT pronamespace::regnamespace::text, btrim(prosrc, E' \\n'), prosecdef, pg_get_userbyid(proowner)
+             FROM pg_proc WHERE proname = 'test_tenant'""",
+    )
+    if functions != [("ctl", TEST_TENANT, True, "bo_auth")]:
+        found.append("ctl.test_tenant: is not the reviewed function, or not the only one of its name")
     return found

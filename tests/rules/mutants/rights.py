@@ -12,6 +12,7 @@ MUTANTS = (
     Mutant("makes roles", check.roles, "ALTER ROLE bo_app CREATEROLE", "bo_app", superuser=True),
     Mutant("replicates", check.roles, "ALTER ROLE bo_app REPLICATION", "bo_app", superuser=True),
     Mutant("a member of the owner", check.roles, "GRANT bo_owner TO bo_app", "bo_app: is a member", superuser=True),
+    Mutant("a member of a reset", check.roles, "GRANT bo_reset TO bo_app", "bo_app: is a member", superuser=True),
     Mutant(
         "the owner inherits",
         check.roles,
@@ -47,6 +48,10 @@ MUTANTS = (
     Mutant("triggers", check.grants, "GRANT TRIGGER ON app.person TO bo_app", "TRIGGER"),
     Mutant("references", check.grants, "GRANT REFERENCES ON app.person TO bo_app", "REFERENCES"),
     Mutant("to everybody", check.grants, "GRANT SELECT ON app.person TO PUBLIC", "PUBLIC"),
+    Mutant("the audit wiped", check.grants, "GRANT DELETE ON app.audit_event TO bo_reset", "bo_reset holds DELETE"),
+    Mutant("a reset reads", check.grants, "GRANT SELECT ON app.ledger_entry TO bo_reset", "bo_reset holds SELECT"),
+    Mutant("a reset of people", check.grants, "GRANT DELETE ON app.person TO bo_reset", "bo_reset holds DELETE"),
+    Mutant("a journal removed", check.grants, "GRANT DELETE ON app.ledger_entry TO bo_app", "bo_app holds DELETE"),
     Mutant("with grant option", check.grants, "GRANT SELECT ON app.person TO bo_app WITH GRANT OPTION", "app.person"),
     Mutant("the audit rewritten", check.grants, "GRANT UPDATE ON app.audit_event TO bo_app", "app.audit_event"),
     Mutant("a column rewritten", check.grants, "GRANT UPDATE (changed) ON app.audit_event TO bo_app", "changed"),

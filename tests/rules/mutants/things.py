@@ -98,6 +98,20 @@ MUTANTS = (
         "ctl.open_key: needs",
     ),
     Mutant(
+        "a reset for the dispatcher",
+        check.definer_functions,
+        "GRANT EXECUTE ON FUNCTION ctl.wipe TO bo_dispatch",
+        "ctl.wipe: may be called by",
+        superuser=True,
+    ),
+    Mutant(
+        "a reset as the owner",
+        check.definer_functions,
+        "ALTER FUNCTION ctl.wipe OWNER TO bo_owner",
+        "ctl.wipe: belongs to bo_owner",
+        superuser=True,
+    ),
+    Mutant(
         "a definer for everybody",
         check.definer_functions,
         "SET LOCAL ROLE bo_auth; GRANT EXECUTE ON FUNCTION ctl.dispatch_limits TO PUBLIC; SET LOCAL ROLE bo_owner",

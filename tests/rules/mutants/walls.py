@@ -102,6 +102,39 @@ MUTANTS = (
         "policy dispatch",
     ),
     Mutant(
+        "a reset of every tenant",
+        check.policies,
+        "ALTER POLICY reset ON app.ledger_entry USING (true)",
+        "app.ledger_entry: the policy reset",
+    ),
+    Mutant(
+        "a reset of a live tenant",
+        check.policies,
+        "ALTER POLICY reset ON app.ledger_entry USING (tenant_id = app.current_tenant())",
+        "app.ledger_entry: the policy reset",
+    ),
+    Mutant(
+        "a reset that writes",
+        check.policies,
+        "ALTER POLICY reset ON app.ledger_entry WITH CHECK (tenant_id = ctl.test_tenant())",
+        "app.ledger_entry: the policy reset",
+    ),
+    Mutant(
+        "a reset of what stays",
+        check.policies,
+        "CREATE POLICY reset ON app.audit_event TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false)",
+        "app.audit_event: the policy reset is not on the list",
+    ),
+    Mutant("a reset forgotten", check.policies, "DROP POLICY reset ON app.ledger_entry", "which is not there"),
+    Mutant(
+        "every tenant a test tenant",
+        check.policies,
+        "CREATE OR REPLACE FUNCTION ctl.test_tenant() RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER"
+        " SET search_path = pg_catalog, ctl, pg_temp AS $$ SELECT app.current_tenant() $$",
+        "ctl.test_tenant",
+        superuser=True,
+    ),
+    Mutant(
         "a listed policy for another role",
         check.policies,
         "ALTER POLICY dispatch ON app.job TO bo_app",

@@ -139,9 +139,16 @@ CREATE FUNCTION ctl.dispatch_limits()
   SELECT t.id, t.plan, t.weight, t.max_in_flight FROM ctl.tenant t
 $$;
 
+-- The tenant of this transaction where it is a test tenant, nothing where it is live. Every policy of bo_reset asks it.
+CREATE FUNCTION ctl.test_tenant()
+  RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, ctl, pg_temp AS $$
+  SELECT t.id FROM ctl.tenant t WHERE t.id = app.current_tenant() AND t.mode = 'test'
+$$;
+
 GRANT EXECUTE ON FUNCTION ctl.open_key, ctl.add_key, ctl.revoke_key, ctl.key_used, ctl.key_usage, ctl.tenant_settings,
-  ctl.claim_ein, ctl.tenant_by_id TO bo_app;
+  ctl.claim_ein, ctl.tenant_by_id, ctl.test_tenant TO bo_app;
 GRANT EXECUTE ON FUNCTION ctl.dispatch_limits, ctl.tenant_by_id TO bo_dispatch;
+GRANT EXECUTE ON FUNCTION ctl.test_tenant TO bo_reset;
 
 -- Ownership goes over last: bo_owner can no longer grant on what bo_auth owns.
 DO $$
@@ -154,6 +161,26 @@ BEGIN
 END $$;
 REVOKE CREATE ON SCHEMA ctl FROM bo_auth;
 GRANT USAGE ON SCHEMA app TO bo_auth;
+
+-- Empties an append-only table of the transaction's own test tenant; how many rows went. bo_reset, as whom it runs, may
+-- delete from the tables alone that a reset empties, and its policy there shows it no row of a live tenant.
+CREATE FUNCTION ctl.wipe(p_table text)
+  RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_tenant uuid := ctl.test_tenant(); v_gone bigint;
+BEGIN
+  IF v_tenant IS NULL THEN
+    RAISE EXCEPTION 'a live tenant is not reset' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  EXECUTE format('DELETE FROM app.%I WHERE tenant_id = $1', p_table) USING v_tenant;
+  GET DIAGNOSTICS v_gone = ROW_COUNT;
+  RETURN v_gone;
+END $$;
+REVOKE ALL ON FUNCTION ctl.wipe FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ctl.wipe TO bo_app;
+GRANT USAGE ON SCHEMA app, ctl TO bo_reset;
+GRANT CREATE ON SCHEMA ctl TO bo_reset;     -- for the ALTER … OWNER below only
+ALTER FUNCTION ctl.wipe OWNER TO bo_reset;
+REVOKE CREATE ON SCHEMA ctl FROM bo_reset;
 
 -- Firms and tenants from a firm's folder; run as bo_migrate, which is a member of bo_owner. Returns the tenant's id.
 CREATE FUNCTION ctl.apply_tenant(p_firm jsonb, p_tenant jsonb) RETURNS uuid LANGUAGE plpgsql AS $$

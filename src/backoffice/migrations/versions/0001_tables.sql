@@ -265,6 +265,8 @@ ALTER TABLE app.ledger_account FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.ledger_account FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT ON app.ledger_account TO bo_app;
 GRANT SELECT ON app.ledger_account TO bo_export;
+CREATE POLICY reset ON app.ledger_account FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
+GRANT SELECT (tenant_id), DELETE ON app.ledger_account TO bo_reset;
 
 CREATE TABLE app.ledger_transaction (
 	tenant_id UUID NOT NULL, 
@@ -290,6 +292,8 @@ ALTER TABLE app.ledger_transaction FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.ledger_transaction FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT ON app.ledger_transaction TO bo_app;
 GRANT SELECT ON app.ledger_transaction TO bo_export;
+CREATE POLICY reset ON app.ledger_transaction FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
+GRANT SELECT (tenant_id), DELETE ON app.ledger_transaction TO bo_reset;
 
 CREATE TABLE app.object_sequence (
 	tenant_id UUID NOT NULL, 
@@ -810,6 +814,8 @@ ALTER TABLE app.ledger_entry FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.ledger_entry FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT ON app.ledger_entry TO bo_app;
 GRANT SELECT ON app.ledger_entry TO bo_export;
+CREATE POLICY reset ON app.ledger_entry FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
+GRANT SELECT (tenant_id), DELETE ON app.ledger_entry TO bo_reset;
 
 CREATE TABLE app.opening_balance (
 	tenant_id UUID NOT NULL, 
@@ -886,6 +892,8 @@ ALTER TABLE app.tax_election FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.tax_election FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT ON app.tax_election TO bo_app;
 GRANT SELECT ON app.tax_election TO bo_export;
+CREATE POLICY reset ON app.tax_election FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
+GRANT SELECT (tenant_id), DELETE ON app.tax_election TO bo_reset;
 
 CREATE TABLE app.webhook_delivery (
 	tenant_id UUID NOT NULL, 
@@ -948,6 +956,8 @@ ALTER TABLE app.webhook_digest FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.webhook_digest FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT ON app.webhook_digest TO bo_app;
 GRANT SELECT ON app.webhook_digest TO bo_export;
+CREATE POLICY reset ON app.webhook_digest FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
+GRANT SELECT (tenant_id), DELETE ON app.webhook_digest TO bo_reset;
 
 CREATE TABLE app.year_to_date (
 	tenant_id UUID NOT NULL, 
@@ -1217,4 +1227,6 @@ ALTER TABLE app.timesheet_version FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.timesheet_version FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
 GRANT SELECT, INSERT ON app.timesheet_version TO bo_app;
 GRANT SELECT ON app.timesheet_version TO bo_export;
+CREATE POLICY reset ON app.timesheet_version FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
+GRANT SELECT (tenant_id), DELETE ON app.timesheet_version TO bo_reset;
 

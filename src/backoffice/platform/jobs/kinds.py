@@ -18,6 +18,7 @@ class JobPayload(msgspec.Struct, frozen=True, kw_only=True):
     - `kind`: `domain.verb`; `version`: raised when the fields change (an upcaster keeps older ones readable).
     - `band`: interactive before normal before bulk.
     - `quiet`: housekeeping; that it succeeded is told to nobody.
+    - `out_of_turn`: waits for nothing where jobs take turns (`turns.py`).
     - `max_attempts`: tries of a failing handler, with exponential backoff from `backoff_seconds` to 100 times that.
     A field `scheduled_for: datetime` gets the fire time when a schedule starts the job.
     """
@@ -29,6 +30,7 @@ class JobPayload(msgspec.Struct, frozen=True, kw_only=True):
     backoff_seconds: ClassVar[float] = 1.0
     deadline_seconds: ClassVar[float] = 3600.0
     quiet: ClassVar[bool] = False
+    out_of_turn: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)

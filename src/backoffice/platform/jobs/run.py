@@ -105,6 +105,22 @@ class JobRun:
         Returns its result as JSON values (structs become dicts, ids text), the same when it was done in an earlier
         try. A name stands for one step of a run. Raises what the command raises (nothing is then kept), and
         LeaseLost, Canceled or Drained at the border."""
+        return await self._step(name, self._tx, command, *args, **kwargs)
+
+    async def step_alone(
+        self, name: str, command: Callable[Concatenate[Tx, A], Awaitable[Any]], *args: A.args, **kwargs: A.kwargs
+    ) -> Any:
+        """As `step`, while nobody else writes in the tenant, which is a test tenant."""
+        return await self._step(name, self._tx_alone, command, *args, **kwargs)
+
+    async def _step(
+        self,
+        name: str,
+        opened: Callable[[], Any],
+        command: Callable[Concatenate[Tx, A], Awaitable[Any]],
+        *args: A.args,
+        **kwargs: A.kwargs,
+    ) -> Any:
         if name in self._used:
             raise ValueError(f"the step {name} was used twice in one run")
         self._used.add(name)
@@ -112,7 +128,7 @@ class JobRun:
             self._border()
             return self._steps[name]
         self._border()
-        async with self._tx() as tx:
+        async with opened() as tx:
             result = told(await command(tx, *args, **kwargs))
             await self._keep(tx, crashes=0)
             await tx.insert(models.job_step, job_id=self.id, name=name, result=result)
@@ -207,6 +223,11 @@ class JobRun:
     def _tx(self) -> Any:
         return self.db.tx(
             self.principal, request_id=self.request_id, traceparent=self.traceparent, time_class="step", ordered=True
+        )
+
+    def _tx_alone(self) -> Any:
+        return self.db.tx(
+            self.principal, request_id=self.request_id, traceparent=self.traceparent, time_class="alone", alone=True
         )
 
     async def _keep(self, tx: Tx, **values: Any) -> None:

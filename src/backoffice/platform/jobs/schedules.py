@@ -23,7 +23,7 @@ from backoffice.platform.jobs.errors import PayloadRefused, SchedulePaused
 from backoffice.platform.jobs.events import SCHEDULE_MISSED, SCHEDULE_PAUSED, SCHEDULE_RESUMED
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
-from backoffice.platform.outbox import HELD
+from backoffice.platform.outbox import HELD, first_fence
 from backoffice.platform.tables import TENANT, Id
 
 ACTOR: Final = "system:schedule"
@@ -87,6 +87,14 @@ async def clock_was_frozen(tx: Tx, at: datetime) -> None:
     )
     for row in rows:
         await tx.execute(_of(row).values(**await _placed(tx, _next(row, at))))
+
+
+async def clock_is_real_again(tx: Tx) -> None:
+    """The tenant's clock stands no more: every active schedule goes on from now, and has fired for nothing."""
+    rows = await tx.fetch(select(*_schedule.c).where(_schedule.c.tenant_id == TENANT).order_by(_schedule.c.id))
+    for row in rows:
+        placed = {} if row["status"] == "paused" else await _placed(tx, _next(row, await tx.now()))
+        await tx.execute(_of(row).values(fired_at=None, **placed))
 
 
 async def put(tx: Tx, name: str, values: Mapping[str, Any], payload: type[JobPayload]) -> None:
@@ -189,6 +197,7 @@ async def _start(tx: Tx, fires: Sequence[tuple[datetime, Row]], *, state: str) -
             "created_at": now,
             "updated_at": now,
             **({"run_at": HELD} if state == "scheduled" else {}),
+            **(first_fence() if tx.seeded else {}),
         }
         for at, row in fires
     ]

@@ -5,6 +5,7 @@ from backoffice.webhooks.commands.claim import claim
 from backoffice.webhooks.commands.create import create_endpoint
 from backoffice.webhooks.commands.delete import delete_endpoint
 from backoffice.webhooks.commands.digest import start_digests, write_digest
+from backoffice.webhooks.commands.drop import drop_deliveries
 from backoffice.webhooks.commands.examples import test_endpoint, trigger
 from backoffice.webhooks.commands.exchanges import note_exchanges
 from backoffice.webhooks.commands.fan_out import fan_out
@@ -21,6 +22,7 @@ __all__ = [
     "claim",
     "create_endpoint",
     "delete_endpoint",
+    "drop_deliveries",
     "enable_endpoint",
     "envelopes",
     "extend",

@@ -36,7 +36,7 @@ async def create_endpoint(tx: Tx, data: CreateWebhookEndpoint) -> NewWebhookEndp
     faults.raise_if_any()
     if await tx.value(_COUNT) >= MOST_ENDPOINTS:
         raise TooManyEndpoints(f"A tenant has at most {MOST_ENDPOINTS} endpoints; delete one that is not used.")
-    id_, secret = await tx.new_id(), signatures.generate_secret()
+    id_, secret = await tx.lasting_id(webhook_endpoint), signatures.generate_secret()
     cipher = await tx.cipher()
     row = await tx.insert_or_none(
         webhook_endpoint,

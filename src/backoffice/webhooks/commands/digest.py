@@ -25,7 +25,7 @@ from backoffice.webhooks.schemas import StartDigests, WriteDigest
 AT_ONCE = 10_000
 _endpoint, _delivery, _digest = webhook_endpoint.c, webhook_delivery.c, webhook_digest.c
 _LOCK = (
-    select(_endpoint.id, _endpoint.version)
+    select(_endpoint.id, _endpoint.version, _endpoint.last_sequence)
     .where(
         _endpoint.tenant_id == TENANT, _endpoint.id == bindparam("endpoint", type_=Id), _endpoint.deleted_at.is_(None)
     )
@@ -43,6 +43,7 @@ _ON_DAY = select(*_digest).where(
     _digest.day == bindparam("day", type_=_digest.day.type),
 )
 _of_endpoint = (_delivery.tenant_id == TENANT, _delivery.endpoint_id == bindparam("endpoint", type_=Id))
+_FIRST = select(func.min(_delivery.sequence)).where(*_of_endpoint)
 _LAST = select(func.max(_delivery.sequence)).where(
     *_of_endpoint,
     _delivery.sequence > bindparam("after", type_=BigInteger),
@@ -93,7 +94,7 @@ async def write_digest(tx: Tx, endpoint: UUID, day: date) -> WebhookDigestView |
     newest = await tx.row(_NEWEST, endpoint=endpoint)
     if locked is None or (newest is not None and newest["day"] > day):
         return None
-    row = await tx.insert(webhook_digest, id=await tx.new_id(), **await _summed_up(tx, endpoint, day, newest))
+    row = await tx.insert(webhook_digest, id=await tx.new_id(), **await _summed_up(tx, locked, day, newest))
     view = digest_view(tx, row)
     subject = ids.encode("webhook_endpoint", endpoint)
     effect = Effect(
@@ -113,8 +114,13 @@ async def write_digest(tx: Tx, endpoint: UUID, day: date) -> WebhookDigestView |
     return view
 
 
-async def _summed_up(tx: Tx, endpoint: UUID, day: date, newest: Row | None) -> dict[str, object]:
-    before, hash_ = (0, calc.FIRST) if newest is None else (newest["last_sequence"], newest["hash"])
+async def _summed_up(tx: Tx, locked: Row, day: date, newest: Row | None) -> dict[str, object]:
+    endpoint = locked["id"]
+    if newest is None:  # the numbers of before a reset are gone, and their digests with them
+        first = await tx.value(_FIRST, endpoint=endpoint)
+        before, hash_ = locked["last_sequence"] if first is None else first - 1, calc.FIRST
+    else:
+        before, hash_ = newest["last_sequence"], newest["hash"]
     end = _midnight(day + timedelta(days=1))
     last = await tx.value(_LAST, endpoint=endpoint, after=before, end=end) or before
     after, previous = before, hash_
