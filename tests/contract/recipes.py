@@ -17,7 +17,8 @@ from backoffice.platform.web.openapi import document
 Recipe = Callable[[Maker], Awaitable[Ask]]
 RECIPES: dict[str, Recipe] = {}
 FIXTURE = {"name": "staffing_small", "seed": 7}
-ONCE = {"createTestClock", "createTestFixture"}  # a tenant has one; the maker's is taken
+# A tenant has one, and the maker's is taken; or it is empty afterwards, and the maker's is only previewed.
+ONCE = {"createTestClock", "createTestFixture", "createTestReset"}
 KEYLESS = {"openDownload"}  # the path is the credential: `test_download_links.py`
 
 
@@ -113,6 +114,12 @@ async def create_test_fixture(maker: Maker) -> Ask:
     """Only in an empty tenant: in one that has a worker it conflicts."""
     await maker.worker()
     return Ask("POST", "/v1/test/fixtures", FIXTURE)
+
+
+@recipe("createTestReset")
+async def create_test_reset(maker: Maker) -> Ask:
+    """What would go; `tests/sandbox/test_resets.py` lets it go, and compares."""
+    return Ask("POST", "/v1/test/resets", query={"dry_run": "true"})
 
 
 _collection("listJobs", "/v1/jobs", Maker.job)

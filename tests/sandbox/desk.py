@@ -47,7 +47,7 @@ class Desk:
 
     async def reset(self) -> dict[str, Any]:
         """An empty tenant; the job that emptied it."""
-        job = await self.ask(ADMIN, "POST", "/v1/test/reset")
+        job = await self.ask(ADMIN, "POST", "/v1/test/resets")
         done: dict[str, Any] = await self.ask(ADMIN, "GET", f"/v1/jobs/{job['id']}")
         assert done["status"] == "succeeded", done
         return done

@@ -71,7 +71,7 @@ async def test_all_goes_but_what_the_tenant_s_file_and_its_people_set_up(world: 
     numbered = await value(world, made.test, select(webhook_endpoint.c.last_sequence).where(
         webhook_endpoint.c.tenant_id == TENANT, webhook_endpoint.c.id == endpoint_id
     ))  # fmt: skip
-    dry = await desk.doors[ADMIN].post("/v1/test/reset?dry_run=true")
+    dry = await desk.doors[ADMIN].post("/v1/test/resets?dry_run=true")
     assert (dry.status_code, rows(server, made.test)) == (200, before)
 
     done = await desk.reset()
@@ -145,11 +145,11 @@ async def test_a_played_tenant_is_played_again_with_ids_that_come_again_and_fenc
 async def test_it_is_refused_where_it_must_be_and_repeated_where_it_was_asked(world: World) -> None:
     made = await world.firm()
     async with world.client(made.live.keys[ADMIN]) as http:
-        live = await http.post("/v1/test/reset", headers={"idempotency-key": "k"})
+        live = await http.post("/v1/test/resets", headers={"idempotency-key": "k"})
         assert (live.status_code, live.json()["code"]) == (409, "clock_not_movable")
     async with world.client(made.test.keys[ADMIN]) as http:
-        first, again = [await http.post("/v1/test/reset", headers={"idempotency-key": "k"}) for _ in range(2)]
-        other = await http.post("/v1/test/reset", headers={"idempotency-key": "l"})
+        first, again = [await http.post("/v1/test/resets", headers={"idempotency-key": "k"}) for _ in range(2)]
+        other = await http.post("/v1/test/resets", headers={"idempotency-key": "l"})
         assert [each.status_code for each in (first, again, other)] == [202] * 3
         assert len({each.json()["id"] for each in (first, again, other)}) == 1
         early = await http.post(
@@ -158,7 +158,7 @@ async def test_it_is_refused_where_it_must_be_and_repeated_where_it_was_asked(wo
         assert (early.status_code, early.json()["code"]) == (409, "tenant_resetting")
         await world.work(made.test)
         client = await Desk(world, made.test).ask(MAKER, "POST", "/v1/clients", NIAGARA)
-        late = await http.post("/v1/test/reset", headers={"idempotency-key": "k"})
+        late = await http.post("/v1/test/resets", headers={"idempotency-key": "k"})
         assert (late.content, late.headers["idempotent-replayed"]) == (first.content, "true")
         await world.work(made.test)
         assert (await Desk(world, made.test).ask(MAKER, "GET", f"/v1/clients/{client['id']}"))["name"] == "Niagara"
@@ -232,7 +232,7 @@ async def test_it_waits_for_who_writes_and_whoever_comes_waits_for_it(world: Wor
     await desk.ask(MAKER, "POST", "/v1/clients", NIAGARA)
     async with world.runtime.db.tx(tenant.system(), request_id="system:test") as tx:
         await tx.insert(counter, name="written meanwhile", next=1)
-        posted = await desk.doors[ADMIN].post("/v1/test/reset", headers={"idempotency-key": "r"})
+        posted = await desk.doors[ADMIN].post("/v1/test/resets", headers={"idempotency-key": "r"})
         working = asyncio.create_task(world.work(tenant))
         await asyncio.sleep(0.3)
         assert not working.done()
@@ -268,7 +268,7 @@ async def test_one_that_died_between_rows_and_files_is_ended_by_the_next_try(
 
     monkeypatch.setattr(documents, "drop_unowned", dies)
     await desk.ask(MAKER, "POST", "/v1/clients", NIAGARA)
-    posted = await desk.ask(ADMIN, "POST", "/v1/test/reset")
+    posted = await desk.ask(ADMIN, "POST", "/v1/test/resets")
     after = await desk.ask(MAKER, "POST", "/v1/clients", NIAGARA | {"name": "After"})
     assert await world.runtime.storage.names(tenant.facts.id) == ["documents/orphan"]
     async with world.tx(tenant) as tx:

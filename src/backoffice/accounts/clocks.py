@@ -108,7 +108,7 @@ async def seed(tx: Tx, seed_: int, at: datetime) -> TestClock:
     else:
         before = await _held(tx)
         if before["seed"] is not None:
-            raise ClockSeeded(f"It is played from the seed {before['seed']}. Reset it first: POST /v1/test/reset.")
+            raise ClockSeeded(f"It is played from the seed {before['seed']}. Reset it first: POST /v1/test/resets.")
         if before["status"] == "advancing":
             raise ClockAdvancing("Wait until it is ready.")
         changed = await tx.change(_clock, before["id"], {"seed": seed_})

@@ -49,7 +49,7 @@ async def create(tx: Tx, data: CreateTestFixture) -> JobView:
     await clocks.must_be_movable(tx)
     await resets.must_be_over(tx)
     if await people_queries.has_workers(tx):
-        raise TenantNotEmpty("It has workers. Reset it first: POST /v1/test/reset.")
+        raise TenantNotEmpty("It has workers. Reset it first: POST /v1/test/resets.")
     clock = await clocks.seed(tx, data.seed, BEGINS)
     await ground(tx)
     job_id = await tx.start(BuildFixture(name=data.name, seed=data.seed, clock_id=clock.id))

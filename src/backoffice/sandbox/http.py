@@ -1,4 +1,4 @@
-"""/v1/test/fixtures, /v1/test/simulations and /v1/test/reset."""
+"""/v1/test/fixtures, /v1/test/simulations and /v1/test/resets."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def run_test_simulation(tx: InTx, simulation: FromPath[str], data: JSONBod
     return await commands.simulate(tx, simulation, data)
 
 
-@post("/v1/test/reset", scope="test_clocks:write", status=202)
-async def reset_test_tenant(tx: InTx) -> JobView:
+@post("/v1/test/resets", scope="test_clocks:write", status=202)
+async def create_test_reset(tx: InTx) -> JobView:
     """Empty a test tenant: all that was made in it is deleted, in one moment, and its clock is the real one again. The
     tenant, its people, API keys, employer, pay schedules, schedules, settings, webhook endpoints and audit trail stay.
     Asked again before it is done, it answers with the same job."""
     return await resets.reset(tx)
 
 
-handlers: list[object] = [create_test_fixture, run_test_simulation, reset_test_tenant]
+handlers: list[object] = [create_test_fixture, run_test_simulation, create_test_reset]

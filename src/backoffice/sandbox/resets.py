@@ -27,7 +27,7 @@ from backoffice.sandbox.events import TENANT_RESET
 from backoffice.sandbox.schemas import ResetTenant
 from backoffice.webhooks import commands as webhooks
 
-SCOPE: Final = "POST /v1/test/reset"  # of its idempotent answers, which stay: a repeat must not empty what came after
+SCOPE: Final = "POST /v1/test/resets"  # of its idempotent answers, which stay: a repeat must not empty what came after
 _job = models.job.c
 _OTHERS: Final = (_job.tenant_id == TENANT, _job.kind != ResetTenant.kind, _job.finished_at.is_(None))
 _LAST: Final = (
