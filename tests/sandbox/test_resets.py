@@ -11,7 +11,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from tests.contract.maker import Maker, firm
 from tests.rules import catalogue
 from tests.sandbox.desk import ADMIN, MAKER, Desk
@@ -28,6 +29,7 @@ from backoffice.platform.tables import TENANT
 from backoffice.sandbox import resets
 from backoffice.webhooks.commands import fan_out, write_digest
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
+from backoffice.webhooks.states import OPEN_STATES
 
 STAYS = {table.removeprefix("app.") for table, _ in catalogue.allowed("outlives_reset", 1)}
 OF_THE_RESET = {"job", "job_step", "event", "idempotency", "object_sequence"}
@@ -74,6 +76,14 @@ async def test_all_goes_but_what_the_tenant_s_file_and_its_people_set_up(world: 
     dry = await desk.doors[ADMIN].post("/v1/test/resets?dry_run=true")
     assert (dry.status_code, rows(server, made.test)) == (200, before)
 
+    waits = select(func.count()).where(
+        webhook_delivery.c.tenant_id == TENANT,
+        webhook_delivery.c.state == any_(literal(list(OPEN_STATES), ARRAY(TEXT))),
+    )
+    assert await value(world, made.test, waits) > 0
+    async with world.tx(made.test) as tx:
+        assert not await resets.stop(tx)  # nobody has a job in hand
+        assert await tx.value(waits) == 0
     done = await desk.reset()
 
     left = rows(server, made.test)
@@ -210,6 +220,14 @@ async def test_what_a_worker_has_in_hand_does_not_reach_over(
         paused.append(seconds)
 
     monkeypatch.setattr("backoffice.sandbox.jobs.asyncio", SimpleNamespace(sleep=sleep))
+    async with world.tx(tenant) as tx:
+        assert await resets.stop(tx)  # by itself, as before the rows go
+        stopped = await tx.row(select(job.c.state, job.c.fence, job.c.lease_until).where(
+            job.c.tenant_id == TENANT, job.c.id == id_))  # fmt: skip
+        assert stopped is not None
+        assert tuple(stopped) == ("canceled", fence + 1, None)
+        await tx.execute(job.update().where(job.c.tenant_id == TENANT, job.c.id == id_).values(
+            state="running", fence=fence, finished_at=None, lease_until=func.clock_timestamp()))  # fmt: skip
     await desk.reset()
     assert paused == [world.runtime.settings.lease_seconds]  # until the worker knows
     run = JobRun(world.runtime, id_, fence, None, 1, tenant.system(), "system:test", None, None)
