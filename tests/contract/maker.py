@@ -345,7 +345,7 @@ class Maker:
         payment = await self.payment()
         if payment["status"] == "sent":
             body = {"payment_id": payment["id"], "code": "R16"}
-            payment = await self.post("/v1/test/simulations/payment_return", body)
+            payment = (await self.post("/v1/test/simulations/payment_return", body))["payment"]
         assert payment["status"] == "returned", payment
         return payment
 

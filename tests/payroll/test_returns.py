@@ -79,7 +79,7 @@ async def test_what_comes_back_is_cash_again_and_owed_to_the_worker(world: World
         assert (preview.status_code, await payment_of(at, made.workers["A"])) == (200, payment)
         answer = await come_back(admin, payment)
         assert answer.status_code == 200, answer.text
-        back = answer.json()
+        back = answer.json()["payment"]
         assert back == await at.get(f"/v1/payments/{payment['id']}")
         assert (back["status"], back["version"]) == ("returned", payment["version"] + 1)
         returned = back["returned"]
@@ -133,7 +133,7 @@ async def retry(at: Desk, payment: Body, *, by: httpx.AsyncClient | None = None,
 async def test_a_closed_account_is_put_right_by_one_person_and_paid_to_by_another(world: World) -> None:
     async with paid(world, "A", "B") as (made, at, admin, run):
         worker, settled = made.workers["A"], await balances(at)
-        back = (await come_back(admin, await payment_of(at, made.workers["A"]))).json()
+        back = (await come_back(admin, await payment_of(at, made.workers["A"]))).json()["payment"]
         refused = await retry(at, back)
         assert (refused.status_code, refused.json()["code"]) == (409, "account_not_fit")
         assert "the account ending in 0101: the account is closed" in refused.json()["detail"]
@@ -177,7 +177,7 @@ async def test_a_frozen_account_may_be_tried_again_and_may_come_back_again(world
     async with paid(world, "A") as (made, at, admin, run):
         payment = await payment_of(at, made.workers["A"])
         for attempt in (1, 2):
-            back = (await come_back(admin, payment, "R16")).json()
+            back = (await come_back(admin, payment, "R16")).json()["payment"]
             assert (back["attempt"], back["status"]) == (attempt, "returned")
             accepted = await retry(at, back)
             assert accepted.status_code == 202, accepted.text
@@ -195,7 +195,7 @@ async def test_a_frozen_account_may_be_tried_again_and_may_come_back_again(world
 
 async def test_a_retry_that_cannot_go_on_leaves_what_came_back(world: World) -> None:
     async with paid(world, "A") as (made, at, admin, _):
-        back = (await come_back(admin, await payment_of(at, made.workers["A"]), "R16")).json()
+        back = (await come_back(admin, await payment_of(at, made.workers["A"]), "R16")).json()["payment"]
         owed = await balances(at)
         accepted = await retry(at, back)
         async with world.tx(made.tenant) as tx:  # while it is queued
@@ -217,13 +217,13 @@ async def test_files_of_an_employer_are_made_one_after_another(world: World) -> 
     await made.work("A", date(2026, 11, 16), ["8"])
     async with desk(world, made.tenant) as at, world.client(made.tenant.keys["dana-whitfield"]) as admin:
         await at.paid(await at.approved(await at.calculated(await at.open(pay_date="2026-11-25"))))
-        back = (await come_back(admin, await payment_of(at, made.workers["A"]), "R16")).json()
+        back = (await come_back(admin, await payment_of(at, made.workers["A"]), "R16")).json()["payment"]
         run = await at.approved(await at.calculated(await at.open("2026-11-16")))
         assert (await retry(at, back)).status_code == 202
         refused = await at.ask(run, "pay")
         assert (refused.status_code, refused.json()["code"]) == (409, "payment_under_way")
         await at.work()
-        back = (await come_back(admin, await payment_of(at, made.workers["A"]), "R16")).json()
+        back = (await come_back(admin, await payment_of(at, made.workers["A"]), "R16")).json()["payment"]
         assert (await at.ask(run, "pay")).status_code == 202
         refused = await retry(at, back)
         assert (refused.status_code, refused.json()["code"]) == (409, "payment_under_way")

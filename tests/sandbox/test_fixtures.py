@@ -58,7 +58,6 @@ async def test_what_cannot_be_simulated_is_refused_by_its_name(world: World) -> 
     for name, needs in (
         ("funding_fail", "funding"),
         ("background_check_complete", "background checks"),
-        ("timesheet_late", "deadlines of time sheets"),
         ("invoice_paid", "invoicing"),
         ("filing_reject", "tax filing"),
     ):

@@ -135,7 +135,7 @@ async def test_a_played_tenant_is_played_again_with_ids_that_come_again_and_fenc
     tenant = (await world.firm()).test
     jobs = select(job.c.id, job.c.fence).where(job.c.tenant_id == TENANT, job.c.kind == "sandbox.build_fixture")
     seen, last = [], None
-    for life in ("first", "second", "third"):
+    for life in ("first", "second"):
         desk = Desk(world, tenant, life)
         await desk.build(7)
         # What outlives a reset gives way where its id comes again.
@@ -146,8 +146,7 @@ async def test_a_played_tenant_is_played_again_with_ids_that_come_again_and_fenc
         assert last is None or (await desk.doors[ADMIN].get(f"/v1/jobs/{last}")).status_code == 404
         last = done["id"]
     assert len({row["id"] for _, row in seen}) == 1
-    assert len({row["fence"] for _, row in seen}) == 3
-    assert len({key for key, _ in seen}) == 3
+    assert len({row["fence"] for _, row in seen}) == len({key for key, _ in seen}) == 2
     due = await value(world, tenant, select(func.min(schedule.c.next_at)).where(schedule.c.tenant_id == TENANT))
     assert due > await value(world, tenant, select(func.now()))  # the dispatcher looks again
 

@@ -14,7 +14,6 @@ from backoffice.kernel.errors import FaultList, NotFound
 from backoffice.payroll import commands as payroll
 from backoffice.payroll import queries as payroll_queries
 from backoffice.payroll.returns import DEPOSIT_CODES
-from backoffice.payroll.schemas import Payment
 from backoffice.people import commands as people
 from backoffice.people import queries as people_queries
 from backoffice.people.csv_files import WorkerRow
@@ -26,18 +25,16 @@ from backoffice.platform.jobs.view import view as job_view
 from backoffice.sandbox import resets
 from backoffice.sandbox.companies import PLACES, Company, company
 from backoffice.sandbox.errors import FixtureNotPossible, SimulationNotOffered, TenantNotEmpty
-from backoffice.sandbox.schemas import BuildFixture, CreateTestFixture, Ground, RunTestSimulation
+from backoffice.sandbox.schemas import BuildFixture, CreateTestFixture, Ground, RunTestSimulation, TestSimulation
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.csv_files import TimesheetRow
-from backoffice.staffing.schemas import ApproveTimesheets, CreateAssignment, CreateClient
+from backoffice.staffing.schemas import ApproveTimesheets, CheckTimesheets, CreateAssignment, CreateClient
 
 BEGINS: Final = datetime(2026, 1, 26, 14, tzinfo=UTC)  # a Monday: where a tenant's clock is frozen that has none
-OFFERED: Final = "payment_return"
+OFFERED: Final = ("payment_return", "timesheet_late")
 LATER: Final = {  # what the API's conventions name besides → the part of the product that would have to be there
     "funding_fail": "the funding of payrolls, which is not there yet: a client firm is not debited",
     "background_check_complete": "background checks, which are not there yet",
-    "timesheet_late": "deadlines of time sheets, which are not there yet (approve hours after their run was paid, and "
-    "the next run pays them)",
     "invoice_paid": "invoicing, which is not there yet",
     "filing_reject": "tax filing, which is not there yet",
 }
@@ -58,14 +55,20 @@ async def create(tx: Tx, data: CreateTestFixture) -> JobView:
     return job_view(tx.principal, await job_queries.get(tx, job_id))
 
 
-async def simulate(tx: Tx, simulation: str, data: RunTestSimulation) -> Payment:
+async def simulate(tx: Tx, simulation: str, data: RunTestSimulation) -> TestSimulation:
     """Let it happen, by the way that the real thing would take. NotFound for a name that means nothing, and for an
-    object; 409: SimulationNotOffered for a name whose time has not come, ClockNotMovable where the bank is a real one,
-    PaymentNotInState; ValidationFailed (422) for a code that no deposit comes back with."""
+    object; 409: SimulationNotOffered for a name whose time has not come, ClockNotMovable in a live tenant,
+    PaymentNotInState; ValidationFailed (422) for a code that no deposit comes back with, or an unknown pay schedule."""
+    offered = ", ".join(OFFERED)
     if simulation in LATER:
-        raise SimulationNotOffered(f"{simulation} needs {LATER[simulation]}. There is: {OFFERED}.")
-    if simulation != OFFERED:
-        raise NotFound(f"There is no simulation of this name; there is: {OFFERED}.")
+        raise SimulationNotOffered(f"{simulation} needs {LATER[simulation]}. There is: {offered}.")
+    if simulation not in OFFERED:
+        raise NotFound(f"There is no simulation of this name; there is: {offered}.")
+    came = await (_payment_return if simulation == "payment_return" else _timesheet_late)(tx, data)
+    return TestSimulation(livemode=tx.principal.tenant.livemode, simulation=simulation, **came)
+
+
+async def _payment_return(tx: Tx, data: RunTestSimulation) -> dict[str, Any]:
     faults = FaultList()
     if data.payment_id is None:
         faults.add("#/payment_id", "required", "must name a payment that was sent; GET /v1/payments?status=sent")
@@ -76,7 +79,17 @@ async def simulate(tx: Tx, simulation: str, data: RunTestSimulation) -> Payment:
     assert data.code is not None
     payment = await payroll_queries.payment(tx, data.payment_id)  # what is not there is absent in a live tenant too
     await clocks.must_be_movable(tx)
-    return await payroll.return_payment(tx, payment.id, data.code)
+    return {"payment": await payroll.return_payment(tx, payment.id, data.code)}
+
+
+async def _timesheet_late(tx: Tx, data: RunTestSimulation) -> dict[str, Any]:
+    await clocks.must_be_movable(tx)
+    due = CheckTimesheets(pay_schedule=data.pay_schedule or "", scheduled_for=await tx.now())
+    await staffing.find_late(tx, due)  # refuses here what the job would
+    job_id = await tx.start(due)
+    tx.audit("test_simulation.timesheet_late", changed={"pay_schedule": due.pay_schedule})
+    await tx.flush()
+    return {"job": job_view(tx.principal, await job_queries.get(tx, job_id))}
 
 
 async def ground(tx: Tx) -> Ground:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from litestar.params import FromPath, JSONBody
 
-from backoffice.payroll.schemas import Payment
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.web.routes import InTx, post
 from backoffice.sandbox import commands, resets
-from backoffice.sandbox.schemas import CreateTestFixture, RunTestSimulation
+from backoffice.sandbox.schemas import CreateTestFixture, RunTestSimulation, TestSimulation
 
 
 @post("/v1/test/fixtures", scope="test_clocks:write", status=202)
@@ -19,9 +18,10 @@ async def create_test_fixture(tx: InTx, data: JSONBody[CreateTestFixture]) -> Jo
 
 
 @post("/v1/test/simulations/{simulation:str}", scope="test_clocks:write", status=200)
-async def run_test_simulation(tx: InTx, simulation: FromPath[str], data: JSONBody[RunTestSimulation]) -> Payment:
+async def run_test_simulation(tx: InTx, simulation: FromPath[str], data: JSONBody[RunTestSimulation]) -> TestSimulation:
     """Let something happen to a test tenant. `payment_return`: a direct deposit comes back; those to accounts whose
-    number ends in 0001, 0002 or 0016 do so by themselves, two banking days after they settled."""
+    number ends in 0001, 0002 or 0016 do so by themselves, two banking days after they settled. `timesheet_late`: hours
+    of the last whole week that were not submitted are told as late."""
     return await commands.simulate(tx, simulation, data)
 
 

@@ -8,7 +8,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from backoffice.payroll.schemas import Payment
 from backoffice.platform.jobs.kinds import Band, JobPayload
+from backoffice.platform.jobs.view import JobView
 
 FixtureName = Literal["staffing_small"]
 SEED_MOST = 2**31 - 1
@@ -24,11 +26,23 @@ class CreateTestFixture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class RunTestSimulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`payment_return` takes both: a payment that was sent comes back now (or on the day it was to settle), with one of
-    the bank's return codes."""
+    """`payment_return` takes `payment_id` and `code`: a payment that was sent comes back now (or on the day it was to
+    settle), with one of the bank's return codes. `timesheet_late` takes `pay_schedule`: the deadline of its last whole
+    workweek passes now."""
 
     payment_id: Annotated[str, Meta(max_length=140, examples=["pay_01m79t1100e008000000000000"])] | None = None
     code: Annotated[str, Meta(pattern="^R[0-9]{2}$", examples=["R02"])] | None = None
+    pay_schedule: Annotated[str, Meta(max_length=63, examples=["weekly"])] | None = None
+
+
+class TestSimulation(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it: the payment that came back, or the job that tells whose hours are late."""
+
+    object: str = "test_simulation"
+    livemode: bool
+    simulation: str
+    payment: Payment | None = None
+    job: JobView | None = None
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,12 @@ CLIENT_UPDATED = event_type("client.updated", Client, _CLIENT, "What is known of
 ASSIGNMENT_CREATED = event_type("assignment.created", Assignment, _ASSIGNMENT, "A worker was assigned to a client.")
 ASSIGNMENT_UPDATED = event_type("assignment.updated", Assignment, _ASSIGNMENT, "Rates or place of work changed.")
 ASSIGNMENT_ENDED = event_type("assignment.ended", Assignment, _ASSIGNMENT, "An assignment ended.")
+ASSIGNMENT_HOURS_LATE = event_type(
+    "assignment.hours_late",
+    Assignment,
+    _ASSIGNMENT,
+    "No hours of a week that has ended were submitted by the deadline.",
+)
 TIMESHEET_CREATED = event_type("timesheet.created", Timesheet, _TIMESHEET, "A timesheet was begun.")
 TIMESHEET_UPDATED = event_type("timesheet.updated", Timesheet, _TIMESHEET, "The hours of a timesheet changed.")
 TIMESHEET_SUBMITTED = event_type("timesheet.submitted", Timesheet, _TIMESHEET, "Hours wait for approval.")

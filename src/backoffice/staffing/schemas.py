@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backoffice.people.schemas import Address, AddressPatch, City, Email, Line, Locality, PostalCode, State
+from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, Noun
 
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -247,3 +248,18 @@ class AssignmentPlace:
     job_title: str
     work_city: str
     work_state: str
+
+
+class CheckTimesheets(JobPayload, frozen=True, kw_only=True):
+    """The deadline of time sheets: tell whose hours of the workweek that ended last before `scheduled_for` are late."""
+
+    kind: ClassVar[str] = "staffing.check_timesheets"
+    pay_schedule: str
+    scheduled_for: datetime
+
+
+class LateHours(msgspec.Struct, frozen=True, kw_only=True):
+    """The assignments without submitted hours for a week."""
+
+    week_start: date
+    assignments: list[str]
