@@ -22,6 +22,7 @@ from backoffice.documents import jobs as documents
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.ledger.models import account
+from backoffice.platform.jobs import schedules
 from backoffice.platform.jobs.errors import LeaseLost
 from backoffice.platform.jobs.run import JobRun
 from backoffice.platform.models import audit_event, counter, job, schedule, test_clock
@@ -268,31 +269,38 @@ async def test_it_waits_for_who_writes_and_whoever_comes_waits_for_it(world: Wor
     assert len((await desk.ask(MAKER, "GET", "/v1/clients"))["data"]) == 1
 
 
-async def test_one_that_died_between_rows_and_files_is_ended_by_the_next_try(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_that_died_is_ended_by_the_next_try(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = (await world.firm()).test
     desk = Desk(world, tenant)
     await world.runtime.storage.put(tenant.facts.id, "documents/orphan", b"sealed")
-    died = []
-    real = documents.drop_unowned
+    died: set[str] = set()
 
-    async def dies(run: JobRun) -> int:
-        if not died:
-            died.append(run.fence)
+    def once(where: str, real: Any) -> Any:
+        async def dies(*args: Any) -> Any:
+            if where in died:
+                return await real(*args)
+            died.add(where)
             raise ConnectionError("the worker's machine is gone")
-        return await real(run)
 
-    monkeypatch.setattr(documents, "drop_unowned", dies)
+        return dies
+
+    async def again() -> None:
+        async with world.tx(tenant) as tx:
+            await tx.execute(job.update().where(job.c.tenant_id == TENANT, job.c.state == "retry_wait").values(
+                run_at=func.clock_timestamp()))  # fmt: skip
+        await world.work(tenant)
+
+    monkeypatch.setattr(resets.schedules, "clock_is_real_again", once("among the rows", schedules.clock_is_real_again))
+    monkeypatch.setattr(documents, "drop_unowned", once("before the files", documents.drop_unowned))
     await desk.ask(MAKER, "POST", "/v1/clients", NIAGARA)
     posted = await desk.ask(ADMIN, "POST", "/v1/test/resets")
+    assert len((await desk.ask(MAKER, "GET", "/v1/clients"))["data"]) == 1  # none of its rows, or all
+    await again()
+    assert (await desk.ask(MAKER, "GET", "/v1/clients"))["data"] == []
     after = await desk.ask(MAKER, "POST", "/v1/clients", NIAGARA | {"name": "After"})
     assert await world.runtime.storage.names(tenant.facts.id) == ["documents/orphan"]
-    async with world.tx(tenant) as tx:
-        await tx.execute(job.update().where(job.c.tenant_id == TENANT, job.c.state == "retry_wait").values(
-            run_at=func.clock_timestamp()))  # fmt: skip
-    await world.work(tenant)
+    await again()
     done = await desk.ask(ADMIN, "GET", f"/v1/jobs/{posted['id']}")
-    assert (done["status"], done["result"]["files"], done["attempt"]) == ("succeeded", 1, 2)
+    assert (done["status"], done["result"]["files"], done["attempt"]) == ("succeeded", 1, 3)
     assert json.dumps(done["result"]["rows"]).count("client") == 1
     assert (await desk.ask(MAKER, "GET", f"/v1/clients/{after['id']}"))["name"] == "After"
