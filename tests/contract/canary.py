@@ -21,6 +21,7 @@ SSN, TYPO = "907-31-5526", "907-31-55263"  # the second is what somebody mistype
 ACCOUNT, OFFSET, BAD_ACCOUNT = "7309155182642", "6617309155183", "73091551826421999999"
 BORN = "1973-09-28"
 BULK_SSN, BULK_ACCOUNT, BULK_BORN = "908-42-6637", "8420266371955", "1974-10-29"
+CASE = "SUP-7715-KX-3308"  # of a withholding order
 REFUSED_SSN = "666-42-6638"  # of an area that no tenant takes
 PASSWORD = "hunter2-Vq9xK-not-a-real-one"
 
@@ -34,6 +35,7 @@ CANARIES = {
     "account in bulk": BULK_ACCOUNT,
     "offset account": OFFSET,
     "wrong account": BAD_ACCOUNT,
+    "case number": CASE,
     "birth date": BORN,
     "birth date in bulk": BULK_BORN,
     "password": PASSWORD,

@@ -11,6 +11,7 @@ from tests.contract.canary import (
     BULK_ACCOUNT,
     BULK_BORN,
     BULK_SSN,
+    CASE,
     PASSWORD,
     REFUSED_SSN,
     SSN,
@@ -62,6 +63,15 @@ async def push(told: Told) -> None:
     shown = await http(told, "POST", f"{path}/reveal", reveal, secret=True)
     assert (shown["ssn"], shown["bank_account_number"]) == (SSN, ACCOUNT), "the canaries went in"
     await http(told, "GET", f"{path}/bank_accounts")
+    order = {"kind": "creditor", "case_number": CASE, "percent": "0.01", "served_on": "2026-01-05"}
+    for wrong in ({**order, "served_on": CASE}, {**order, "kind": "debt"}, {**order, "case_number": [CASE]}):
+        await http(told, "POST", f"{path}/withholding_orders", wrong)
+    served = await http(told, "POST", f"{path}/withholding_orders", order)
+    of_it = f"/v1/withholding_orders/{served['id']}"
+    await http(told, "PATCH", of_it, {"arrears_over_12_weeks": True}, if_match=served["version"])
+    shown = await http(told, "POST", f"{of_it}/reveal", {"purpose": "order_remittance"}, secret=True)
+    assert shown["case_number"] == CASE, "the canary went in"
+    await http(told, "GET", f"{path}/withholding_orders")
     await keys(told)
     await webhooks(told)
     await bulk(told)

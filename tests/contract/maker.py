@@ -210,6 +210,29 @@ class Maker:
         worker = worker or await self.worker()
         return await self.post(f"/v1/workers/{worker['id']}/bank_accounts", self.account())
 
+    def deducted(self) -> Body:
+        taken = {"amount": {"amount": "50.00"}, "total_goal": {"amount": "300.00"}}
+        return {
+            "external_id": self.name("D"), "code": "advance_repayment", "effective_from": "2026-01-05", **taken
+        }  # fmt: skip
+
+    async def deduction(self) -> Body:
+        worker = await self.worker()
+        return await self.post(f"/v1/workers/{worker['id']}/deductions", self.deducted())
+
+    def ordered(self) -> Body:
+        return {
+            "external_id": self.name("G"),
+            "kind": "support",
+            "case_number": f"NY-{next(self._numbers):08d}",
+            "amount": {"amount": "50.00"},
+            "served_on": "2026-01-05",
+        }
+
+    async def withholding_order(self) -> Body:
+        worker = await self.worker()
+        return await self.post(f"/v1/workers/{worker['id']}/withholding_orders", self.ordered())
+
     def opening(self) -> Body:
         paid = {"amount": "100.00", "currency": "USD"}
         states = [{"state": "NY", "wages": paid}]
@@ -266,13 +289,15 @@ class Maker:
     # -- payroll
 
     async def paid_worker(self) -> Body:
-        """An assignment of a worker who can be paid."""
+        """An assignment of a worker who can be paid, from whose pay is taken what may be."""
 
         async def make() -> Body:
             worker = await self.worker()
             await self.employment(worker)
             await self.bank_account(worker)
             await self.post(f"/v1/workers/{worker['id']}/tax_elections", self.w4())
+            await self.post(f"/v1/workers/{worker['id']}/deductions", self.deducted())
+            await self.post(f"/v1/workers/{worker['id']}/withholding_orders", self.ordered())
             return await self.assignment(worker)
 
         return await self.once("paid_worker", make)

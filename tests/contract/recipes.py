@@ -171,6 +171,16 @@ _one("getTaxElection", "/v1/tax_elections/{id}", Maker.tax_election)
 _act("createBankAccount", "/v1/workers/{id}/bank_accounts", Maker.worker, Maker.account)
 _one("getBankAccount", "/v1/bank_accounts/{id}", Maker.bank_account)
 _act("closeBankAccount", "/v1/bank_accounts/{id}/close", Maker.bank_account)
+_act("createDeduction", "/v1/workers/{id}/deductions", Maker.worker, Maker.deducted)
+_one("getDeduction", "/v1/deductions/{id}", Maker.deduction)
+_act("updateDeduction", "/v1/deductions/{id}", Maker.deduction, {"effective_until": "2026-12-31"}, method="PATCH",
+     if_match=True)  # fmt: skip
+_act("createWithholdingOrder", "/v1/workers/{id}/withholding_orders", Maker.worker, Maker.ordered)
+_one("getWithholdingOrder", "/v1/withholding_orders/{id}", Maker.withholding_order)
+_act("updateWithholdingOrder", "/v1/withholding_orders/{id}", Maker.withholding_order,
+     {"effective_until": "2026-12-31"}, method="PATCH", if_match=True)  # fmt: skip
+_act("revealWithholdingOrder", "/v1/withholding_orders/{id}/reveal", Maker.withholding_order,
+     {"purpose": "order_remittance"})  # fmt: skip
 _act("setOpeningBalance", "/v1/workers/{id}/opening_balances", Maker.worker, Maker.opening)
 _one("getOpeningBalance", "/v1/opening_balances/{id}", Maker.opening_balance)
 
@@ -191,6 +201,8 @@ def _of_worker(operation: str, what: str, make: Callable[[Maker], Awaitable[Any]
 _of_worker("listEmployments", "employments", Maker.employment)
 _of_worker("listTaxElections", "tax_elections", Maker.tax_election)
 _of_worker("listBankAccounts", "bank_accounts", Maker.bank_account)
+_of_worker("listDeductions", "deductions", Maker.deduction)
+_of_worker("listWithholdingOrders", "withholding_orders", Maker.withholding_order)
 _of_worker("listOpeningBalances", "opening_balances", Maker.opening_balance)
 
 # ------------------------------------------------------------------------------------------------------ staffing

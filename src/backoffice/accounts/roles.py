@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 _RESOURCES = (
     *("workers", "bank_accounts", "tax_elections", "clients", "assignments", "timesheets", "payroll_runs"),
+    *("deductions", "withholding_orders"),
     *(
         "documents",
         "ledger",
@@ -27,12 +28,14 @@ ROLES: dict[str, frozenset[str]] = {
     "integrator": _READ
     | {
         *("workers:write", "bank_accounts:write", "tax_elections:write", "clients:write", "assignments:write"),
+        *("deductions:write", "withholding_orders:write"),
         *("timesheets:write", "webhook_endpoints:write", "bulk_jobs:write", "jobs:write", "test_clocks:write"),
         "schedules:write",
     },
     "payroll_maker": _READ
     | {
         *("workers:write", "bank_accounts:write", "tax_elections:write", "clients:write", "assignments:write"),
+        *("deductions:write", "withholding_orders:write"),
         *("timesheets:write", "timesheets:approve", "payroll_runs:write", "payroll_runs:pay", "bulk_jobs:write"),
         *("jobs:write", "schedules:write", "documents:write"),
     },

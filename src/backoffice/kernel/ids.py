@@ -30,6 +30,8 @@ PREFIXES: dict[str, str] = {
     "bank_account": "bank",
     "tax_election": "elec",
     "opening_balance": "opb",
+    "deduction": "ded",
+    "withholding_order": "wo",
     "client": "cli",
     "assignment": "asg",
     "timesheet": "ts",

@@ -29,6 +29,7 @@ from backoffice.payroll.calc.detail import (
     PayDetail,
 )
 from backoffice.payroll.calc.minimum_wage import below_minimum_wage
+from backoffice.payroll.calc.order_rules import LEVY, known_word, one_measure
 from backoffice.payroll.calc.remuneration import Earning, Remuneration, remuneration, remuneration_derivation
 
 TOP = frozenset(
@@ -143,10 +144,7 @@ def _objects(
 
 def _code(part: Mapping[str, Any], key: str, at: str, known: Sequence[str], faults: FaultList) -> str | None:
     value = read.text(part, key, at, faults, required=True)
-    if value is not None and value not in known:
-        faults.add(f"{at}/{key}", f"unknown_{key}", f"{key} must be one of {', '.join(known)}.")
-        return None
-    return value
+    return value if value is not None and known_word(faults, at, key, value, known) else None
 
 
 def _earnings(document: Mapping[str, Any], tables: Tables, faults: FaultList) -> list[Earning]:
@@ -198,10 +196,7 @@ def _amount_or_percent(
 ) -> tuple[int | None, int | None]:
     amount = read.money(part, "amount", at, faults) if "amount" in part else None
     percent = read.rate(part, "percent", at, faults)
-    if "amount" in part and "percent" in part:
-        faults.add(at, "both_given", "Give amount or percent, not both.")
-    elif required and not {"amount", "percent"} & part.keys():
-        faults.add(f"{at}/amount", "required", "Give amount or percent.")
+    one_measure(faults, at, amount="amount" in part, percent="percent" in part, required=required)
     return amount, percent
 
 
@@ -219,7 +214,7 @@ def _garnishments(document: Mapping[str, Any], faults: FaultList) -> list[Garnis
     orders = []
     for at, part in _objects(document, "garnishments", _GARNISHMENT, faults):
         kind = _code(part, "kind", at, GARNISHMENTS, faults)
-        amount, percent = _amount_or_percent(part, at, faults, required=kind != "federal_levy")
+        amount, percent = _amount_or_percent(part, at, faults, required=kind != LEVY)
         family, arrears = (read.flag(part, key, at, faults) for key in _FLAGS)
         dependents = read.count(part, "dependents", at, faults) if "dependents" in part else None
         if kind is not None:

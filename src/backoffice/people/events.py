@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backoffice.people.schemas import BankAccount, Employment, OpeningBalance, TaxElection, Worker
+from backoffice.people.withholding_schemas import Deduction, WithholdingOrder
 from backoffice.platform.events import event_type
 
 WORKER_CREATED = event_type("worker.created", Worker, "/v1/workers/{id}", "A worker was added.")
@@ -28,4 +29,22 @@ OPENING_BALANCE_SET = event_type(
     OpeningBalance,
     "/v1/opening_balances/{id}",
     "What was paid earlier in the year, before payroll moved here, is on file.",
+)
+DEDUCTION_CREATED = event_type(
+    "deduction.created", Deduction, "/v1/deductions/{id}", "A deduction is taken from a worker's paychecks."
+)
+DEDUCTION_UPDATED = event_type(
+    "deduction.updated", Deduction, "/v1/deductions/{id}", "A deduction was changed or given its last day."
+)
+WITHHOLDING_ORDER_CREATED = event_type(
+    "withholding_order.created",
+    WithholdingOrder,
+    "/v1/withholding_orders/{id}",
+    "An order on wages is withheld from a worker's paychecks.",
+)
+WITHHOLDING_ORDER_UPDATED = event_type(
+    "withholding_order.updated",
+    WithholdingOrder,
+    "/v1/withholding_orders/{id}",
+    "An order on wages was changed or given its last day.",
 )

@@ -21,6 +21,16 @@ from backoffice.people.schemas import (
     UpdateWorker,
     Worker,
 )
+from backoffice.people.withholding_schemas import (
+    CreateDeduction,
+    CreateWithholdingOrder,
+    Deduction,
+    RevealedOrder,
+    RevealOrder,
+    UpdateDeduction,
+    UpdateWithholdingOrder,
+    WithholdingOrder,
+)
 from backoffice.platform.web.lists import Page
 from backoffice.platform.web.routes import IfMatch, InTx, Listed, get, patch, post
 
@@ -121,6 +131,66 @@ async def close_bank_account(tx: InTx, account_id: FromPath[str]) -> BankAccount
     return await commands.close_bank_account(tx, account_id)
 
 
+@post("/v1/workers/{worker_id:str}/deductions", scope="deductions:write")
+async def create_deduction(tx: InTx, worker_id: FromPath[str], data: JSONBody[CreateDeduction]) -> Deduction:
+    """Take a deduction from a worker's paychecks."""
+    return await commands.create_deduction(tx, worker_id, data)
+
+
+@get("/v1/workers/{worker_id:str}/deductions", scope="deductions:read", listing=queries.DEDUCTIONS)
+async def list_deductions(tx: InTx, worker_id: FromPath[str], listed: Listed) -> Page[Deduction]:
+    """A worker's deductions, those that have ended included."""
+    return await queries.deductions(tx, worker_id, listed)
+
+
+@get("/v1/deductions/{deduction_id:str}", scope="deductions:read")
+async def get_deduction(tx: InTx, deduction_id: FromPath[str]) -> Deduction:
+    """One deduction."""
+    return await queries.deduction(tx, deduction_id)
+
+
+@patch("/v1/deductions/{deduction_id:str}", scope="deductions:write")
+async def update_deduction(
+    tx: InTx, deduction_id: FromPath[str], data: JSONBody[UpdateDeduction], if_match: IfMatch
+) -> Deduction:
+    """Change or end a deduction (RFC 7396)."""
+    return await commands.update_deduction(tx, deduction_id, data, if_match)
+
+
+@post("/v1/workers/{worker_id:str}/withholding_orders", scope="withholding_orders:write")
+async def create_withholding_order(
+    tx: InTx, worker_id: FromPath[str], data: JSONBody[CreateWithholdingOrder]
+) -> WithholdingOrder:
+    """Put an order on a worker's wages on file: support, a levy, a student loan, a creditor."""
+    return await commands.create_order(tx, worker_id, data)
+
+
+@get("/v1/workers/{worker_id:str}/withholding_orders", scope="withholding_orders:read", listing=queries.ORDERS)
+async def list_withholding_orders(tx: InTx, worker_id: FromPath[str], listed: Listed) -> Page[WithholdingOrder]:
+    """Orders on a worker's wages, those that have ended included."""
+    return await queries.orders(tx, worker_id, listed)
+
+
+@get("/v1/withholding_orders/{order_id:str}", scope="withholding_orders:read")
+async def get_withholding_order(tx: InTx, order_id: FromPath[str]) -> WithholdingOrder:
+    """One order on wages."""
+    return await queries.order(tx, order_id)
+
+
+@patch("/v1/withholding_orders/{order_id:str}", scope="withholding_orders:write")
+async def update_withholding_order(
+    tx: InTx, order_id: FromPath[str], data: JSONBody[UpdateWithholdingOrder], if_match: IfMatch
+) -> WithholdingOrder:
+    """Change or end an order on wages (RFC 7396)."""
+    return await commands.update_order(tx, order_id, data, if_match)
+
+
+@post("/v1/withholding_orders/{order_id:str}/reveal", scope="sensitive:read", keyed="none", status=200)
+async def reveal_withholding_order(tx: InTx, order_id: FromPath[str], data: JSONBody[RevealOrder]) -> RevealedOrder:
+    """Show the case number of an order for a named purpose; it is recorded in the audit trail."""
+    return await commands.reveal_order(tx, order_id, data)
+
+
 @post("/v1/workers/{worker_id:str}/opening_balances", scope="workers:write", keyed="optional")
 async def set_opening_balance(tx: InTx, worker_id: FromPath[str], data: JSONBody[SetOpeningBalance]) -> OpeningBalance:
     """Put on file what was paid earlier in a year, before payroll moved here."""
@@ -156,6 +226,15 @@ handlers: list[object] = [
     list_bank_accounts,
     get_bank_account,
     close_bank_account,
+    create_deduction,
+    list_deductions,
+    get_deduction,
+    update_deduction,
+    create_withholding_order,
+    list_withholding_orders,
+    get_withholding_order,
+    update_withholding_order,
+    reveal_withholding_order,
     set_opening_balance,
     list_opening_balances,
     get_opening_balance,

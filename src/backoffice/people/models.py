@@ -148,6 +148,48 @@ bank_account = tenant_table(
 Index("bank_account_active_key", bank_account.c.tenant_id, bank_account.c.worker_id,
       unique=True, postgresql_where=text("status = 'active'"))  # fmt: skip
 
+# What a worker agreed to have taken from each paycheck. Codes are words of the law of payroll, as at the batch door.
+_ONE_MEASURE = "amount_minor >= 0 AND percent_millionths BETWEEN 0 AND 1000000"
+deduction = tenant_table(
+    "deduction",
+    Column("worker_id", Id, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("percent_millionths", Integer),
+    Column("effective_from", Date, nullable=False),
+    Column("effective_until", Date),  # the last payday on which it is taken
+    Column("total_goal_minor", BigInteger),  # it ends when so much is taken in all, or in a year until the next
+    Column("yearly_goal_minor", BigInteger),
+    CheckConstraint(f"num_nonnulls(amount_minor, percent_millionths) = 1 AND {_ONE_MEASURE}", name="measure"),
+    CheckConstraint("effective_until >= effective_from", name="effective_until"),
+    CheckConstraint("total_goal_minor > 0 AND yearly_goal_minor > 0", name="goals"),
+    refs=[("worker_id", "worker")],
+    indexes=[("worker_id", "effective_from", "id")],
+)
+
+# An order on wages as served. The case number names a family or a debt: it is sealed, and its end is shown.
+withholding_order = tenant_table(
+    "withholding_order",
+    Column("worker_id", Id, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("case_number_sealed", LargeBinary, nullable=False),
+    Column("case_number_last4", Text, nullable=False),
+    Column("payee_name", Text),
+    Column("amount_minor", BigInteger),
+    Column("percent_millionths", Integer),
+    Column("supports_other_family", Boolean, nullable=False, server_default=_FALSE),
+    Column("arrears_over_12_weeks", Boolean, nullable=False, server_default=_FALSE),
+    Column("dependents", SmallInteger),
+    Column("served_on", Date, nullable=False),
+    Column("effective_from", Date, nullable=False),
+    Column("effective_until", Date),
+    CheckConstraint(f"num_nonnulls(amount_minor, percent_millionths) <= 1 AND {_ONE_MEASURE}", name="measure"),
+    CheckConstraint("dependents >= 0", name="dependents"),
+    CheckConstraint("effective_from >= served_on AND effective_until >= effective_from", name="effective"),
+    refs=[("worker_id", "worker")],
+    indexes=[("worker_id", "effective_from", "id")],
+)
+
 opening_balance = tenant_table(
     "opening_balance",
     Column("worker_id", Id, nullable=False),
@@ -157,8 +199,10 @@ opening_balance = tenant_table(
     Column("social_security_wages_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("medicare_wages_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("futa_wages_minor", BigInteger, nullable=False, server_default=_ZERO),
+    Column("elective_deferrals_minor", BigInteger, nullable=False, server_default=_ZERO),
     CheckConstraint(
         "gross_minor >= 0 AND social_security_wages_minor >= 0 AND futa_wages_minor >= 0"
+        " AND elective_deferrals_minor >= 0"
         " AND medicare_wages_minor >= social_security_wages_minor",
         name="wages",
     ),

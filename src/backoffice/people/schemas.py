@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from backoffice.people.in_effect import DeductionOn, OrderOn
 from backoffice.platform.crypto import Sealed
 from backoffice.platform.web.bodies import ExternalId, Metadata, MetadataPatch, MoneyBody, Noun
 
@@ -261,7 +262,7 @@ class ProgrammeToDate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class SetOpeningBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the same employer paid earlier in the calendar year, before its payroll moved here. Replaces what was set
-    for that year."""
+    for that year. `elective_deferrals` count against the yearly limit of 401(k) and Roth deferrals."""
 
     external_id: ExternalId | None = None
     year: Annotated[int, Meta(ge=2000, le=2099)]
@@ -269,6 +270,7 @@ class SetOpeningBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     social_security_wages: MoneyBody = _ZERO
     medicare_wages: MoneyBody = _ZERO
     futa_wages: MoneyBody = _ZERO
+    elective_deferrals: MoneyBody = _ZERO
     states: Annotated[list[StateWages], Meta(max_length=51)] = []
     programmes: Annotated[list[ProgrammeToDate], Meta(max_length=60)] = []
     metadata: Metadata = {}
@@ -282,6 +284,7 @@ class OpeningBalance(Noun, kw_only=True):
     social_security_wages: MoneyBody
     medicare_wages: MoneyBody
     futa_wages: MoneyBody
+    elective_deferrals: MoneyBody
     states: list[StateWages]
     programmes: list[ProgrammeToDate]
 
@@ -359,6 +362,7 @@ class YearOpening:
     social_security_wages: int = 0
     medicare_wages: int = 0
     futa_wages: int = 0
+    elective_deferrals: int = 0
     state_wages: dict[str, int] = field(default_factory=dict)
     programmes: dict[str, tuple[int, int]] = field(default_factory=dict)  # code → (wages, amount)
 
@@ -383,6 +387,8 @@ class PayProfile:
     states: dict[str, StateElection]
     bank_account: PayAccount | None
     opening: YearOpening
+    deductions: tuple[DeductionOn, ...] = ()
+    orders: tuple[OrderOn, ...] = ()
 
     @property
     def full_name(self) -> str:

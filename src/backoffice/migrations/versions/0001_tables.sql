@@ -705,6 +705,36 @@ CREATE POLICY tenant_isolation ON app.bulk_job FOR ALL TO bo_app, bo_export USIN
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.bulk_job TO bo_app;
 GRANT SELECT ON app.bulk_job TO bo_export;
 
+CREATE TABLE app.deduction (
+	tenant_id UUID NOT NULL, 
+	id UUID DEFAULT uuidv7() NOT NULL, 
+	worker_id UUID NOT NULL, 
+	code TEXT NOT NULL, 
+	amount_minor BIGINT, 
+	percent_millionths INTEGER, 
+	effective_from DATE NOT NULL, 
+	effective_until DATE, 
+	total_goal_minor BIGINT, 
+	yearly_goal_minor BIGINT, 
+	external_id TEXT CONSTRAINT deduction_external_id_check CHECK (length(external_id) <= 128), 
+	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
+	version BIGINT DEFAULT 1 NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT deduction_pkey PRIMARY KEY (tenant_id, id), 
+	CONSTRAINT deduction_measure_check CHECK (num_nonnulls(amount_minor, percent_millionths) = 1 AND amount_minor >= 0 AND percent_millionths BETWEEN 0 AND 1000000), 
+	CONSTRAINT deduction_effective_until_check CHECK (effective_until >= effective_from), 
+	CONSTRAINT deduction_goals_check CHECK (total_goal_minor > 0 AND yearly_goal_minor > 0), 
+	CONSTRAINT deduction_tenant_id_external_id_key UNIQUE (tenant_id, external_id), 
+	CONSTRAINT deduction_tenant_id_worker_id_fkey FOREIGN KEY(tenant_id, worker_id) REFERENCES app.worker (tenant_id, id)
+);
+CREATE INDEX deduction_tenant_id_worker_id_effective_from_id_idx ON app.deduction (tenant_id, worker_id, effective_from, id);
+ALTER TABLE app.deduction ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.deduction FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON app.deduction FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.deduction TO bo_app;
+GRANT SELECT ON app.deduction TO bo_export;
+
 CREATE TABLE app.document_link (
 	tenant_id UUID NOT NULL, 
 	id UUID DEFAULT uuidv7() NOT NULL, 
@@ -827,13 +857,14 @@ CREATE TABLE app.opening_balance (
 	social_security_wages_minor BIGINT DEFAULT 0 NOT NULL, 
 	medicare_wages_minor BIGINT DEFAULT 0 NOT NULL, 
 	futa_wages_minor BIGINT DEFAULT 0 NOT NULL, 
+	elective_deferrals_minor BIGINT DEFAULT 0 NOT NULL, 
 	external_id TEXT CONSTRAINT opening_balance_external_id_check CHECK (length(external_id) <= 128), 
 	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
 	version BIGINT DEFAULT 1 NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT opening_balance_pkey PRIMARY KEY (tenant_id, id), 
-	CONSTRAINT opening_balance_wages_check CHECK (gross_minor >= 0 AND social_security_wages_minor >= 0 AND futa_wages_minor >= 0 AND medicare_wages_minor >= social_security_wages_minor), 
+	CONSTRAINT opening_balance_wages_check CHECK (gross_minor >= 0 AND social_security_wages_minor >= 0 AND futa_wages_minor >= 0 AND elective_deferrals_minor >= 0 AND medicare_wages_minor >= social_security_wages_minor), 
 	CONSTRAINT opening_balance_tenant_id_worker_id_employer_id_year_key UNIQUE (tenant_id, worker_id, employer_id, year), 
 	CONSTRAINT opening_balance_tenant_id_external_id_key UNIQUE (tenant_id, external_id), 
 	CONSTRAINT opening_balance_tenant_id_worker_id_fkey FOREIGN KEY(tenant_id, worker_id) REFERENCES app.worker (tenant_id, id), 
@@ -958,6 +989,41 @@ GRANT SELECT, INSERT ON app.webhook_digest TO bo_app;
 GRANT SELECT ON app.webhook_digest TO bo_export;
 CREATE POLICY reset ON app.webhook_digest FOR ALL TO bo_reset USING (tenant_id = ctl.test_tenant()) WITH CHECK (false);
 GRANT SELECT (tenant_id), DELETE ON app.webhook_digest TO bo_reset;
+
+CREATE TABLE app.withholding_order (
+	tenant_id UUID NOT NULL, 
+	id UUID DEFAULT uuidv7() NOT NULL, 
+	worker_id UUID NOT NULL, 
+	kind TEXT NOT NULL, 
+	case_number_sealed BYTEA NOT NULL, 
+	case_number_last4 TEXT NOT NULL, 
+	payee_name TEXT, 
+	amount_minor BIGINT, 
+	percent_millionths INTEGER, 
+	supports_other_family BOOLEAN DEFAULT false NOT NULL, 
+	arrears_over_12_weeks BOOLEAN DEFAULT false NOT NULL, 
+	dependents SMALLINT, 
+	served_on DATE NOT NULL, 
+	effective_from DATE NOT NULL, 
+	effective_until DATE, 
+	external_id TEXT CONSTRAINT withholding_order_external_id_check CHECK (length(external_id) <= 128), 
+	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
+	version BIGINT DEFAULT 1 NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT withholding_order_pkey PRIMARY KEY (tenant_id, id), 
+	CONSTRAINT withholding_order_measure_check CHECK (num_nonnulls(amount_minor, percent_millionths) <= 1 AND amount_minor >= 0 AND percent_millionths BETWEEN 0 AND 1000000), 
+	CONSTRAINT withholding_order_dependents_check CHECK (dependents >= 0), 
+	CONSTRAINT withholding_order_effective_check CHECK (effective_from >= served_on AND effective_until >= effective_from), 
+	CONSTRAINT withholding_order_tenant_id_external_id_key UNIQUE (tenant_id, external_id), 
+	CONSTRAINT withholding_order_tenant_id_worker_id_fkey FOREIGN KEY(tenant_id, worker_id) REFERENCES app.worker (tenant_id, id)
+);
+CREATE INDEX withholding_order_tenant_id_worker_id_effective_from_id_idx ON app.withholding_order (tenant_id, worker_id, effective_from, id);
+ALTER TABLE app.withholding_order ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.withholding_order FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON app.withholding_order FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.withholding_order TO bo_app;
+GRANT SELECT ON app.withholding_order TO bo_export;
 
 CREATE TABLE app.year_to_date (
 	tenant_id UUID NOT NULL, 

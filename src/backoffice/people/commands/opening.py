@@ -19,7 +19,7 @@ from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
 from backoffice.platform.web.bodies import MoneyBody
 
-_AMOUNTS = ("gross", "social_security_wages", "medicare_wages", "futa_wages")
+_AMOUNTS = ("gross", "social_security_wages", "medicare_wages", "futa_wages", "elective_deferrals")
 _KEY = ("worker_id", "employer_id", "year")
 _openings = models.opening_balance
 

@@ -37,7 +37,7 @@ async def reveal(tx: Tx, id_: str, data: Reveal) -> Revealed:
     since nothing would be recorded. RevealLimitReached (429) for whoever has seen too many within an hour."""
     row = await queries.record(tx, models.worker, "worker", id_)
     fields = list(dict.fromkeys(data.fields))
-    await _must_be_within_limit(tx, len(fields))
+    await must_be_within_limit(tx, len(fields))
     shown = Revealed(worker_id=queries.worker_view(tx, row).id)
     for name in fields:
         tx.audit(
@@ -52,7 +52,7 @@ async def reveal(tx: Tx, id_: str, data: Reveal) -> Revealed:
     return shown
 
 
-async def _must_be_within_limit(tx: Tx, asked: int) -> None:
+async def must_be_within_limit(tx: Tx, asked: int) -> None:
     """Of two requests of one person the later waits, and counts what the earlier saw."""
     actor = tx.principal.actor
     lock = hashlib.sha256(f"reveal|{tx.tenant}|{actor}".encode()).digest()[:8]

@@ -240,8 +240,9 @@ async def _update(tx: Tx, row: WorkerRow, worker: Row, facts: Facts, file: _OnFi
     opening = written.opening(row, facts)
     if opening is not None:
         there = file.openings.get((worker["id"], opening.year))
-        if there is not None and not opening.programmes:
-            opening = structs.replace(opening, programmes=there.programmes)  # an empty cell leaves what is on file
+        if there is not None:  # what the file has no cell for, and an empty cell, leave what is on file
+            kept = opening.programmes or there.programmes
+            opening = structs.replace(opening, programmes=kept, elective_deferrals=there.elective_deferrals)
         if there is None or not is_same_opening(there, opening):
             await put_opening(tx, worker, opening, facts)
     return worker, len(tx.emitted) > before

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from backoffice.people import models, state_forms
 from backoffice.people.queries.records import address_of, any_of
+from backoffice.people.queries.withholding import deductions_on, orders_on
 from backoffice.people.schemas import (
     EmploymentOn,
     FederalElection,
@@ -50,14 +51,15 @@ async def workers_on_schedule(tx: Tx, pay_schedule_id: UUID, begin: date, end: d
 
 
 async def pay_profiles(tx: Tx, worker_ids: Collection[UUID], on: date) -> dict[UUID, PayProfile]:
-    """What is known of each worker on the day `on` (elections in force, employment, account), with the opening
-    year-to-date of its year. Seven statements; workers that are not this tenant's are left out."""
+    """What is known of each worker on the day `on` (elections, deductions and orders in force, employment, account),
+    with the opening year-to-date of its year. Nine statements; workers that are not this tenant's are left out."""
     found = list(worker_ids)
     rows = await tx.fetch(select(*_workers.c).where(_workers.c.tenant_id == TENANT, any_of(_workers.c.id, found)))
     employments = await _employments_on(tx, found, on)
     federal, states = await _elections_on(tx, found, on)
     accounts = await active_accounts(tx, found)
     openings = await _openings_of(tx, found, on.year)
+    deductions, orders = await deductions_on(tx, found, on), await orders_on(tx, found, on)
     profiles = {}
     for row in rows:
         id_ = row["id"]
@@ -80,6 +82,8 @@ async def pay_profiles(tx: Tx, worker_ids: Collection[UUID], on: date) -> dict[U
             states=states.get(id_, {}),
             bank_account=accounts.get(id_),
             opening=opening or YearOpening(),
+            deductions=deductions.get(id_, ()),
+            orders=orders.get(id_, ()),
         )
     return profiles
 
@@ -226,6 +230,7 @@ async def _openings_of(tx: Tx, found: list[UUID], year: int) -> dict[tuple[UUID,
             social_security_wages=row["social_security_wages_minor"],
             medicare_wages=row["medicare_wages_minor"],
             futa_wages=row["futa_wages_minor"],
+            elective_deferrals=row["elective_deferrals_minor"],
             state_wages=wages.get(row["id"], {}),
             programmes=amounts.get(row["id"], {}),
         )

@@ -170,7 +170,7 @@ async def employment(tx: Tx, id_: str) -> Employment:
 
 
 async def employments(tx: Tx, worker_id_: str, query: Query) -> Page[Employment]:
-    narrow = await _of_worker(tx, _employments, worker_id_)
+    narrow = await of_worker(tx, _employments, worker_id_)
     schedules = await schedule_names(tx)
     return await page(tx, EMPLOYMENTS, query, lambda row: employment_view(tx, row, schedules), narrow=narrow)
 
@@ -211,7 +211,7 @@ async def tax_election(tx: Tx, id_: str) -> TaxElection:
 
 
 async def tax_elections(tx: Tx, worker_id_: str, query: Query) -> Page[TaxElection]:
-    narrow = await _of_worker(tx, _elections, worker_id_)
+    narrow = await of_worker(tx, _elections, worker_id_)
     return await page(tx, TAX_ELECTIONS, query, lambda row: tax_election_view(tx, row), narrow=narrow)
 
 
@@ -236,7 +236,7 @@ async def bank_account(tx: Tx, id_: str) -> BankAccount:
 
 
 async def bank_accounts(tx: Tx, worker_id_: str, query: Query) -> Page[BankAccount]:
-    narrow = await _of_worker(tx, _accounts, worker_id_)
+    narrow = await of_worker(tx, _accounts, worker_id_)
     return await page(tx, BANK_ACCOUNTS, query, lambda row: bank_account_view(tx, row), narrow=narrow)
 
 
@@ -267,6 +267,7 @@ async def opening_balance_views(tx: Tx, rows: Sequence[Row]) -> list[OpeningBala
             social_security_wages=MoneyBody.of(row["social_security_wages_minor"]),
             medicare_wages=MoneyBody.of(row["medicare_wages_minor"]),
             futa_wages=MoneyBody.of(row["futa_wages_minor"]),
+            elective_deferrals=MoneyBody.of(row["elective_deferrals_minor"]),
             states=[
                 StateWages(state=each["state"], wages=MoneyBody.of(each["wages_minor"]))
                 for each in wages
@@ -291,7 +292,7 @@ async def opening_balance(tx: Tx, id_: str) -> OpeningBalance:
 
 
 async def opening_balances(tx: Tx, worker_id_: str, query: Query) -> Page[OpeningBalance]:
-    found = await page(tx, OPENING_BALANCES, query, lambda row: row, narrow=await _of_worker(tx, _openings, worker_id_))
+    found = await page(tx, OPENING_BALANCES, query, lambda row: row, narrow=await of_worker(tx, _openings, worker_id_))
     views = await opening_balance_views(tx, found.data)
     return Page(data=views, has_more=found.has_more, next_cursor=found.next_cursor, total_count=found.total_count)
 
@@ -308,5 +309,6 @@ async def record(tx: Tx, table: Table, kind: str, text: str) -> Row:
     return row
 
 
-async def _of_worker(tx: Tx, table: Table, text: str) -> list[Any]:
+async def of_worker(tx: Tx, table: Table, text: str) -> list[Any]:
+    """The condition that rows of a table are this worker's. NotFound."""
     return [table.c.worker_id == await worker_id(tx, text)]
