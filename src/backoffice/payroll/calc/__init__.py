@@ -84,12 +84,15 @@ from backoffice.payroll.calc.paycheck import (
     YearToDate,
 )
 from backoffice.payroll.calc.remuneration import Earning, Remuneration, remuneration
-from backoffice.payroll.calc.result import Line, Note, PaycheckLine, PaycheckResult, Results
+from backoffice.payroll.calc.result import DEDUCTION, GARNISHMENT, Line, Note, PaycheckLine, PaycheckResult, Results
+from backoffice.payroll.calc.shares import WagesLeft, deduction_shares, wages_left
 
 __all__ = [
+    "DEDUCTION",
     "DEDUCTIONS",
     "FILING_STATUSES",
     "FREQUENCIES",
+    "GARNISHMENT",
     "GARNISHMENTS",
     "OVERTIME_NOT_KNOWN",
     "STATES",
@@ -130,13 +133,16 @@ __all__ = [
     "TableRow",
     "Tables",
     "Value",
+    "WagesLeft",
     "Work",
     "Worked",
     "YearToDate",
+    "deduction_shares",
     "difference",
     "explain",
     "gross_to_net",
     "gross_up",
     "remuneration",
+    "wages_left",
     "workweek_earnings",
 ]

@@ -14,6 +14,7 @@ from backoffice.payroll.calc.methods import TableVersion
 from backoffice.payroll.calc.paycheck import LARGEST_CENTS
 
 ELECTIVE = "elective_deferral"
+MONTHLY = frozenset({"commuter"})  # the limits that are not of the year
 _OLDEST = 120
 
 
@@ -38,6 +39,21 @@ class DeductionLaw:
         """The place of an age on 31 December in `limit`; an unknown one is last."""
         age = np.clip(int(self.text["meta"]["year"]) - birth_year, 0, _OLDEST)
         return np.where(birth_year < 0, _OLDEST + 1, age)
+
+    def limit_of(self, code: str) -> str | None:
+        """The name of the limit that a deduction shares with others of that name."""
+        return self.limit_name[DEDUCTIONS.index(code)]
+
+    def lowers_a_tax(self, code: str) -> bool:
+        """Whether a deduction is taken before taxes."""
+        return bool(self.lowers[DEDUCTIONS.index(code)].any())
+
+    def same_limits(self, birth_year: int) -> int:
+        """The last year of birth that has the limits of this one: all that a calculation needs to know."""
+        year = int(self.text["meta"]["year"])
+        rows = [row for limit in self.text["limits"].values() for row in limit.get("catch_up", ())]
+        ages: set[int] = {0, *(row["from_age"] for row in rows), *(row["to_age"] + 1 for row in rows)}
+        return year - max(age for age in ages if age <= max(0, year - birth_year))
 
     def catch_up(self, code: int) -> bool:
         """Whether the age changes the limit of a deduction."""

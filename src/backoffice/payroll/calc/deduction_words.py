@@ -11,7 +11,7 @@ from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, usd
 from backoffice.payroll.calc.detail import DEDUCTIONS, DeductionOrders, Detail
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT
-from backoffice.payroll.calc.paycheck import RATE_SCALE, Columns, Int64s
+from backoffice.payroll.calc.paycheck import LARGEST_CENTS, RATE_SCALE, Columns, Int64s
 from backoffice.payroll.calc.result import FEDERAL, Note, Results
 
 BASES = ("income_tax_wages", "social_security_wages", "medicare_wages", "futa_wages")
@@ -33,9 +33,11 @@ def limit_notes(
     if len(cut):
         detail_text = f"{word} is cut to its limit: {values['amount']} {values['says']}."
         results.notes.append(Note("deduction_cut_to_limit", detail_text, cut))
-    if name != ELECTIVE:
+    before = detail.deducted.get(name)
+    unknown = rows if before is None else rows[before[rows] < 0]
+    if name != ELECTIVE and len(unknown):
         words = f"{word}: what was deducted earlier is not known; the limit is applied to this paycheck alone."
-        results.notes.append(Note("deduction_to_date_not_known", words, rows))
+        results.notes.append(Note("deduction_to_date_not_known", words, unknown))
     if name == "hsa":
         words = f"{word}: the limit of family cover is used; with self-only cover it is {values['self_only']}."
         results.notes.append(Note("deduction_cover_not_known", words, rows))
@@ -65,6 +67,14 @@ def record_limit(
         recorder.step(
             "percent_of_pay", "order", "a part of the wages paid in money", "round_half_up(wages * percent, 0.01)",
             usd(cents), rounding=CENT, wages=usd(wages), percent=rate(int(orders.percent[at]), RATE_SCALE),
+        )  # fmt: skip
+    left = np.full(len(orders.code), LARGEST_CENTS) if orders.left is None else orders.left
+    for at in entries[left[entries] < LARGEST_CENTS].tolist():
+        cents = orders.amount[at] + half_up(wages * orders.percent[at], RATE_SCALE)
+        alone = len(entries) == 1  # then the next step takes this one's result
+        recorder.step(
+            "asked" if alone else "of_goal", "order", "not above what the goal of the deduction still wants",
+            "min(wanted, goal_left)", usd(np.minimum(cents, left[at])), wanted=usd(cents), goal_left=usd(left[at]),
         )  # fmt: skip
     name = law.limit_name[code]
     if name is None:

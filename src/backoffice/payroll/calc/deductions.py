@@ -13,18 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from backoffice.payroll.calc.deduction_law import ELECTIVE, DeductionLaw
+from backoffice.payroll.calc.deduction_law import DeductionLaw
+from backoffice.payroll.calc.deduction_limits import left_of_lines, limits, sums
 from backoffice.payroll.calc.deduction_words import BASES, limit_notes, record_bases, record_limit
 from backoffice.payroll.calc.derivation import Recorder, usd
-from backoffice.payroll.calc.detail import DEDUCTIONS, DeductionOrders, Detail
-from backoffice.payroll.calc.exact import at_least_zero, half_up, part_of, sum_at
+from backoffice.payroll.calc.detail import DEDUCTIONS, Detail
+from backoffice.payroll.calc.exact import at_least_zero, part_of
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.minimum_wage import wage_floor
 from backoffice.payroll.calc.paycheck import (
     LARGEST_CENTS,
-    MARRIED_SEPARATELY,
     NOT_GIVEN,
-    RATE_SCALE,
     STATES,
     Bools,
     Columns,
@@ -117,45 +116,18 @@ def _asked(
             if bool(law.lowers[code].any()) != lowering:
                 continue
             name = law.limit_name[code]
-            rows, cents, asked = _sums(orders, entries[years == at], wages, int(law.line_limit[code]))
+            rows, cents, asked = sums(orders, entries[years == at], wages, int(law.line_limit[code]))
             before = [(own, cents) for other, own, cents in taken if law.limit_name[other] == name]
-            most = _limits(columns, detail, law, code, rows, before + used[name])
+            most = limits(columns, detail, law, code, rows, before + used[name])
+            if law.line_limit[code] < LARGEST_CENTS:
+                lines = np.bincount(orders.paycheck[entries], minlength=len(columns))[rows]
+                most = np.minimum(most, left_of_lines(detail, law, code, rows, lines))
             within = np.minimum(cents, most)
             limit_notes(results, detail, law, code, rows, asked, within, most)
             if recorder is not None:
                 record_limit(recorder, law, code, wages, orders, entries, asked, within, most)
             used[name].append((rows, within))
             yield law, code, rows, asked, within
-
-
-def _sums(orders: DeductionOrders, entries: Int64s, wages: Int64s, line_limit: int) -> tuple[Int64s, Int64s, Int64s]:
-    """Rows in rising order, and for each the sum of its lines of one code: within the limit of a line, and as asked."""
-    rows, asked, percent = orders.paycheck[entries], orders.amount[entries], orders.percent[entries]
-    if percent.any():
-        asked = asked + half_up(np.minimum(wages[rows], LARGEST_CENTS) * percent, RATE_SCALE)
-    cents = np.minimum(asked, line_limit)
-    if len(rows) > 1 and (np.diff(rows) <= 0).any():
-        rows, owner = np.unique(rows, return_inverse=True)
-        return rows, sum_at(owner, cents, len(rows)), sum_at(owner, asked, len(rows))
-    return rows, cents, asked
-
-
-def _limits(
-    columns: Columns, detail: Detail, law: DeductionLaw, code: int, rows: Int64s,
-    used: list[tuple[Int64s, Int64s]],
-) -> Int64s:  # fmt: skip
-    """What is left for each row of the limit of a deduction, of which other deductions have `used` a part."""
-    if law.limit_name[code] is None:
-        return np.full(len(rows), LARGEST_CENTS, dtype=np.int64)
-    age = law.ages(detail.birth_year[rows])
-    separate = columns.filing_status[rows] == MARRIED_SEPARATELY
-    most = np.where(separate, law.limit_separate[code, age], law.limit[code, age])
-    if law.limit_name[code] == ELECTIVE:
-        most = most - detail.elective_before[rows]
-    for before, cents in used:
-        same = np.minimum(np.searchsorted(before, rows), len(before) - 1)
-        most = most - np.where(before[same] == rows, cents[same], 0)
-    return at_least_zero(most)
 
 
 def _take(

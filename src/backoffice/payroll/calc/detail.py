@@ -7,8 +7,8 @@ of their paycheck beside them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
@@ -28,15 +28,18 @@ DEDUCTIONS = (
 GARNISHMENTS = ("support", "federal_levy", "student_loan", "creditor")  # in the order in which they are taken
 HOURS_SCALE = 10_000
 LARGEST_HOURS = 9_999
+_MOST = 999_999_999_999  # LARGEST_CENTS of paycheck.py, which stands on this file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduction:
-    """`amount` in cents, or `percent` in millionths of the wages paid in money (0.05 is 50_000)."""
+    """`amount` in cents, or `percent` in millionths of the wages paid in money (0.05 is 50_000). `left`: what its goal
+    still wants, in cents; None: it has no goal."""
 
     code: str
     amount: int | None = None
     percent: int | None = None
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,9 @@ class PayDetail:
     `supplemental` the part of the wages that is supplemental, `bonus` the part of that which is bonus or stock;
     `elective_deferrals` and `supplemental_wages` were paid earlier this year. `hours` worked in ten-thousandths, None
     when they are not known. `futa_reduction` is the credit reduction that the employer expects for its state, in
-    millionths of FUTA wages."""
+    millionths of FUTA wages. `deducted` by the name of a limit other than that of elective deferrals: what was taken
+    earlier in the year (of the commuter's, in the month); a limit that is absent is held against this paycheck alone,
+    with a note."""
 
     deductions: tuple[Deduction, ...] = ()
     garnishments: tuple[Garnishment, ...] = ()
@@ -74,16 +79,19 @@ class PayDetail:
     aggregate: bool = False
     hours: int | None = None
     futa_reduction: int | None = None
+    deducted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DeductionOrders:
-    """`code` indexes DEDUCTIONS; `amount` in cents or `percent` in millionths, the other is zero."""
+    """`code` indexes DEDUCTIONS; `amount` in cents or `percent` in millionths, the other is zero; `left` is None where
+    none has a goal, and the largest amount for those that have none beside others."""
 
     paycheck: Int64s
     code: Int64s
     amount: Int64s
     percent: Int64s
+    left: Int64s | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +109,8 @@ class GarnishmentOrders:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """The details of many paychecks, as `PayDetail` says; `birth_year`, `hours` and `futa_reduction` are -1 where
-    they are not known."""
+    """The details of many paychecks, as `PayDetail` says; `birth_year`, `hours`, `futa_reduction` and the columns of
+    `deducted` are -1 where they are not known."""
 
     birth_year: Int64s
     elective_before: Int64s
@@ -116,12 +124,14 @@ class Detail:
     futa_reduction: Int64s
     deductions: DeductionOrders
     garnishments: GarnishmentOrders
+    deducted: Mapping[str, Int64s] = field(default_factory=dict)
 
     def take(self, wanted: Int64s) -> Self:
         """The details of the named paychecks, in that order."""
         columns: dict[str, Any] = {name: getattr(self, name)[wanted] for name in PER_PAYCHECK}
         for name in ("deductions", "garnishments"):
             columns[name] = _taken(getattr(self, name), wanted)
+        columns["deducted"] = {name: column[wanted] for name, column in self.deducted.items()}
         return type(self)(**columns)
 
     @classmethod
@@ -130,6 +140,7 @@ class Detail:
         if not any(details):
             return None
         own = [detail or PayDetail() for detail in details]
+        limits = sorted({name for detail in own for name in detail.deducted})
         deductions = [(row, order) for row, detail in enumerate(own) for order in detail.deductions]
         garnishments = [(row, order) for row, detail in enumerate(own) for order in detail.garnishments]
         return cls(
@@ -148,6 +159,9 @@ class Detail:
                 code=_ints([DEDUCTIONS.index(order.code) for _, order in deductions]),
                 amount=_ints([order.amount or 0 for _, order in deductions]),
                 percent=_ints([order.percent or 0 for _, order in deductions]),
+                left=None
+                if all(order.left is None for _, order in deductions)
+                else _ints([_MOST if order.left is None else order.left for _, order in deductions]),
             ),
             garnishments=GarnishmentOrders(
                 paycheck=_ints([row for row, _ in garnishments]),
@@ -158,10 +172,13 @@ class Detail:
                 arrears=np.array([order.arrears_over_12_weeks for _, order in garnishments], dtype=np.bool_),
                 dependents=_ints([-1 if order.dependents is None else order.dependents for _, order in garnishments]),
             ),
+            deducted={name: _ints([detail.deducted.get(name, -1) for detail in own]) for name in limits},
         )
 
 
-PER_PAYCHECK = tuple(field.name for field in fields(Detail) if field.name not in {"deductions", "garnishments"})
+PER_PAYCHECK = tuple(
+    each.name for each in fields(Detail) if each.name not in {"deductions", "garnishments", "deducted"}
+)
 
 
 def _taken(orders: Any, wanted: Int64s) -> Any:
@@ -174,7 +191,8 @@ def _taken(orders: Any, wanted: Int64s) -> Any:
     counts = np.searchsorted(owners, wanted, side="right") - first
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     at = by_paycheck[np.repeat(first, counts) + within]
-    columns = {field.name: getattr(orders, field.name)[at] for field in fields(orders)}
+    there = {each.name: getattr(orders, each.name) for each in fields(orders)}
+    columns = {name: None if column is None else column[at] for name, column in there.items()}
     return type(orders)(**columns | {"paycheck": np.repeat(np.arange(len(wanted), dtype=np.int64), counts)})
 
 

@@ -80,6 +80,7 @@ def _calculated(
     if detail is not None:
         work, wages = columns.work, columns.income_tax_wages
         columns, taken = before_tax(results, columns, detail, year, tables, allowed, recorder)
+        results.taxed = columns
         if detail.supplemental.any():
             of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
             columns, apart = set_apart(columns, detail, year, tables, of_entries)

@@ -193,21 +193,30 @@ def _rounds(owners: Int64s) -> Iterator[Int64s]:
 def _shared(kind: int, owners: Int64s, wanted: Int64s, most: Int64s) -> Int64s:
     """What each of several orders of one kind gets: support in proportion to what is asked, the others one after the
     other as they stand."""
+    if kind != _SUPPORT:
+        return in_turn(owners, wanted, most)
     amounts = np.zeros(len(owners), dtype=np.int64)
     given = np.zeros(int(owners.max()) + 1, dtype=np.int64)
     running = np.zeros_like(given)
     total = sum_at(owners, wanted, len(given))
     for at in _rounds(owners):
         who = owners[at]
-        if kind == _SUPPORT:
-            running[who] += wanted[at]
-            due = running[who].copy()
-            over = total[who] > most[at]
-            due[over] = (due[over].astype(object) * most[at][over] // total[who][over]).astype(np.int64)
-            amounts[at] = due - given[who]
-        else:
-            amounts[at] = np.minimum(wanted[at], at_least_zero(most[at] - given[who]))
+        running[who] += wanted[at]
+        due = running[who].copy()
+        over = total[who] > most[at]
+        due[over] = (due[over].astype(object) * most[at][over] // total[who][over]).astype(np.int64)
+        amounts[at] = due - given[who]
         given[who] += amounts[at]
+    return amounts
+
+
+def in_turn(owners: Int64s, wanted: Int64s, most: Int64s) -> Int64s:
+    """What each entry gets of what its owner has, `most`: one after the other as they stand, up to what is wanted."""
+    amounts = np.zeros(len(owners), dtype=np.int64)
+    given = np.zeros(int(owners.max()) + 1, dtype=np.int64)
+    for at in _rounds(owners):
+        amounts[at] = np.minimum(wanted[at], at_least_zero(most[at] - given[owners[at]]))
+        given[owners[at]] += amounts[at]
     return amounts
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backoffice.payroll.calc.paycheck import Int64s
+from backoffice.payroll.calc.paycheck import Columns, Int64s
 
 EARNING = "earning"
 EMPLOYEE_TAX = "employee_tax"
@@ -73,7 +73,8 @@ class Results:
 
     Net is gross less every `employee_tax`, `deduction` and `garnishment` line; that totals equal sums is asserted where
     they are made.
-    `tables` lists (name, version, rows) of the law each paycheck used.
+    `tables` lists (name, version, rows) of the law each paycheck used. `taxed` are the columns with the wages that
+    deductions left to each tax, where a paycheck of the batch has details.
     """
 
     gross: Int64s
@@ -81,6 +82,7 @@ class Results:
     lines: list[Line] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     tables: list[tuple[str, str, Int64s]] = field(default_factory=list)
+    taxed: Columns | None = None
 
     def __len__(self) -> int:
         return len(self.gross)
