@@ -15,7 +15,7 @@ from tests.world import World
 from backoffice.payroll.states import MOVES, STATES
 
 VERBS = ("calculate", "approve", "pay", "reopen", "cancel")
-NOTHING = {"gross": "0.00", "employee_taxes": "0.00", "employer_taxes": "0.00", "net": "0.00"}
+NOTHING = dict.fromkeys(("gross", "employee_taxes", "employer_taxes", "deductions", "garnishments", "net"), "0.00")
 
 
 async def in_state(at: Desk, status: str) -> Body:

@@ -13,7 +13,17 @@ import msgspec
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel.dates import workweek
 from backoffice.payroll import calc
+from backoffice.payroll.calc.deduction_law import ELECTIVE
+from backoffice.payroll.calc.detail import HOURS_SCALE
 from backoffice.payroll.where import Unknown, Where, located, stays_of, wages_by_stay
+from backoffice.payroll.withheld import (
+    NOTHING_TAKEN,
+    TakenBefore,
+    deductions_told,
+    limits_used,
+    orders_told,
+)
+from backoffice.people.in_effect import DeductionOn, OrderOn
 from backoffice.people.schemas import FederalElection, PayProfile, YearOpening
 from backoffice.people.state_forms import in_law
 from backoffice.staffing.schemas import ApprovedHours
@@ -43,12 +53,15 @@ class Period:
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored with a paycheck, enough to repeat it: the calculation's input, the hours behind its gross, and
-    what earlier paychecks have paid of the same workweeks. `pays`: what this one pays of them, for later ones."""
+    what earlier paychecks have paid of the same workweeks. `pays`: what this one pays of them, for later ones.
+    `deductions` and `orders` are those in effect, each behind one of `check.detail`, in their order."""
 
     check: calc.Paycheck
     worked: Weeks
     paid: PaidWeeks = ()
     pays: PaidWeeks = ()
+    deductions: tuple[DeductionOn, ...] = ()
+    orders: tuple[OrderOn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +105,10 @@ def pay_of(
     employer: Employer,
     to_date: PaidToDate,
     tables: calc.Tables,
+    taken: TakenBefore = NOTHING_TAKEN,
+    birth_year: int | None = None,
 ) -> Pay:
-    """Earnings and calculation input of one worker."""
+    """Earnings and calculation input of one worker. `taken` and `birth_year` are asked for by deductions."""
     worked = by_workweek(hours, period)
     weeks = earnings_of(worked, paid, tables.overtime)
     wages = wages_by_stay(weeks, stays_of(hours))
@@ -123,9 +138,14 @@ def pay_of(
             for state, cents in states.items()
         ),
     )
-    check = in_its_year(check, profile.opening, to_date, tables)
+    deductions, orders = profile.deductions, profile.orders
+    if deductions or orders:
+        worked_hours = int(sum((week.hours for week in weeks), Decimal(0)) * HOURS_SCALE)
+        check = replace(check, detail=calc.PayDetail(hours=worked_hours, birth_year=birth_year))
     pays = tuple((week.week_begins, week.pays) for week in weeks)
-    return Pay(weeks, Inputs(check=check, worked=worked, paid=paid, pays=pays), where.unknown)
+    inputs = Inputs(check=check, worked=worked, paid=paid, pays=pays, deductions=deductions, orders=orders)
+    check = on_top_of_its_year(inputs, profile.opening, to_date, taken, tables)
+    return Pay(weeks, msgspec.structs.replace(inputs, check=check), where.unknown)
 
 
 def _certificate(profile: PayProfile, state: str | None, where: Where) -> calc.StateCertificate | None:
@@ -160,6 +180,27 @@ def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, ta
     )
 
 
+def on_top_of_its_year(
+    inputs: Inputs, opening: YearOpening, paid: PaidToDate, taken: TakenBefore, tables: calc.Tables
+) -> calc.Paycheck:
+    """A paycheck as `in_its_year`, with what its deductions have taken of their goals and limits."""
+    check = in_its_year(inputs.check, opening, paid, tables)
+    if check.detail is None:
+        return check
+    in_year = {code: cents for (kind, code, _), (_, cents) in paid.items() if kind == calc.DEDUCTION}
+    law = tables.deductions.get(check.pay_date.year)
+    used = limits_used(inputs.deductions, in_year, taken, law)
+    deferred = opening.elective_deferrals + used.pop(ELECTIVE) if ELECTIVE in used else 0
+    detail = replace(
+        check.detail,
+        deductions=deductions_told(inputs.deductions, taken),
+        garnishments=orders_told(inputs.orders),
+        elective_deferrals=deferred,
+        deducted=used,
+    )
+    return replace(check, detail=detail)
+
+
 def differences(stored: Inputs, now: Inputs) -> list[str]:
     """What has changed since a paycheck was calculated, in words."""
     before, after = stored.check, now.check
@@ -171,6 +212,8 @@ def differences(stored: Inputs, now: Inputs) -> list[str]:
         "where the worker lives or works": _places(before) != _places(after),
         "the employer's unemployment rate": [each.sui_rate for each in before.work]
         != [each.sui_rate for each in after.work],
+        "a deduction": (stored.deductions, _birth_year(before)) != (now.deductions, _birth_year(after)),
+        "a withholding order": stored.orders != now.orders,
         "the year-to-date": in_the_year(before) != in_the_year(after),
     }
     return [words for words, differs in changed.items() if differs]
@@ -178,40 +221,21 @@ def differences(stored: Inputs, now: Inputs) -> list[str]:
 
 def in_the_year(check: calc.Paycheck) -> tuple[object, ...]:
     """The part of a paycheck's input that says where in its year it stands."""
-    return check.ytd, check.given, tuple((work.state, work.ytd_sui_wages, work.ytd_programmes) for work in check.work)
+    works = tuple((work.state, work.ytd_sui_wages, work.ytd_programmes) for work in check.work)
+    detail = check.detail
+    if detail is None:
+        return check.ytd, check.given, works
+    goals = tuple(each.left for each in detail.deductions)
+    return check.ytd, check.given, works, detail.elective_deferrals, detail.deducted, goals
+
+
+def _birth_year(check: calc.Paycheck) -> int | None:
+    return None if check.detail is None else check.detail.birth_year
 
 
 def _places(check: calc.Paycheck) -> tuple[object, ...]:
     states = [work.state for work in check.work]
     return check.residence_state, states, [(part.place, part.resident) for part in check.local]
-
-
-def subject_wages(check: calc.Paycheck, code: str, jurisdiction: str, tables: calc.Tables) -> int:
-    """The wages (cents) of a paycheck that are subject to a tax, before any cap: of a place those that belong to it, of
-    a state's income tax those of the work for which it is withheld."""
-    for part in check.local:
-        place = tables.place(part.place, check.pay_date.year)
-        if place is not None and any(tax.jurisdiction == jurisdiction for tax in place.taxes):
-            return part.wages
-    withheld = tables.agreements.withheld_in
-    for_income_tax = code == "state_income_tax"
-    of_state = [
-        check.gross if work.wages is None else work.wages
-        for work in check.work
-        if jurisdiction == (withheld(work.state, check.residence_state) if for_income_tax else work.state)
-    ]
-    if of_state:
-        return sum(of_state)
-    bases = check.federal_wages
-    if bases is None or jurisdiction != "US":
-        return check.gross
-    names = {
-        "social_security": bases.social_security,
-        "medicare": bases.medicare,
-        "additional_medicare": bases.medicare,
-        "futa": bases.futa,
-    }
-    return names.get(code.removeprefix("employer_"), bases.income_tax)
 
 
 def by_workweek(hours: Sequence[ApprovedHours], period: Period) -> Weeks:

@@ -83,7 +83,7 @@ def read_pay(
     if method not in _METHODS:
         faults.add("#/supplemental_method", "invalid_value", f"supplemental_method must be {' or '.join(_METHODS)}.")
     reduction = read.rate(document, "futa_credit_reduction", "#", faults)
-    to_date = {key: read.money(ytd, key, "#/ytd", faults) or 0 for key in sorted(YTD)}
+    to_date: dict[str, Any] = {key: read.money(ytd, key, "#/ytd", faults) or 0 for key in sorted(YTD)}
     if garnishments and pay_date is not None and pay_date.year not in tables.garnishments:
         words = f"The law of garnishments is not known for {pay_date.year}."
         faults.add("#/garnishments", "year_not_supported", words)

@@ -1,8 +1,9 @@
 """Payroll's part of the chart of accounts, and what one paycheck and one bank file post. Pure.
 
-A paycheck, in one balanced transaction: wages and employer taxes are expenses; net pay is owed to the worker and each
-tax to its jurisdiction; and the client firm, for whose workers it is, owes gross and employer taxes to its employer of
-record. The bank file then turns what is owed to the workers into cash paid.
+A paycheck, in one balanced transaction: wages and employer taxes are expenses; net pay is owed to the worker, each tax
+to its jurisdiction, each deduction and each order on wages to whom it is for; and the client firm, for whose workers it
+is, owes gross and employer taxes to its employer of record. The bank file then turns what is owed to the workers into
+cash paid.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from backoffice.ledger.calc import Account, Line, Posting
 WAGES_EXPENSE = Account("expenses.wages", "Wages", "expense")
 EMPLOYER_TAX_EXPENSE = Account("expenses.employer_taxes", "Employer payroll taxes", "expense")
 WAGES_PAYABLE = Account("liabilities.wages_payable", "Net wages owed to workers", "liability")
-DEDUCTIONS_PAYABLE = Account("liabilities.deductions_payable", "Deductions owed to third parties", "liability")
 PAYROLL_CASH = Account("assets.payroll_cash", "Payroll bank account", "asset")
 CLIENT_RECEIVABLE = Account("assets.client_receivable", "Payroll cost owed by the client firm", "asset")
 PAYROLL_RECOVERY = Account("revenue.payroll_recovery", "Payroll cost recovered from the client firm", "revenue")
 
 FIXED = (
-    *(WAGES_EXPENSE, EMPLOYER_TAX_EXPENSE, WAGES_PAYABLE, DEDUCTIONS_PAYABLE),
+    *(WAGES_EXPENSE, EMPLOYER_TAX_EXPENSE, WAGES_PAYABLE),
     *(PAYROLL_CASH, CLIENT_RECEIVABLE, PAYROLL_RECOVERY),
 )
 _NAMES = {
@@ -34,6 +34,39 @@ _NAMES = {
     "state_income_tax": "State income tax",
     "local_income_tax": "Local income tax",
 }
+_WITHHELD = {
+    "section_125_medical_dental_vision": "Health insurance (section 125)",
+    "health_fsa": "Health FSA",
+    "dependent_care_fsa": "Dependent care FSA",
+    "hsa_through_cafeteria_plan": "HSA",
+    "commuter_132f": "Commuter benefits",
+    "pretax_401k_403b_457b": "401(k) deferral",
+    "adoption_assistance_137": "Adoption assistance",
+    "roth_401k": "Roth 401(k) deferral",
+    "hsa_outside_cafeteria_plan_after_tax": "HSA, after tax",
+    "advance_repayment": "Repayment of an advance",
+    "union_dues": "Union dues",
+    "after_tax_insurance": "Insurance, after tax",
+    "charity": "Charity",
+    "after_tax_deductions_and_garnishments": "Other deduction",
+    "uniforms_and_tools": "Uniforms and tools",
+    "shortage_or_damage": "Shortage or damage",
+    "support": "Child or spousal support order",
+    "federal_levy": "Federal tax levy",
+    "student_loan": "Student loan order",
+    "creditor": "Creditor order",
+}
+
+
+def withheld_name(code: str) -> str:
+    """A deduction or a kind of order in words."""
+    return _WITHHELD[code]
+
+
+def withheld_account(kind: str, code: str) -> Account:
+    """The account that holds what is owed on from one kind of deduction (`deduction`) or order (`garnishment`)."""
+    group = {"deduction": "deductions", "garnishment": "orders"}[kind]
+    return Account(f"liabilities.{group}.{code}", f"{withheld_name(code)} payable", "liability", facts={kind: code})
 
 
 def tax_name(code: str, jurisdiction: str) -> str:
@@ -53,9 +86,11 @@ def liability_account(code: str, jurisdiction: str) -> Account:
     )
 
 
-def accounts_for(taxes: Iterable[tuple[str, str]]) -> list[Account]:
-    """Every account that paychecks with these (code, jurisdiction) taxes post to."""
-    found = {account.code: account for account in (liability_account(*tax) for tax in taxes)}
+def accounts_for(taxes: Iterable[tuple[str, str]], withheld: Iterable[tuple[str, str]] = ()) -> list[Account]:
+    """Every account that paychecks with these (code, jurisdiction) taxes and these (kind, code) deductions and orders
+    post to."""
+    owed = [*(liability_account(*tax) for tax in taxes), *(withheld_account(*each) for each in withheld)]
+    found = {account.code: account for account in owed}
     return [*FIXED, *(found[code] for code in sorted(found))]
 
 
@@ -67,14 +102,17 @@ def paycheck_posting(
     net: int,
     employee_taxes: Mapping[tuple[str, str], int],
     employer_taxes: Mapping[tuple[str, str], int],
+    withheld: Mapping[tuple[str, str], int],
 ) -> Posting:
-    """The transaction of one paycheck (cents). Balanced because net is gross less the employee's taxes."""
+    """The transaction of one paycheck (cents); `withheld` by (kind, code). Balanced because net is gross less the
+    employee's taxes, deductions and orders."""
     employer_total = sum(employer_taxes.values())
     owed: dict[str, int] = {}
     for taxes in (employee_taxes, employer_taxes):
         for (code, jurisdiction), cents in taxes.items():
             account = liability_account(code, jurisdiction).code
             owed[account] = owed.get(account, 0) + cents
+    owed |= {withheld_account(kind, code).code: cents for (kind, code), cents in withheld.items()}
     lines = [
         Line(WAGES_EXPENSE.code, gross),
         Line(EMPLOYER_TAX_EXPENSE.code, employer_total),

@@ -11,7 +11,9 @@ from backoffice.platform.tables import Id, Instant, one_of, tenant_table
 # Posted to the ledger, sent in a bank file; come back, until it is sent again.
 PAYMENTS = ("pending", "posted", "sent", "returned")
 TAXES = ("employee_tax", "employer_tax")  # the kinds of line that are owed to a jurisdiction, by who pays
+WITHHELD = ("deduction", "garnishment")  # what is taken from the worker for somebody else
 _ZERO = text("0")
+_NET = "gross_minor - employee_taxes_minor - deductions_minor - garnishments_minor = net_minor"
 
 payroll_run = tenant_table(
     "payroll_run",
@@ -32,9 +34,11 @@ payroll_run = tenant_table(
     Column("gross_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("employee_taxes_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("employer_taxes_minor", BigInteger, nullable=False, server_default=_ZERO),
+    Column("deductions_minor", BigInteger, nullable=False, server_default=_ZERO),
+    Column("garnishments_minor", BigInteger, nullable=False, server_default=_ZERO),
     Column("net_minor", BigInteger, nullable=False, server_default=_ZERO),
     CheckConstraint("period_begin <= period_end AND period_end <= pay_date", name="dates"),
-    CheckConstraint("gross_minor - employee_taxes_minor = net_minor", name="net"),
+    CheckConstraint(_NET, name="net"),
     CheckConstraint("status NOT IN ('approved', 'paying', 'paid') OR approved_by IS NOT NULL", name="approved"),
     CheckConstraint("(paid_at IS NOT NULL) = (status = 'paid')", name="paid"),
     indexes=[("status", "id"), ("pay_date", "id")],
@@ -56,13 +60,15 @@ paycheck = tenant_table(
     Column("gross_minor", BigInteger, nullable=False),
     Column("employee_taxes_minor", BigInteger, nullable=False),
     Column("employer_taxes_minor", BigInteger, nullable=False),
+    Column("deductions_minor", BigInteger, nullable=False),
+    Column("garnishments_minor", BigInteger, nullable=False),
     Column("net_minor", BigInteger, nullable=False),
     Column("hours_hundredths", Integer, nullable=False),
     Column("inputs", JSONB, nullable=False),  # what the calculation was told: enough to repeat it
     Column("notes", JSONB, nullable=False),
     Column("tables", JSONB, nullable=False),  # name → version of the law used
     one_of("payment", PAYMENTS, default="pending"),
-    CheckConstraint("gross_minor - employee_taxes_minor = net_minor", name="net"),
+    CheckConstraint(_NET, name="net"),
     unique=[("run_id", "worker_id")],
     refs=[("run_id", "payroll_run"), ("worker_id", "worker"), ("bank_account_id", "bank_account")],
 )
@@ -81,9 +87,21 @@ paycheck_line = tenant_table(
     Column("workweek", Date),  # of an earning: the first day of the week it was earned in
     Column("hours_hundredths", Integer),
     Column("rate_micros", BigInteger),
+    Column("deduction_id", Id),  # of a deduction or a garnishment: the record that it is taken for
+    Column("withholding_order_id", Id),
+    CheckConstraint(
+        "(kind <> 'deduction' OR deduction_id IS NOT NULL)"
+        " AND (kind <> 'garnishment' OR withholding_order_id IS NOT NULL)",
+        name="record",
+    ),
     noun=False,
     key=("paycheck_id", "line"),
-    refs=[("paycheck_id", "paycheck"), ("assignment_id", "assignment")],
+    refs=[
+        ("paycheck_id", "paycheck"),
+        ("assignment_id", "assignment"),
+        ("deduction_id", "deduction"),
+        ("withholding_order_id", "withholding_order"),
+    ],
 )
 
 # One entry of a bank file: a paycheck's direct deposit. What came back and went out again is another row.
@@ -123,13 +141,13 @@ payment = tenant_table(
 Index("payment_returned_idx", payment.c.tenant_id, payment.c.bank_account_id,
       postgresql_where=text("return_code IS NOT NULL"))  # fmt: skip
 
-# What paid runs of a year add up to: the sums of their tax lines.
+# What paid runs of a year add up to: the sums of their lines of taxes, deductions and garnishments.
 year_to_date = tenant_table(
     "year_to_date",
     Column("employer_id", Id, nullable=False),
     Column("worker_id", Id, nullable=False),
     Column("year", SmallInteger, nullable=False),
-    one_of("kind", TAXES),
+    one_of("kind", (*TAXES, *WITHHELD)),
     Column("code", Text, nullable=False),
     Column("jurisdiction", Text, nullable=False),
     Column("wages_minor", BigInteger, nullable=False),

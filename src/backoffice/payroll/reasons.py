@@ -13,6 +13,7 @@ from backoffice.payroll import calc, nacha
 from backoffice.payroll.assembly import Pay
 from backoffice.payroll.returns import REASONS
 from backoffice.payroll.where import Unknown
+from backoffice.payroll.withheld import is_levy_first
 from backoffice.people.schemas import EmploymentOn, PayProfile
 from backoffice.staffing.schemas import ApprovedHours
 
@@ -76,6 +77,7 @@ def of_law(
                 Reason("no_state_account", f"The employer has no unemployment account in {work.state}.", "provider",
                        f"Register the employer in {work.state} and add the account to its tenant file.")
             )  # fmt: skip
+    found += _order_reasons(profile, check, tables)
     return found + [
         Reason(fault.code, fault.detail, "provider", f"{_OUTSIDE}, or correct the election.")
         for fault in tables.refusals_of(check)
@@ -87,15 +89,43 @@ def left_out(result: calc.PaycheckResult) -> list[Reason]:
     return [_local(detail.removesuffix(".")) for code, detail in result.notes if code in _LEFT_OUT]
 
 
-def net_not_positive(worker: str, gross: int, net: int) -> Reason:
-    """Taxes and the extra withholding that the worker asked for leave nothing to pay out."""
+def net_not_positive(worker: str, result: calc.PaycheckResult) -> Reason:
+    """Taxes, the extra withholding that the worker asked for, deductions and orders leave nothing to pay out."""
+    taken = {line.kind for line in result.lines if line.cents} & {calc.DEDUCTION, calc.GARNISHMENT}
+    money = f"Of {format_minor(result.gross)} USD gross"
+    if taken:
+        return Reason(
+            "net_not_positive",
+            f"{money} taxes, deductions and withholding orders leave {format_minor(result.net)} USD net.",
+            "front_office", "Lower or end one of the worker's deductions, or pay outside the run.",
+            f"GET {worker}/deductions",
+        )  # fmt: skip
     return Reason(
         "net_not_positive",
-        f"Of {format_minor(gross)} USD gross the taxes and extra withholding leave {format_minor(net)} USD net.",
+        f"{money} the taxes and extra withholding leave {format_minor(result.net)} USD net.",
         "front_office",
         "Ask the worker for a new Form W-4 with less in step 4(c), or pay outside the run.",
         f"POST {worker}/tax_elections",
     )
+
+
+def _order_reasons(profile: PayProfile, check: calc.Paycheck, tables: calc.Tables) -> list[Reason]:
+    """Withholding orders that the law here does not cover, or not in the right order."""
+    orders = f"GET /v1/workers/{ids.encode('worker', profile.id)}/withholding_orders"
+    found, year = [], check.pay_date.year
+    if profile.orders and year not in tables.garnishments:
+        found.append(
+            Reason("withholding_orders_not_supported", f"The law of orders on wages is not known for {year}.",
+                   "provider", f"{_OUTSIDE}, or wait for that year's law.", orders)
+        )  # fmt: skip
+    if is_levy_first(profile.orders):
+        found.append(
+            Reason("levy_before_support",
+                   "A federal levy was served before a support order and comes before it (IRC 6334(a)(8)); the "
+                   "calculation takes support first.",
+                   "provider", f"{_OUTSIDE}, or correct the day on which an order was served.", orders)
+        )  # fmt: skip
+    return found
 
 
 def no_bank_account(worker: str) -> Reason:

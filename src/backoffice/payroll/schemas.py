@@ -28,6 +28,8 @@ class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
     gross: MoneyBody
     employee_taxes: MoneyBody
     employer_taxes: MoneyBody
+    deductions: MoneyBody
+    garnishments: MoneyBody
     net: MoneyBody
 
 
@@ -50,7 +52,8 @@ class PayrollRun(Noun, kw_only=True):
 
 
 class PaycheckLine(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind`: earning, employee_tax, employer_tax or net. Earnings of an assignment carry its hours and rate, premiums
+    """`kind`: earning, employee_tax, employer_tax, deduction (with its `deduction_id`), garnishment (with its
+    `withholding_order_id`). Earnings of an assignment carry its hours and rate, premiums
     (overtime_premium, double_time_premium) the hours they are for and what they come to for each, and each earning the
     first day of its workweek: before the run's period for hours that were approved late."""
 
@@ -62,6 +65,8 @@ class PaycheckLine(msgspec.Struct, frozen=True, kw_only=True):
     workweek: date | None = None
     hours: str | None = None
     rate: str | None = None
+    deduction_id: Annotated[str, Meta(examples=["ded_01m79t1100e008000000000000"])] | None = None
+    withholding_order_id: Annotated[str, Meta(examples=["wo_01m79t1100e008000000000000"])] | None = None
 
 
 class PaycheckNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +81,8 @@ class Paycheck(Noun, kw_only=True):
     gross: MoneyBody
     employee_taxes: MoneyBody
     employer_taxes: MoneyBody
+    deductions: MoneyBody
+    garnishments: MoneyBody
     net: MoneyBody
     hours: str
     payment: str

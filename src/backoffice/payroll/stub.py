@@ -96,7 +96,8 @@ class PayStub(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     assignments: tuple[AssignmentPay, ...]
     other_earnings: tuple[Earning, ...] = ()
     taxes: tuple[Amount, ...]
-    deductions: tuple[Amount, ...] = ()
+    pretax_deductions: tuple[Amount, ...] = ()  # those that lower a tax
+    deductions: tuple[Amount, ...] = ()  # the others, and orders on wages
     gross: int
     gross_year_to_date: int
     net: int
@@ -117,12 +118,12 @@ def faults(stub: PayStub) -> FaultList:
         if earning.hours is not None and earning.pieces is not None:
             found.add(f"#/earnings/{index}/pieces", "ambiguous", f"{earning.name} counts hours or pieces, not both")
     _same(found, "#/gross", stub.gross, (earning.amount for earning in earnings), "earnings")
-    withheld = sum(line.amount for line in (*stub.taxes, *stub.deductions))
+    withheld = sum(line.amount for line in (*stub.taxes, *_taken(stub)))
     if stub.gross - withheld != stub.net:
         detail = f"gross less taxes and deductions is {_money(stub.gross - withheld)}, not {_money(stub.net)}"
         found.add("#/net", "does_not_add_up", detail)
     _same(found, "#/net", stub.net, (deposit.amount for deposit in stub.deposits), "deposits")
-    withheld_year = sum(line.year_to_date for line in (*stub.taxes, *stub.deductions))
+    withheld_year = sum(line.year_to_date for line in (*stub.taxes, *_taken(stub)))
     if stub.gross_year_to_date - withheld_year != stub.net_year_to_date:
         found.add("#/net_year_to_date", "does_not_add_up", "the year's gross less taxes and deductions is another sum")
     if stub.period_end < stub.period_begin:
@@ -158,7 +159,7 @@ def document(stub: PayStub) -> dict[str, Any]:
     withheld = [
         ("Gross wages", stub.gross, stub.gross_year_to_date),
         ("Taxes", _sum(stub.taxes), _sum_year(stub.taxes)),
-        ("Deductions", _sum(stub.deductions), _sum_year(stub.deductions)),
+        ("Deductions", _sum(_taken(stub)), _sum_year(_taken(stub))),
         ("Net pay", stub.net, stub.net_year_to_date),
     ]
     return {
@@ -183,10 +184,7 @@ def document(stub: PayStub) -> dict[str, Any]:
         "hours": _hours(hours),
         "gross": _money(stub.gross),
         "rates": _rates(_earnings(stub)),
-        "taxes": _amounts(stub.taxes),
-        "taxes_total": {"amount": _money(_sum(stub.taxes)), "year": _money(_sum_year(stub.taxes))},
-        "deductions": _amounts(stub.deductions),
-        "deductions_total": {"amount": _money(_sum(stub.deductions)), "year": _money(_sum_year(stub.deductions))},
+        "withheld": _withheld(stub),
         "deposits": [
             {
                 "name": " ".join(part for part in (deposit.bank, deposit.kind) if part),
@@ -239,8 +237,27 @@ def _identification(worker: Payee) -> list[str]:
     ]
 
 
-def _amounts(lines: Iterable[Amount]) -> list[dict[str, str]]:
-    return [{"name": line.name, "amount": _money(line.amount), "year": _money(line.year_to_date)} for line in lines]
+def _taken(stub: PayStub) -> tuple[Amount, ...]:
+    return (*stub.pretax_deductions, *stub.deductions)
+
+
+def _withheld(stub: PayStub) -> list[dict[str, Any]]:
+    """A table each, with its sums: taxes, and the deductions that there are."""
+    groups = (
+        ("Taxes withheld", "Total taxes", stub.taxes),
+        ("Deductions before taxes", "Total before taxes", stub.pretax_deductions),
+        ("Deductions after taxes", "Total after taxes", stub.deductions),
+    )
+    return [
+        {
+            "title": title,
+            "rows": [{"name": each.name, "amount": _money(each.amount), "year": _money(each.year_to_date)}
+                     for each in lines],
+            "total": {"name": total, "amount": _money(_sum(lines)), "year": _money(_sum_year(lines))},
+        }
+        for title, total, lines in groups
+        if lines or lines is stub.taxes
+    ]  # fmt: skip
 
 
 def _same(found: FaultList, pointer: str, total: int, parts: Iterable[int], name: str) -> None:

@@ -350,6 +350,8 @@ CREATE TABLE app.payroll_run (
 	gross_minor BIGINT DEFAULT 0 NOT NULL, 
 	employee_taxes_minor BIGINT DEFAULT 0 NOT NULL, 
 	employer_taxes_minor BIGINT DEFAULT 0 NOT NULL, 
+	deductions_minor BIGINT DEFAULT 0 NOT NULL, 
+	garnishments_minor BIGINT DEFAULT 0 NOT NULL, 
 	net_minor BIGINT DEFAULT 0 NOT NULL, 
 	external_id TEXT CONSTRAINT payroll_run_external_id_check CHECK (length(external_id) <= 128), 
 	metadata JSONB DEFAULT '{}'::jsonb NOT NULL, 
@@ -358,7 +360,7 @@ CREATE TABLE app.payroll_run (
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT payroll_run_pkey PRIMARY KEY (tenant_id, id), 
 	CONSTRAINT payroll_run_dates_check CHECK (period_begin <= period_end AND period_end <= pay_date), 
-	CONSTRAINT payroll_run_net_check CHECK (gross_minor - employee_taxes_minor = net_minor), 
+	CONSTRAINT payroll_run_net_check CHECK (gross_minor - employee_taxes_minor - deductions_minor - garnishments_minor = net_minor), 
 	CONSTRAINT payroll_run_approved_check CHECK (status NOT IN ('approved', 'paying', 'paid') OR approved_by IS NOT NULL), 
 	CONSTRAINT payroll_run_paid_check CHECK ((paid_at IS NOT NULL) = (status = 'paid')), 
 	CONSTRAINT payroll_run_tenant_id_external_id_key UNIQUE (tenant_id, external_id)
@@ -1030,7 +1032,7 @@ CREATE TABLE app.year_to_date (
 	employer_id UUID NOT NULL, 
 	worker_id UUID NOT NULL, 
 	year SMALLINT NOT NULL, 
-	kind TEXT NOT NULL CONSTRAINT year_to_date_kind_check CHECK (kind IN ('employee_tax', 'employer_tax')), 
+	kind TEXT NOT NULL CONSTRAINT year_to_date_kind_check CHECK (kind IN ('employee_tax', 'employer_tax', 'deduction', 'garnishment')), 
 	code TEXT NOT NULL, 
 	jurisdiction TEXT NOT NULL, 
 	wages_minor BIGINT NOT NULL, 
@@ -1124,6 +1126,8 @@ CREATE TABLE app.paycheck (
 	gross_minor BIGINT NOT NULL, 
 	employee_taxes_minor BIGINT NOT NULL, 
 	employer_taxes_minor BIGINT NOT NULL, 
+	deductions_minor BIGINT NOT NULL, 
+	garnishments_minor BIGINT NOT NULL, 
 	net_minor BIGINT NOT NULL, 
 	hours_hundredths INTEGER NOT NULL, 
 	inputs JSONB NOT NULL, 
@@ -1136,7 +1140,7 @@ CREATE TABLE app.paycheck (
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT paycheck_pkey PRIMARY KEY (tenant_id, id), 
-	CONSTRAINT paycheck_net_check CHECK (gross_minor - employee_taxes_minor = net_minor), 
+	CONSTRAINT paycheck_net_check CHECK (gross_minor - employee_taxes_minor - deductions_minor - garnishments_minor = net_minor), 
 	CONSTRAINT paycheck_tenant_id_run_id_worker_id_key UNIQUE (tenant_id, run_id, worker_id), 
 	CONSTRAINT paycheck_tenant_id_external_id_key UNIQUE (tenant_id, external_id), 
 	CONSTRAINT paycheck_tenant_id_run_id_fkey FOREIGN KEY(tenant_id, run_id) REFERENCES app.payroll_run (tenant_id, id), 
@@ -1202,11 +1206,18 @@ CREATE TABLE app.paycheck_line (
 	workweek DATE, 
 	hours_hundredths INTEGER, 
 	rate_micros BIGINT, 
+	deduction_id UUID, 
+	withholding_order_id UUID, 
 	CONSTRAINT paycheck_line_pkey PRIMARY KEY (tenant_id, paycheck_id, line), 
+	CONSTRAINT paycheck_line_record_check CHECK ((kind <> 'deduction' OR deduction_id IS NOT NULL) AND (kind <> 'garnishment' OR withholding_order_id IS NOT NULL)), 
 	CONSTRAINT paycheck_line_tenant_id_paycheck_id_fkey FOREIGN KEY(tenant_id, paycheck_id) REFERENCES app.paycheck (tenant_id, id), 
-	CONSTRAINT paycheck_line_tenant_id_assignment_id_fkey FOREIGN KEY(tenant_id, assignment_id) REFERENCES app.assignment (tenant_id, id)
+	CONSTRAINT paycheck_line_tenant_id_assignment_id_fkey FOREIGN KEY(tenant_id, assignment_id) REFERENCES app.assignment (tenant_id, id), 
+	CONSTRAINT paycheck_line_tenant_id_deduction_id_fkey FOREIGN KEY(tenant_id, deduction_id) REFERENCES app.deduction (tenant_id, id), 
+	CONSTRAINT paycheck_line_tenant_id_withholding_order_id_fkey FOREIGN KEY(tenant_id, withholding_order_id) REFERENCES app.withholding_order (tenant_id, id)
 );
 CREATE INDEX paycheck_line_tenant_id_assignment_id_idx ON app.paycheck_line (tenant_id, assignment_id) WHERE assignment_id IS NOT NULL;
+CREATE INDEX paycheck_line_tenant_id_deduction_id_idx ON app.paycheck_line (tenant_id, deduction_id) WHERE deduction_id IS NOT NULL;
+CREATE INDEX paycheck_line_tenant_id_withholding_order_id_idx ON app.paycheck_line (tenant_id, withholding_order_id) WHERE withholding_order_id IS NOT NULL;
 ALTER TABLE app.paycheck_line ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.paycheck_line FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.paycheck_line FOR ALL TO bo_app, bo_export USING (tenant_id = app.current_tenant()) WITH CHECK (tenant_id = app.current_tenant());

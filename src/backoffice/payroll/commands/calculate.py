@@ -10,13 +10,14 @@ from sqlalchemy import func, select
 
 from backoffice.kernel import ids
 from backoffice.payroll import calc, events, models
-from backoffice.payroll.assembly import Pay, subject_wages
-from backoffice.payroll.commands.moves import NOTHING, drop_paychecks, ended, move, tell, totals, wanted
+from backoffice.payroll.assembly import Pay
+from backoffice.payroll.commands.moves import AMOUNTS, NOTHING, drop_paychecks, ended, move, tell, totals, wanted
 from backoffice.payroll.errors import WorkNotWanted
 from backoffice.payroll.queries.assessment import Assessed, assess, hours_of_run
 from backoffice.payroll.queries.blockers import approval_blockers, not_calculated
 from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.reasons import BLOCKING
+from backoffice.payroll.result_lines import ResultLine
 from backoffice.payroll.schemas import Blocker, CalculateRun
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
@@ -29,6 +30,13 @@ from backoffice.platform.web.problems import PreviewTooLarge
 from backoffice.staffing import commands as staffing
 
 PREVIEW_ITEMS = 200
+# A sum that a paycheck and its run show, and the kind of line it is of.
+KINDS = {
+    "employee_taxes": "employee_tax",
+    "employer_taxes": "employer_tax",
+    "deductions": calc.DEDUCTION,
+    "garnishments": calc.GARNISHMENT,
+}
 _checks, _lines = models.paycheck, models.paycheck_line
 
 
@@ -78,7 +86,7 @@ async def calculate_workers(tx: Tx, payload: CalculateRun, workers: Sequence[str
             assert each.pay is not None and each.result is not None, "nothing stands against it"  # noqa: PT018
             check_id = await tx.new_id()
             checks.append(_check_row(check_id, run, each, each.pay, each.result))
-            lines += _line_rows(check_id, each.pay, each.result)
+            lines += _line_rows(check_id, each.pay, each.lines)
     await tx.insert_many(_checks, checks)
     await tx.insert_many(_lines, lines)
     return len(checks)
@@ -150,7 +158,7 @@ async def preview_calculation(tx: Tx, payload: CalculateRun) -> None:
 
 
 async def _sums(tx: Tx, run_id: UUID) -> dict[str, int]:
-    names = ("gross_minor", "employee_taxes_minor", "employer_taxes_minor", "net_minor")
+    names = [f"{name}_minor" for name in AMOUNTS]
     sums = await tx.row(
         select(
             func.count().label("paycheck_count"),
@@ -184,8 +192,7 @@ def _check_row(check_id: UUID, run: Row, each: Assessed, pay: Pay, result: calc.
         "bank_account_id": profile.bank_account.id if profile.bank_account else None,
         "pay_date": run["pay_date"],
         "gross_minor": result.gross,
-        "employee_taxes_minor": result.gross - result.net,
-        "employer_taxes_minor": sum(line.cents for line in result.lines if line.kind == "employer_tax"),
+        **{f"{name}_minor": _sum_of(result, kind) for name, kind in KINDS.items()},
         "net_minor": result.net,
         "hours_hundredths": int(pay.hours * 100),
         "inputs": pay.inputs,
@@ -194,7 +201,11 @@ def _check_row(check_id: UUID, run: Row, each: Assessed, pay: Pay, result: calc.
     }
 
 
-def _line_rows(check_id: UUID, pay: Pay, result: calc.PaycheckResult) -> list[dict[str, Any]]:
+def _sum_of(result: calc.PaycheckResult, kind: str) -> int:
+    return sum(line.cents for line in result.lines if line.kind == kind)
+
+
+def _line_rows(check_id: UUID, pay: Pay, lines: Sequence[ResultLine]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {
             "code": earning.code,
@@ -207,6 +218,8 @@ def _line_rows(check_id: UUID, pay: Pay, result: calc.PaycheckResult) -> list[di
             "workweek": begin,
             "hours_hundredths": int(earning.hours * 100),
             "rate_micros": int(earning.rate * 1_000_000),
+            "deduction_id": None,
+            "withholding_order_id": None,
         }
         for (begin, _), week in zip(pay.inputs.worked, pay.weeks, strict=True)
         for earning in week.lines
@@ -217,14 +230,15 @@ def _line_rows(check_id: UUID, pay: Pay, result: calc.PaycheckResult) -> list[di
             "kind": line.kind,
             "jurisdiction": line.jurisdiction,
             "amount_minor": line.cents,
-            "wages_minor": subject_wages(pay.inputs.check, line.code, line.jurisdiction, calc.Tables.load()),
+            "wages_minor": line.wages,
             "programme": line.programme,
             "assignment_id": None,
             "workweek": None,
             "hours_hundredths": None,
             "rate_micros": None,
+            "deduction_id": line.record if line.kind == calc.DEDUCTION else None,
+            "withholding_order_id": line.record if line.kind == calc.GARNISHMENT else None,
         }
-        for line in result.lines
-        if line.kind in models.TAXES
+        for line in lines
     ]
     return [{"paycheck_id": check_id, "line": place, **row} for place, row in enumerate(rows)]

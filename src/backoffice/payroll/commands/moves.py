@@ -21,11 +21,11 @@ from backoffice.platform.events import EventType
 from backoffice.platform.tables import TENANT, Id
 from backoffice.platform.web.bodies import MoneyBody
 
-_AMOUNTS = ("gross", "employee_taxes", "employer_taxes", "net")
+AMOUNTS = ("gross", "employee_taxes", "employer_taxes", "deductions", "garnishments", "net")
 NOTHING: Final[Mapping[str, Any]] = {
     "paycheck_count": 0,
     "calculated_at": None,
-    **{f"{name}_minor": 0 for name in _AMOUNTS},
+    **{f"{name}_minor": 0 for name in AMOUNTS},
 }
 """What a run says of itself when it has no paychecks."""
 
@@ -96,4 +96,4 @@ def ended(status: str) -> str:
 
 def totals(row: Row) -> dict[str, Any]:
     """The totals of a run as an effect shows them."""
-    return {"paychecks": row["paycheck_count"], **{name: MoneyBody.of(row[f"{name}_minor"]) for name in _AMOUNTS}}
+    return {"paychecks": row["paycheck_count"], **{name: MoneyBody.of(row[f"{name}_minor"]) for name in AMOUNTS}}

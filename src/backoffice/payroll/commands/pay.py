@@ -60,18 +60,20 @@ async def prepare_payment(tx: Tx, payload: PayRun) -> list[str]:
     worker number. RunBlocked (409) when somebody has no account any more."""
     run = await wanted(tx, payload, "paying")
     checks = await _fix_accounts(tx, run)
-    taxes = await tx.fetch(
-        select(_lines.c.code, _lines.c.jurisdiction)
+    owed = await tx.fetch(
+        select(_lines.c.kind, _lines.c.code, _lines.c.jurisdiction)
         .distinct()
         .where(
             _lines.c.tenant_id == TENANT,
             _lines.c.paycheck_id.in_(
                 select(_checks.c.id).where(_checks.c.tenant_id == TENANT, _checks.c.run_id == run["id"])
             ),
-            _is_tax(),
+            _is_owed(),
         )
     )
-    await ledger.ensure_accounts(tx, chart.accounts_for((tax["code"], tax["jurisdiction"]) for tax in taxes))
+    taxes = [(line["code"], line["jurisdiction"]) for line in owed if line["kind"] in models.TAXES]
+    withheld = [(line["kind"], line["code"]) for line in owed if line["kind"] in models.WITHHELD]
+    await ledger.ensure_accounts(tx, chart.accounts_for(taxes, withheld))
     return [ids.encode("paycheck", check["id"]) for check in checks]
 
 
@@ -157,8 +159,9 @@ async def preview_payment(tx: Tx, payload: PayRun) -> None:
     await finish_payment(tx, payload, await build_bank_file(tx, payload), [])
 
 
-def _is_tax() -> Any:
-    return _lines.c.kind == any_(literal(list(models.TAXES), ARRAY(Text)))
+def _is_owed() -> Any:
+    """A line of a tax, a deduction or a garnishment."""
+    return _lines.c.kind == any_(literal([*models.TAXES, *models.WITHHELD], ARRAY(Text)))
 
 
 async def _fix_accounts(tx: Tx, run: Row) -> list[Row]:
@@ -183,9 +186,13 @@ async def _fix_accounts(tx: Tx, run: Row) -> list[Row]:
 
 def _posting(run: Row, check: Row, lines: Sequence[Row]) -> ledger.Posting:
     sides: dict[str, dict[tuple[str, str], int]] = {kind: {} for kind in models.TAXES}
+    withheld: dict[tuple[str, str], int] = {}
     for line in lines:
         if line["kind"] in sides:
             sides[line["kind"]][line["code"], line["jurisdiction"]] = line["amount_minor"]
+        elif line["kind"] in models.WITHHELD:
+            key = line["kind"], line["code"]
+            withheld[key] = withheld.get(key, 0) + line["amount_minor"]
     return chart.paycheck_posting(
         ids.encode("paycheck", check["id"]),
         run["pay_date"],
@@ -193,11 +200,12 @@ def _posting(run: Row, check: Row, lines: Sequence[Row]) -> ledger.Posting:
         net=check["net_minor"],
         employee_taxes=sides["employee_tax"],
         employer_taxes=sides["employer_tax"],
+        withheld=withheld,
     )
 
 
 async def _count_into_year(tx: Tx, run: Row, paycheck_ids: Sequence[UUID]) -> None:
-    """Add the tax lines of paychecks to the year-to-date. Within the step that posts them, so once."""
+    """Add the lines of taxes, deductions and orders to the year-to-date. Within the step that posts them, so once."""
     same = ("kind", "code", "jurisdiction")
     key = ("employer_id", "worker_id", "year", *same)
     lines = (
@@ -207,7 +215,7 @@ async def _count_into_year(tx: Tx, run: Row, paycheck_ids: Sequence[UUID]) -> No
             _checks.c.worker_id,
             literal(run["pay_date"].year, SmallInteger),
             *(_lines.c[name] for name in same),
-            func.sum(_lines.c.wages_minor),
+            func.coalesce(func.sum(_lines.c.wages_minor), 0),
             func.sum(_lines.c.amount_minor),
         )
         .join(_checks, (_checks.c.tenant_id == _lines.c.tenant_id) & (_checks.c.id == _lines.c.paycheck_id))
@@ -215,7 +223,7 @@ async def _count_into_year(tx: Tx, run: Row, paycheck_ids: Sequence[UUID]) -> No
             _lines.c.tenant_id == TENANT,
             _checks.c.tenant_id == TENANT,
             _checks.c.id == any_(literal(list(paycheck_ids), ARRAY(Id))),
-            _is_tax(),
+            _is_owed(),
         )
         .group_by(_checks.c.worker_id, *(_lines.c[name] for name in same))
         .order_by(_checks.c.worker_id, *(_lines.c[name] for name in same))

@@ -17,7 +17,10 @@ from backoffice.payroll import calc, reasons
 from backoffice.payroll.assembly import PaidToDate, PaidWeeks, Pay, Period, by_workweek, pay_of, tables_of
 from backoffice.payroll.queries.paychecks import paid_to_date, paid_weeks
 from backoffice.payroll.queries.runs import paid_periods, period_of
+from backoffice.payroll.queries.withheld import limit_births, taken_before
 from backoffice.payroll.reasons import BLOCKING, Reason
+from backoffice.payroll.result_lines import ResultLine, lines_of_result
+from backoffice.payroll.withheld import NOTHING_TAKEN, TakenBefore
 from backoffice.people import queries as people
 from backoffice.people.schemas import EmploymentOn, PayProfile
 from backoffice.platform.db import Row, Tx
@@ -29,13 +32,14 @@ Hours = Mapping[UUID, Sequence[ApprovedHours]]  # by worker
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """One worker with hours in the run. `pay` and `result` are there when nothing stands against a calculation; the
-    paycheck can be made when `blocked` is false."""
+    """One worker with hours in the run. `pay`, `result` and its `lines` are there when nothing stands against a
+    calculation; the paycheck can be made when `blocked` is false."""
 
     profile: PayProfile
     reasons: tuple[Reason, ...]
     pay: Pay | None = None
     result: calc.PaycheckResult | None = None
+    lines: tuple[ResultLine, ...] = ()
 
     @property
     def blocked(self) -> bool:
@@ -98,12 +102,16 @@ async def assess(tx: Tx, run: Row, hours: Hours) -> dict[UUID, Assessed]:
     workers = list(hours)
     first = min((each.work_date for worked in hours.values() for each in worked), default=run["period_begin"])
     since = dates.workweek(min(first, run["period_begin"]), run["workweek_starts"]).begin
+    profiles = await people.pay_profiles(tx, workers, run["pay_date"])
+    deductions = {id_: each.deductions for id_, each in profiles.items() if each.deductions}
     facts = _Facts(
-        profiles=await people.pay_profiles(tx, workers, run["pay_date"]),
+        profiles=profiles,
         employments=await people.employments_between(tx, workers, since, run["period_end"]),
         paid=await paid_weeks(tx, run, workers, since),
         to_date=await paid_to_date(tx, run["employer_id"], workers, run["pay_date"].year),
         employer=await accounts.employer(tx),
+        taken=await taken_before(tx, run["employer_id"], deductions, run["pay_date"]),
+        born=await limit_births(tx, deductions, run["pay_date"]),
     )
     return await asyncio.to_thread(_judged, hours, facts, period_of(run), calc.Tables.load())
 
@@ -115,6 +123,8 @@ class _Facts:
     paid: Mapping[UUID, PaidWeeks]
     to_date: Mapping[UUID, PaidToDate]
     employer: Employer
+    taken: Mapping[UUID, TakenBefore]
+    born: Mapping[UUID, int]
 
 
 def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) -> dict[UUID, Assessed]:
@@ -125,16 +135,26 @@ def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) ->
         paid = tuple(week for week in facts.paid.get(id_, ()) if week[0] in weeks)
         employments = facts.employments.get(id_, ())
         told = reasons.of_worker(profile, employments, entries, period.begin)
-        pay = pay_of(profile, entries, paid, period, facts.employer, facts.to_date.get(id_, {}), tables)
+        taken = facts.taken.get(id_, NOTHING_TAKEN)
+        pay = pay_of(
+            profile, entries, paid, period, facts.employer, facts.to_date.get(id_, {}), tables, taken,
+            facts.born.get(id_),
+        )  # fmt: skip
         told += reasons.of_law(profile, entries, pay, facts.employer, tables)
         found[id_] = Assessed(profile, tuple(told), pay)
     sound = {id_: each.pay for id_, each in found.items() if each.pay is not None and not each.blocked}
-    results = calc.gross_to_net(calc.Columns.of([pay.inputs.check for pay in sound.values()]), tables) if sound else ()
-    for (id_, pay), result in zip(sound.items(), results, strict=True):
+    if not sound:
+        return found
+    columns = calc.Columns.of([pay.inputs.check for pay in sound.values()])
+    results = calc.gross_to_net(columns, tables)
+    shares = calc.deduction_shares(columns, results, tables)
+    for row, ((id_, pay), result) in enumerate(zip(sound.items(), results, strict=True)):
         profile, told = found[id_].profile, list(found[id_].reasons)
         if result.net <= 0:
             worker = f"/v1/workers/{ids.encode('worker', id_)}"
-            told.append(reasons.net_not_positive(worker, result.gross, result.net))
+            told.append(reasons.net_not_positive(worker, result))
         told += reasons.left_out(result)
-        found[id_] = Assessed(profile, tuple(told), pay, result)
+        left = None if pay.inputs.check.detail is None else calc.wages_left(results, row)
+        lines = tuple(lines_of_result(pay.inputs, result, shares[row], left, tables))
+        found[id_] = Assessed(profile, tuple(told), pay, result, lines)
     return found

@@ -14,13 +14,15 @@ from backoffice.kernel import ids
 from backoffice.kernel.calendars import FEDERAL_RESERVE, add_business_days
 from backoffice.kernel.dates import Period, instant, local_date
 from backoffice.payroll import calc, models
-from backoffice.payroll.assembly import Inputs, differences, in_its_year, in_the_year
+from backoffice.payroll.assembly import Inputs, differences, in_the_year, on_top_of_its_year
 from backoffice.payroll.queries.assessment import Assessed, Hours, assess, hours_of_run, on_schedule
 from backoffice.payroll.queries.paychecks import of_run, paid_to_date
 from backoffice.payroll.queries.payments import dead_ends
 from backoffice.payroll.queries.runs import find_run
+from backoffice.payroll.queries.withheld import taken_before
 from backoffice.payroll.reasons import BLOCKING, Reason, account_came_back, no_bank_account
 from backoffice.payroll.schemas import Blocker, BlockerFix, BlockerList
+from backoffice.payroll.withheld import NOTHING_TAKEN
 from backoffice.people import queries as people
 from backoffice.people.schemas import PayProfile
 from backoffice.platform.db import Row, Tx
@@ -133,6 +135,9 @@ async def _payment_blockers(tx: Tx, run: Row) -> list[Blocker]:
     if any(check["payment"] != "pending" for check in checks):
         return await missing_accounts(tx, run, [id_ for id_ in workers if profiles[id_].bank_account is None])
     paid = await paid_to_date(tx, run["employer_id"], workers, run["pay_date"].year)
+    inputs = {check["worker_id"]: msgspec.convert(check["inputs"], Inputs) for check in checks}
+    deductions = {id_: told_then.deductions for id_, told_then in inputs.items() if told_then.deductions}
+    taken = await taken_before(tx, run["employer_id"], deductions, run["pay_date"])
     tables = calc.Tables.load()
     found: dict[UUID, list[Reason]] = {}
     for check in checks:
@@ -144,8 +149,9 @@ async def _payment_blockers(tx: Tx, run: Row) -> list[Blocker]:
             told.append(
                 _reopen(run, "bank_account_changed", "The worker's bank account is not the one that was approved.")
             )
-        told_then = msgspec.convert(check["inputs"], Inputs).check
-        if in_the_year(in_its_year(told_then, profile.opening, paid.get(id_, {}), tables)) != in_the_year(told_then):
+        then = inputs[id_]
+        now = on_top_of_its_year(then, profile.opening, paid.get(id_, {}), taken.get(id_, NOTHING_TAKEN), tables)
+        if in_the_year(now) != in_the_year(then.check):
             told.append(
                 _reopen(run, "year_to_date_changed",
                         "The worker's year-to-date changed since the calculation, by another run or opening amounts.")

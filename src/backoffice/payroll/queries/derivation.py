@@ -12,10 +12,11 @@ import msgspec
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import BadRequest, Fault, NotFound
-from backoffice.payroll import calc, models
+from backoffice.payroll import calc
 from backoffice.payroll.assembly import Inputs, earnings_of, tables_of
 from backoffice.payroll.errors import LawChanged
 from backoffice.payroll.queries.paychecks import lines_of, paycheck_row
+from backoffice.payroll.result_lines import lines_of_result
 from backoffice.payroll.schemas import PaycheckComparison, PaycheckDerivation
 from backoffice.platform.db import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody
@@ -52,7 +53,6 @@ async def _explained(tx: Tx, row: Row) -> tuple[dict[str, str], calc.Derivation]
     stored = [
         (line["code"], line["kind"], line["jurisdiction"], line["amount_minor"])
         for line in (await lines_of(tx, [row["id"]])).get(row["id"], [])
-        if line["kind"] in {*models.TAXES, "earning"}
     ]
     now, net, tables, derived = await asyncio.to_thread(_derive, msgspec.convert(row["inputs"], Inputs))
     if (now, net) != (stored, row["net_minor"]):
@@ -83,15 +83,17 @@ _Line = tuple[str, str, str, int]
 def _derive(inputs: Inputs) -> tuple[list[_Line], int, dict[str, str], calc.Derivation]:
     columns, tables = calc.Columns.of([inputs.check]), calc.Tables.load()
     weeks = earnings_of(inputs.worked, inputs.paid, tables.overtime)
-    result, derived = calc.gross_to_net(columns, tables).paycheck(0), calc.Derivation(())
+    results, derived = calc.gross_to_net(columns, tables), calc.Derivation(())
+    result, shares = results.paycheck(0), calc.deduction_shares(columns, results, tables)[0]
     for week in weeks:
         derived += week.derivation()
     earned = [(line.code, "earning", "US", line.cents) for week in weeks for line in week.lines]
-    taxes = [
-        (line.code, line.kind, line.jurisdiction, line.cents) for line in result.lines if line.kind in models.TAXES
+    others = [
+        (line.code, line.kind, line.jurisdiction, line.cents)
+        for line in lines_of_result(inputs, result, shares, None, tables)
     ]
     derived = calc.Derivation(tuple(_named(line) for line in derived.lines)) + calc.explain(columns, tables)
-    return earned + taxes, result.net, {**result.tables, **tables_of(weeks)}, derived
+    return earned + others, result.net, {**result.tables, **tables_of(weeks)}, derived
 
 
 def _named(line: calc.LineDerivation) -> calc.LineDerivation:

@@ -57,6 +57,8 @@ def _fields(tx: Tx, row: Row) -> dict[str, Any]:
         "gross": MoneyBody.of(row["gross_minor"]),
         "employee_taxes": MoneyBody.of(row["employee_taxes_minor"]),
         "employer_taxes": MoneyBody.of(row["employer_taxes_minor"]),
+        "deductions": MoneyBody.of(row["deductions_minor"]),
+        "garnishments": MoneyBody.of(row["garnishments_minor"]),
         "net": MoneyBody.of(row["net_minor"]),
         "hours": hours_text(row["hours_hundredths"]),
         "payment": row["payment"],
@@ -96,6 +98,10 @@ def _line(row: Row) -> PaycheckLine:
         workweek=row["workweek"],
         hours=None if row["hours_hundredths"] is None else hours_text(row["hours_hundredths"]),
         rate=None if row["rate_micros"] is None else rate_text(row["rate_micros"]),
+        deduction_id=ids.encode("deduction", row["deduction_id"]) if row["deduction_id"] else None,
+        withholding_order_id=ids.encode("withholding_order", row["withholding_order_id"])
+        if row["withholding_order_id"]
+        else None,
     )
 
 

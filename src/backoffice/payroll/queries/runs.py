@@ -46,6 +46,8 @@ def run_view(tx: Tx, row: Row) -> PayrollRun:
             gross=MoneyBody.of(row["gross_minor"]),
             employee_taxes=MoneyBody.of(row["employee_taxes_minor"]),
             employer_taxes=MoneyBody.of(row["employer_taxes_minor"]),
+            deductions=MoneyBody.of(row["deductions_minor"]),
+            garnishments=MoneyBody.of(row["garnishments_minor"]),
             net=MoneyBody.of(row["net_minor"]),
         ),
     )

@@ -14,8 +14,8 @@ from backoffice.accounts import queries as accounts
 from backoffice.accounts.schemas import Address as EmployerAddress
 from backoffice.accounts.schemas import Employer
 from backoffice.kernel import ids
-from backoffice.payroll import models
-from backoffice.payroll.chart import tax_name
+from backoffice.payroll import calc, models
+from backoffice.payroll.chart import tax_name, withheld_name
 from backoffice.payroll.queries.paychecks import lines_of, of_run
 from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.stub import Amount, AssignmentPay, Deposit, Earning, Payee, PayStub, short_day
@@ -27,9 +27,13 @@ from backoffice.platform.tables import TENANT, Id
 from backoffice.staffing import queries as staffing
 
 _checks, _lines, _runs = models.paycheck, models.paycheck_line, models.payroll_run
-_WITHHELD = "employee_tax"
-# Notes on what the employer owes, and on what its records of hours do not say.
-NOT_PRINTED = ("programme_not_per_paycheck", "sui_base_not_known", "overtime_by_calendar_day")
+_TAX = "employee_tax"
+_TAKEN = (_TAX, *models.WITHHELD)  # all that lies between gross and net
+# Notes on what the employer owes, and on what its records and our tables do not say.
+NOT_PRINTED = (
+    *("programme_not_per_paycheck", "sui_base_not_known", "overtime_by_calendar_day"),
+    *("state_conformity_not_recorded", "state_limit_not_recorded", "deduction_cover_not_known"),
+)
 _PREMIUMS = {
     "overtime_premium": ("Overtime premium", "half the regular rate", "overtime hours"),
     "double_time_premium": ("Double-time premium", "the regular rate", "double-time hours"),
@@ -132,11 +136,10 @@ def _stub(
             name, rate, which = _PREMIUMS[line["code"]]
             what = which if late else f"{rate}, {which}"
             other.append(_earning(line, f"{name}{week} ({what})", counted=False))
-    now = {(line["code"], line["jurisdiction"]): line["amount_minor"] for line in lines if line["kind"] == _WITHHELD}
-    earlier = [(code, jurisdiction) for kind, code, jurisdiction in to_date if kind == _WITHHELD]
-    taxes = {key: now.get(key, 0) for key in [*now, *(key for key in earlier if key not in now)]}
+    amounts = _amounts(lines, to_date)
     gross_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == "earning")
-    withheld_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind == _WITHHELD)
+    withheld_to_date = sum(cents for (kind, _, _), cents in to_date.items() if kind in _TAKEN)
+    law = calc.Tables.load().deductions[run["pay_date"].year]
     notes = [each["detail"] for each in check["notes"] if each["code"] not in NOT_PRINTED]
     if profile.opening.gross:
         notes.append("Year-to-date amounts begin with this issuer's first payday; see earlier ones for the rest.")
@@ -167,10 +170,14 @@ def _stub(
             for id_, earnings in work.items()
         ),
         other_earnings=tuple(other),
-        taxes=tuple(
-            Amount(name=tax_name(*tax), amount=cents, year_to_date=to_date.get((_WITHHELD, *tax), 0))
-            for tax, cents in taxes.items()
-            if cents or to_date.get((_WITHHELD, *tax))
+        taxes=tuple(amount for (kind, _, _), amount in amounts.items() if kind == _TAX),
+        pretax_deductions=tuple(
+            amount for (kind, code, _), amount in amounts.items() if kind == calc.DEDUCTION and law.lowers_a_tax(code)
+        ),
+        deductions=tuple(
+            amount
+            for (kind, code, _), amount in amounts.items()
+            if kind == calc.GARNISHMENT or (kind == calc.DEDUCTION and not law.lowers_a_tax(code))
         ),
         gross=check["gross_minor"],
         gross_year_to_date=gross_to_date,
@@ -185,6 +192,24 @@ def _stub(
         ),
         notes=tuple(notes),
     )
+
+
+def _amounts(lines: Sequence[Row], to_date: Mapping[tuple[str, str, str], int]) -> dict[tuple[str, str, str], Amount]:
+    """What was withheld now or earlier in the year, by (kind, code, jurisdiction): this paycheck's lines first."""
+    now: dict[tuple[str, str, str], int] = {}
+    for line in lines:
+        key = line["kind"], line["code"], line["jurisdiction"]
+        if line["kind"] in _TAKEN:
+            now[key] = now.get(key, 0) + line["amount_minor"]
+    return {
+        (kind, code, place): Amount(
+            name=tax_name(code, place) if kind == _TAX else withheld_name(code),
+            amount=now.get((kind, code, place), 0),
+            year_to_date=to_date.get((kind, code, place), 0),
+        )
+        for kind, code, place in [*now, *(key for key in to_date if key[0] in _TAKEN and key not in now)]
+        if now.get((kind, code, place)) or to_date.get((kind, code, place))
+    }
 
 
 def _address(address: EmployerAddress | Address) -> tuple[str, ...]:
