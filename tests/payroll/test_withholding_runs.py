@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from tests.factories.crew import WEEK, Hand, Job, crew
 from tests.factories.desk import Body, Desk, amounts, desk, etag, key
 from tests.payroll.test_run_year import MONDAY_AFTER
@@ -12,6 +13,7 @@ from tests.payroll.test_stub import words
 from tests.world import World
 
 from backoffice.payroll import commands
+from backoffice.payroll.calc import Tables
 
 NEXT = WEEK + timedelta(weeks=1)
 THIRD = date(2026, 11, 23)
@@ -63,9 +65,8 @@ async def paid(at: Desk, run: Body) -> Body:
 async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None:
     """800.00 in Texas, single. Section 125 (50.00) lowers every wage, 401(k) (5 % is 40.00) the income tax's alone:
     social security 6.2 % of 750.00 is 46.50, Medicare 10.88; (710 x 52 - 8,600 - 19,900) x 12 % + 1,240 is 2,250.40 a
-    year, 43.28 a week. Disposable are 800.00 - 100.66 = 699.34, of which orders of creditors and support together take
-    a quarter, 174.83: 60.00 go to support, so 114.83 of the 150.00 that the creditor asks. An advance of 150.00 is
-    repaid by 100.00, then by what is left."""
+    year, 43.28 a week. Disposable are 800.00 - 100.66 = 699.34: support takes 60.00, and of the 150.00 for a student
+    loan 15 %, 104.90. An advance of 150.00 is repaid by 100.00, then by what is left."""
     made = await crew(world, Hand("A"), Hand("B"), at=MONDAY_AFTER)
     await made.work("A", NEXT, ["8"] * 5)
     worker = made.workers["A"]
@@ -76,7 +77,7 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
         await deduct(at, worker, "charity", amount=usd("5.00"))
         await deduct(at, worker, "charity", amount=usd("7.00"), effective_until="2026-11-19")  # ended before payday
         support = await order(at, worker, "support", amount=usd("60.00"))
-        await order(at, worker, "creditor", amount=usd("150.00"), served_on="2026-02-02")
+        await order(at, worker, "student_loan", amount=usd("150.00"), served_on="2026-02-02")
 
         canceled = await at.calculated(await at.open(pay_date="2026-11-25"))
         assert (await at.ask(canceled, "cancel")).status_code == 200
@@ -93,16 +94,16 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
             "social_security": "46.50",
             "medicare": "10.88",
             "support": "60.00",
-            "creditor": "114.83",
+            "student_loan": "104.90",
             "advance_repayment": "100.00",
             "charity": "5.00",
         }
         told = {name: check[name]["amount"] for name in ("employee_taxes", "deductions", "garnishments", "net")}
         assert told == {
-            "employee_taxes": "100.66", "deductions": "195.00", "garnishments": "174.83", "net": "329.51"
+            "employee_taxes": "100.66", "deductions": "195.00", "garnishments": "164.90", "net": "339.44"
         }  # fmt: skip
         assert (other["deductions"], other["garnishments"]) == (usd("0.00"), usd("0.00"))
-        assert (amounts(run)["deductions"], amounts(run)["garnishments"]) == ("195.00", "174.83")
+        assert (amounts(run)["deductions"], amounts(run)["garnishments"]) == ("195.00", "164.90")
         records = {line["code"]: line["deduction_id"] or line["withholding_order_id"] for line in check["lines"]}
         assert records["section_125_medical_dental_vision"] == medical["id"]
         assert (records["advance_repayment"], records["support"]) == (advance["id"], support["id"])
@@ -118,14 +119,14 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
         }
         assert await balances(at, "liabilities.orders.") == {
             "liabilities.orders.support": "60.00",
-            "liabilities.orders.creditor": "114.83",
+            "liabilities.orders.student_loan": "104.90",
         }
 
         async with world.tx(made.tenant) as tx:  # the net came back: what was withheld stays withheld
             await commands.return_payment(tx, payment["id"], "R01")
         second = await paid(at, await at.open(NEXT))
         last = (await at.paychecks(second))[worker]
-        assert (taken(last)["advance_repayment"], last["net"]) == ("50.00", usd("379.51"))
+        assert (taken(last)["advance_repayment"], last["net"]) == ("50.00", usd("389.44"))
         assert taken(last)["social_security"] == "46.50"
         year = await at.rows(
             "SELECT code, wages_minor, amount_minor FROM app.year_to_date y JOIN app.worker w ON w.tenant_id = "
@@ -136,7 +137,7 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
             "federal_income_tax": 142_000, "social_security": 150_000, "futa": 150_000, "sui": 150_000
         }  # fmt: skip
         withheld = {row["code"]: row["amount_minor"] for row in year}
-        assert (withheld["pretax_401k_403b_457b"], withheld["creditor"]) == (8_000, 22_966)
+        assert (withheld["pretax_401k_403b_457b"], withheld["student_loan"]) == (8_000, 20_980)
         await as_derived(at, check, last)
         [document] = await at.every(f"/v1/documents?kind=pay_stub&subject={last['id']}")
         page = words(await at.download(document))
@@ -144,10 +145,10 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
             "Deductions before taxes Kind This period Year to date",
             "Health insurance (section 125) 50.00 100.00 401(k) deferral 40.00 80.00 Total before taxes 90.00 180.00",
             "Deductions after taxes Kind This period Year to date Child or spousal support order 60.00 120.00",
-            "Creditor order 114.83 229.66 Repayment of an advance 50.00 150.00 Charity 5.00 10.00",
-            "Total after taxes 229.83 509.66",
-            "This period 800.00 100.66 319.83 379.51",
-            "Year to date 1,600.00 201.32 689.66 709.02",
+            "Student loan order 104.90 209.80 Repayment of an advance 50.00 150.00 Charity 5.00 10.00",
+            "Total after taxes 219.90 489.80",
+            "This period 800.00 100.66 309.90 389.44",
+            "Year to date 1,600.00 201.32 669.80 728.88",
         ):
             assert printed in page
         assert "TX-0001-88" not in page
@@ -239,3 +240,12 @@ async def test_what_cannot_be_taken_rightly_stands_against_the_run(world: World)
         check = (await at.paychecks(run))[made.workers["C"]]
     assert taken(check)["uniforms_and_tools"] == "102.00"  # 160.00 less 8 hours at 7.25
     assert "deduction_cut_to_pay" in noted(check)
+
+
+async def test_an_order_without_the_law_of_its_year_is_a_blocker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await crew(world, Hand("A"))
+    async with desk(world, made.tenant) as at:
+        await order(at, made.workers["A"], "support", amount=usd("10.00"))
+        monkeypatch.delitem(Tables.load().garnishments, 2026)
+        run = await at.calculated(await at.open(), status="blocked")
+        assert await at.codes(run) == ["withholding_orders_not_supported"]

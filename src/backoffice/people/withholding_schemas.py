@@ -59,7 +59,7 @@ class Deduction(Noun, kw_only=True):
 
 class CreateWithholdingOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An order on wages as served. `amount` a paycheck, or `percent` of disposable earnings; a levy with neither takes
-    all it may. `dependents` are those of the statement that the worker returned with a levy. It is withheld from
+    all it may. `dependents` are those that the worker stated for a levy or a creditor's order. It is withheld from
     the paydays from `effective_from` (the day it was served, where it is left out) to `effective_until`."""
 
     external_id: ExternalId | None = None
