@@ -84,6 +84,8 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
         run = await at.open(pay_date="2026-11-25")
         preview = await at.ask(run, "calculate", query="?dry_run=true")
         assert preview.status_code == 200, preview.text
+        [before] = [each["after"] for each in preview.json()["effects"] if each["kind"] == "payroll_calculated"]
+        assert (before["deductions"], before["garnishments"]) == (usd("195.00"), usd("164.90"))
         run = await paid(at, run)
         check = (await at.paychecks(run))[worker]
         other = (await at.paychecks(run))[made.workers["B"]]
@@ -177,6 +179,8 @@ async def test_an_advance_that_is_repaid_is_no_line_and_one_more_is_taken_after_
         lines = [(line["deduction_id"], line["amount"]["amount"]) for line in check["lines"] if line["deduction_id"]]
         assert lines == [(first["id"], "30.00"), (second["id"], "80.00")]
         assert await balances(at, "liabilities.deductions.") == {"liabilities.deductions.advance_repayment": "110.00"}
+        told = (await at.get(f"/v1/paychecks/{check['id']}/derivation"))["lines"]
+        assert [line["amount"] for line in told if line["code"] == "advance_repayment"] == ["110.00"]
         await made.work("A", NEXT, ["8"] * 5)
         await made.move_clock(MONDAY_AFTER)
         run = await at.calculated(await at.open(NEXT))

@@ -53,8 +53,9 @@ def limits_used(
     """By the name of each limit that these deductions are held against, what was taken of it before (cents): this year,
     or this month where the limit is a month's. `in_year` is by code."""
     used: dict[str, int] = {}
-    for each in deductions if law is not None else ():
-        assert law is not None
+    if law is None:
+        return used
+    for each in deductions:
         name = law.limit_of(each.code)
         if name is not None:
             before = taken.month if name in MONTHLY else in_year

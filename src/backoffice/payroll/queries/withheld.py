@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -23,8 +24,8 @@ ByWorker = Mapping[UUID, tuple[DeductionOn, ...]]
 
 
 async def taken_before(tx: Tx, employer_id: UUID, deductions: ByWorker, on: date) -> dict[UUID, TakenBefore]:
-    """By worker, what paychecks with a payday up to `on`'s year end took, once they are posted: a run that is canceled
-    never was, and a deposit that came back was withheld from nevertheless. One statement, none where nobody asks."""
+    """By worker, what posted paychecks took, in all and in the year and month of the payday `on`. A canceled run never
+    posts; where a deposit came back, it is the net that did. One statement, none where nobody asks."""
     law = calc.Tables.load().deductions.get(on.year)
     asking = [
         id_
@@ -38,15 +39,17 @@ async def taken_before(tx: Tx, employer_id: UUID, deductions: ByWorker, on: date
     ]
     if not asking:
         return {}
-    cents, year_begins = _lines.c.amount_minor, on.replace(month=1, day=1)
+    cents, day = _lines.c.amount_minor, _checks.c.pay_date
+    in_year = day.between(on.replace(month=1, day=1), on.replace(month=12, day=31))
+    in_month = day.between(on.replace(day=1), on.replace(day=monthrange(on.year, on.month)[1]))
     rows = await tx.fetch(
         select(
             _checks.c.worker_id,
             _lines.c.deduction_id,
             _lines.c.code,
             func.sum(cents).label("in_all"),
-            func.sum(cents).filter(func.date_trunc("year", _checks.c.pay_date) == year_begins).label("in_year"),
-            func.sum(cents).filter(func.date_trunc("month", _checks.c.pay_date) == on.replace(day=1)).label("in_month"),
+            func.coalesce(func.sum(cents).filter(in_year), 0).label("in_year"),
+            func.coalesce(func.sum(cents).filter(in_month), 0).label("in_month"),
         )
         .select_from(
             _checks.join(_lines, _lines.c.paycheck_id == _checks.c.id).join(_runs, _runs.c.id == _checks.c.run_id)
@@ -65,10 +68,10 @@ async def taken_before(tx: Tx, employer_id: UUID, deductions: ByWorker, on: date
     by_deduction: dict[UUID, dict[UUID, tuple[int, int]]] = {}
     month: dict[UUID, dict[str, int]] = {}
     for row in rows:
-        sums = int(row["in_all"]), int(row["in_year"] or 0)
+        sums = int(row["in_all"]), int(row["in_year"])
         by_deduction.setdefault(row["worker_id"], {})[row["deduction_id"]] = sums
         of_month = month.setdefault(row["worker_id"], {})
-        of_month[row["code"]] = of_month.get(row["code"], 0) + int(row["in_month"] or 0)
+        of_month[row["code"]] = of_month.get(row["code"], 0) + int(row["in_month"])
     return {id_: TakenBefore(by_deduction=by_deduction[id_], month=month[id_]) for id_ in by_deduction}
 
 
