@@ -241,6 +241,8 @@ async def test_what_cannot_be_taken_rightly_stands_against_the_run(world: World)
         assert (nothing_left["code"], "deductions and withholding orders" in nothing_left["detail"]) == (
             "net_not_positive", True
         )  # fmt: skip
+        [warning] = [each for each in await at.blockers(run) if each["subject"] == made.workers["C"]]
+        assert (warning["code"], warning["severity"]) == ("deduction_cut_to_pay", "warning")
         check = (await at.paychecks(run))[made.workers["C"]]
     assert taken(check)["uniforms_and_tools"] == "102.00"  # 160.00 less 8 hours at 7.25
     assert "deduction_cut_to_pay" in noted(check)

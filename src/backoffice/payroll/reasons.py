@@ -19,6 +19,7 @@ from backoffice.staffing.schemas import ApprovedHours
 
 BLOCKING = "blocking"
 _LEFT_OUT = frozenset({"local_tax_without_state", "county_not_known"})
+_NOT_IN_FULL = frozenset({"deduction_cut_to_pay", "deduction_cut_to_limit", "garnishment_limited"})
 _OUTSIDE = "Pay this worker outside the run"
 
 
@@ -87,6 +88,18 @@ def of_law(
 def left_out(result: calc.PaycheckResult) -> list[Reason]:
     """Local tax that the calculation says it could not withhold."""
     return [_local(detail.removesuffix(".")) for code, detail in result.notes if code in _LEFT_OUT]
+
+
+def not_in_full(worker: str, result: calc.PaycheckResult) -> list[Reason]:
+    """Deductions and orders that the calculation says it cut."""
+    return [
+        Reason(code, detail, "front_office",
+               "Tell the worker or the payee; a later paycheck makes it up only where a goal still wants it.",
+               f"GET {worker}/{'withholding_orders' if code == 'garnishment_limited' else 'deductions'}",
+               severity="warning")
+        for code, detail in result.notes
+        if code in _NOT_IN_FULL
+    ]  # fmt: skip
 
 
 def net_not_positive(worker: str, result: calc.PaycheckResult) -> Reason:

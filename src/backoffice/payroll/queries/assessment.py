@@ -150,10 +150,10 @@ def _judged(hours: Hours, facts: _Facts, period: Period, tables: calc.Tables) ->
     shares = calc.deduction_shares(columns, results, tables)
     for row, ((id_, pay), result) in enumerate(zip(sound.items(), results, strict=True)):
         profile, told = found[id_].profile, list(found[id_].reasons)
+        worker = f"/v1/workers/{ids.encode('worker', id_)}"
         if result.net <= 0:
-            worker = f"/v1/workers/{ids.encode('worker', id_)}"
             told.append(reasons.net_not_positive(worker, result))
-        told += reasons.left_out(result)
+        told += reasons.left_out(result) + reasons.not_in_full(worker, result)
         left = None if pay.inputs.check.detail is None else calc.wages_left(results, row)
         lines = tuple(lines_of_result(pay.inputs, result, shares[row], left, tables))
         found[id_] = Assessed(profile, tuple(told), pay, result, lines)
