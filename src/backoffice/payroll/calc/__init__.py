@@ -37,8 +37,9 @@ deductions. When the pay does not suffice the last is cut first; taxes and garni
 
 Where more gross can mean less net (cliffs of the law): California's low-income exemption, New York's cut-over to
 Method III, Wisconsin's bands of salary for supplemental rates, and amounts that other states end at an annual wage.
-Deductions and garnishments add none of their own: their limits and shares rise with pay, to some cents of rounding;
-but for the shares of creditors in Minnesota and Nevada, which hold for all earnings once a line is passed.
+Garnishments and deductions of an amount add none of their own, to some cents of rounding, but for the shares of
+creditors in Minnesota and Nevada, which hold for all earnings once a line is passed. A deduction that is a percentage
+does where it, taxes and orders take more than what is added: a levy takes all of it.
 
 Codes of result lines, and their kinds: `gross_pay` (earning); `federal_income_tax`, `social_security`, `medicare`,
 `additional_medicare`, `state_income_tax`, `local_income_tax` (its jurisdiction is the place, "NY-NYC") and the employee
