@@ -40,7 +40,8 @@ from backoffice.payroll.calc.result import (
     Results,
 )
 from backoffice.payroll.calc.states import state_taxes
-from backoffice.payroll.calc.supplemental import Apart, add_federal, add_locals, add_states, set_apart
+from backoffice.payroll.calc.supplemental import add_federal, add_locals, add_states, set_apart
+from backoffice.payroll.calc.supplemental_parts import Apart
 
 
 def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = None) -> Results:
@@ -84,6 +85,7 @@ def _calculated(
         if detail.supplemental.any():
             of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
             columns, apart = set_apart(columns, detail, year, tables, of_entries)
+            results.keeps_exact = True
     withheld = tables.agreements.withheld(columns)
     _federal_lines(results, columns, year, tables, everyone, recorder)
     results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
@@ -133,10 +135,9 @@ def _federal_lines(
     results: Results, columns: Columns, year: Int64s, tables: Tables, everyone: Int64s, recorder: Recorder | None
 ) -> None:
     law = tables.federal
-    _line(
-        results, "federal_income_tax", EMPLOYEE_TAX, everyone,
-        federal_income_tax(columns, year, law, recorder),
-    )  # fmt: skip
+    income_tax, exact = federal_income_tax(columns, year, law, recorder)
+    kept = exact if results.keeps_exact else None
+    results.lines.append(Line("federal_income_tax", EMPLOYEE_TAX, FEDERAL, everyone, income_tax, exact=kept))
     for code, kind, cents in (
         ("social_security", EMPLOYEE_TAX, social_security(columns, year, law, recorder, employer=False)),
         ("medicare", EMPLOYEE_TAX, medicare(columns, year, law, recorder, employer=False)),
