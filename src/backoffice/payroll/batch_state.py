@@ -87,6 +87,8 @@ def read_state(
         home = None
     forms = _forms(document, places, home, tables, faults)
     local, counties, told_of_places = local_parts(document, places, home, localities, tables, faults)
+    if home in forms and home not in {place.state for place in places}:
+        places = [*places, Stay(home, 0, "#/residence_state", ())]  # an entry for its certificate alone
     withheld_in = {place.state: tables.agreements.withheld_in(place.state, home) for place in places}
     forms = _with_county_rates(forms, counties, withheld_in)
     sui_rate = read.rate(document, "sui_rate", "#", faults)
@@ -121,7 +123,8 @@ def read_state(
 def _forms(
     document: Mapping[str, Any], places: Sequence[Stay], home: str | None, tables: Tables, faults: FaultList
 ) -> dict[str, Form]:
-    """The certificates by the state of work they are used for: that of the state whose tax is withheld."""
+    """The certificates by the state of work they are used for: that of the state whose tax is withheld. One of the home
+    state is used for itself where that state withholds on work elsewhere."""
     if "state_certificate" not in document:
         return {}
     at, part = "#/state_certificate", document["state_certificate"]
@@ -142,6 +145,8 @@ def _forms(
         elif (written := read.object_of(part, state, _CERTIFICATE, faults, where=at)) is not None:
             read_forms[state] = _form(written, read.pointer(at, state), faults)
     used = {state: tables.agreements.withheld_in(state, home) for state in states}
+    if home is not None and home in tables.agreements.of_residents:
+        used[home] = home
     return {state: read_forms[by] for state, by in used.items() if by in read_forms}
 
 
@@ -199,7 +204,7 @@ def _notes(
     if "sui_rate" in document:
         if "sui_wages" not in ytd:
             notes.append("ytd.sui_wages was not given: 0.00 is used.")
-        if len(places) > 1:
+        if sum(bool(place.localities) for place in places) > 1:
             notes.append(f"sui is computed for {insured} alone, on the wages of work there.")
     notes += [
         f"ytd.programmes.{code}.{key} was not given: 0.00 is used."

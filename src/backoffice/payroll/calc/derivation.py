@@ -215,6 +215,11 @@ class Recorder:
             kept = kept[:-1]
         self._lines[at] = replace(line, cents=_one(cents), steps=kept + steps, citation=f"{line.citation}; {citation}")
 
+    def put(self, line: LineDerivation) -> None:
+        """Puts a whole line in the place of the one of its code and jurisdiction, or last."""
+        self._lines = [each for each in self._lines if (each.code, each.jurisdiction) != (line.code, line.jurisdiction)]
+        self._lines.append(line)
+
     def derivation(self) -> Derivation:
         return Derivation(tuple(self._lines))
 
