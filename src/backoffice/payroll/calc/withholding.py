@@ -109,6 +109,10 @@ def _withhold(
         older = columns.w4_version[work.paycheck] == OLDER_FORM
         if older.any():
             results.notes.append(Note("unverified_value", f"{law.state}: {version.older_form}.", work.paycheck[older]))
+    for each in version.told:
+        where = each.applies(rows.wages, computed, rows.nonresident) & ~exempt
+        if where.any():
+            results.notes.append(Note("state_rule_not_judged", each.says, work.paycheck[where]))
     if recorder is not None:
         _record_withheld(recorder, version, (numerator, denominator), computed, extra, spared, tax)
         recorder.line("state_income_tax", EMPLOYEE_TAX, law.state, tax, version.citation)
@@ -137,6 +141,11 @@ def state_rows(
         certificate=work.certificate,
         elections=work.elections,
         nonresident=_lives_elsewhere(columns, work),
+        older_allowances=nothing
+        if version.older_form is None
+        else np.where(
+            work.certificate & (columns.w4_version[work.paycheck] == OLDER_FORM), columns.allowances[work.paycheck], 0
+        ),
         others=others.of(work.paycheck) if version.method.asks else None,
     )
 
