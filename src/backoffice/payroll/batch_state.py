@@ -206,19 +206,20 @@ def _notes(
             notes.append("ytd.sui_wages was not given: 0.00 is used.")
         if sum(bool(place.localities) for place in places) > 1:
             notes.append(f"sui is computed for {insured} alone, on the wages of work there.")
-    notes += [
-        f"ytd.programmes.{code}.{key} was not given: 0.00 is used."
-        for code, part in ytd.get("programmes", {}).items()
-        for key in ("wages", "amount")
-        if key not in part
-    ]
+    if "programmes" in ytd:
+        notes += [
+            f"ytd.programmes.{code}.{key} was not given: 0.00 is used."
+            for code, part in ytd["programmes"].items()
+            for key in ("wages", "amount")
+            if key not in part
+        ]
     home = document.get("residence_state")
     used = {form.pointer for form in forms.values()}
     at = "#/state_certificate"
-    if at not in used:
+    if "state_certificate" in document and at not in used:
         notes += [
             f"state_certificate.{state} is not used: no income tax of that state is withheld."
-            for state in document.get("state_certificate", {})
+            for state in document["state_certificate"]
             if read.pointer(at, state) not in used
         ]
     for place in places:
@@ -236,13 +237,14 @@ def _notes(
             ]
         if version.basis != "pay_date" and version.basis not in document:
             notes.append(f"{version.basis} was not given: pay_date is used.")
-        notes += [
-            f"given.{key} was not given: the amount computed here is used."
-            for key in _GIVEN
-            if key in version.method.asks and key not in document.get("given", {})
-        ]
-        if "fica" in version.method.asks and "fica_deducted" not in ytd:
-            notes.append("ytd.fica_deducted was not given: 0.00 is used.")
+        if version.method.asks:
+            notes += [
+                f"given.{key} was not given: the amount computed here is used."
+                for key in _GIVEN
+                if key in version.method.asks and key not in document.get("given", {})
+            ]
+            if "fica" in version.method.asks and "fica_deducted" not in ytd:
+                notes.append("ytd.fica_deducted was not given: 0.00 is used.")
     return tuple(dict.fromkeys(notes))
 
 
