@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -170,9 +171,22 @@ def test_one_county_of_indiana_is_owed_that_of_home_before_that_of_work() -> Non
     assert elsewhere["local_income_tax"] == "0.00"  # no agreement: Indiana is not withheld
 
 
-def test_what_kansas_wants_of_its_residents_elsewhere_is_told() -> None:
-    told = answer(work_state="MO", residence_state="KS")
-    assert any("less what the state of work requires (KW-100)" in note for note in told["notes"])
+def test_kansas_is_withheld_for_its_residents_who_work_elsewhere() -> None:
+    """Weekly 1,000.00: the amount of Kansas by its K-4, or without one by its default, less that of Missouri."""
+    form = {"status": "single", "allowances": 1}
+    kansas = [answer(work_state="KS", state_certificate=each) for each in (form, ...)]
+    missouri = answer(work_state="MO", state_certificate={"status": "single"})
+    certificates = ({"MO": {"status": "single"}, "KS": form}, {"status": "single"})
+    for home, forms in zip(kansas, certificates, strict=True):
+        told = answer(work_state="MO", residence_state="KS", state_certificate=forms, sui_rate="0.01")
+        larger = max(Decimal(home["state_income_tax"]), Decimal(missouri["state_income_tax"]))
+        assert Decimal(told["state_income_tax"]) == larger > Decimal(missouri["state_income_tax"])
+        assert any("less what the state of work requires (KW-100)" in note for note in told["notes"])
+        assert not any("is not used" in note or "alone" in note for note in told["notes"])
+    bad = {"MO": {"status": "single"}, "KS": {"status": "F"}}
+    assert ("#/state_certificate/KS/status", "unknown_status") in faults(
+        work_state="MO", residence_state="KS", state_certificate=bad
+    )
 
 
 def test_the_county_of_a_home_in_maryland_counts_for_work_elsewhere() -> None:

@@ -65,6 +65,13 @@ _USED = {
 }
 
 
+_DEFAULT = dict.fromkeys(_W4_FLAGS, "false") | dict.fromkeys(_W4_MONEY, "0.00") | {"allowances": "0"}
+_ABSENT = {
+    version: tuple((key, f"w4.{key} was not given: {_DEFAULT[key]} is used.") for key in used)
+    for version, used in _USED.items()
+}
+_UNUSED = {version: frozenset(_DEFAULT) - {"exempt", *used} for version, used in _USED.items()}
+_ABSENT_YTD = tuple((key, f"ytd.{key} was not given: 0.00 is used.") for key in _YTD)
 _NOTHING = frozenset({None, False, "0", "0.0", "0.00"})
 
 
@@ -195,16 +202,14 @@ def _default_notes(form: Mapping[str, Any], ytd: Mapping[str, Any]) -> tuple[str
     notes: list[str] = []
     if "exempt" not in form:
         notes.append("w4.exempt was not given: false is used.")
-    used = _USED[form["version"]] if not form.get("exempt") else ()
-    for key in used:
-        if key not in form:
-            value = "false" if key in _W4_FLAGS else "0" if key == "allowances" else "0.00"
-            notes.append(f"w4.{key} was not given: {value} is used.")
     if not form.get("exempt"):
-        notes += [
-            f"w4.{key} has no place on a form of {form['version']}: it is not used."
-            for key in (*_W4_FLAGS, *_W4_MONEY, "allowances")
-            if key != "exempt" and key not in used and form.get(key) not in _NOTHING
-        ]
-    notes += [f"ytd.{key} was not given: 0.00 is used." for key in _YTD if key not in ytd]
+        version = form["version"]
+        notes += [told for key, told in _ABSENT[version] if key not in form]
+        if not _UNUSED[version].isdisjoint(form):
+            notes += [
+                f"w4.{key} has no place on a form of {version}: it is not used."
+                for key in (*_W4_FLAGS, *_W4_MONEY, "allowances")
+                if key in _UNUSED[version] and form.get(key) not in _NOTHING
+            ]
+    notes += [told for key, told in _ABSENT_YTD if key not in ytd]
     return tuple(notes)

@@ -39,9 +39,12 @@ class _Pairs(list[tuple[str, Any]]):
 
 def keys_of(part: Any, depth: int = 5) -> int:
     """The keys of a JSON value, down to `depth` levels: what lies deeper is refused in any case."""
-    inner = part.values() if isinstance(part, dict) else part
-    below = sum(keys_of(value, depth - 1) for value in inner if isinstance(value, dict | list)) if depth else 0
-    return below + (len(part) if isinstance(part, dict) else 0)
+    of_object = type(part) is dict
+    keys = len(part) if of_object else 0
+    for value in part.values() if of_object else part:
+        if depth and (type(value) is dict or type(value) is list):
+            keys += keys_of(value, depth - 1)
+    return keys
 
 
 def refuse_repeated(line: bytes, faults: FaultList) -> None:

@@ -63,6 +63,9 @@ class PayLine(NamedTuple):
         return remuneration_derivation(entries, tables.earnings, **period)
 
 
+_WITHOUT = PayLine(None, None, (), None)
+
+
 def read_pay(
     document: Mapping[str, Any], ytd: Mapping[str, Any], pay_frequency: str | None, pay_date: date | None,
     begin: date | None, end: date | None, tables: Tables, faults: FaultList,
@@ -116,6 +119,8 @@ def read_pay(
 
 
 def _nothing(ytd: Mapping[str, Any], faults: FaultList) -> PayLine:
+    if YTD.isdisjoint(ytd):
+        return _WITHOUT
     for key in sorted(YTD & ytd.keys()):
         read.money(ytd, key, "#/ytd", faults)
     return PayLine(None, None, tuple(f"ytd.{key} is not used by this line." for key in sorted(YTD & ytd.keys())), None)

@@ -87,6 +87,8 @@ def read_state(
         home = None
     forms = _forms(document, places, home, tables, faults)
     local, counties, told_of_places = local_parts(document, places, home, localities, tables, faults)
+    if home in forms and home not in {place.state for place in places}:
+        places = [*places, Stay(home, 0, "#/residence_state", ())]  # an entry for its certificate alone
     withheld_in = {place.state: tables.agreements.withheld_in(place.state, home) for place in places}
     forms = _with_county_rates(forms, counties, withheld_in)
     sui_rate = read.rate(document, "sui_rate", "#", faults)
@@ -121,7 +123,8 @@ def read_state(
 def _forms(
     document: Mapping[str, Any], places: Sequence[Stay], home: str | None, tables: Tables, faults: FaultList
 ) -> dict[str, Form]:
-    """The certificates by the state of work they are used for: that of the state whose tax is withheld."""
+    """The certificates by the state of work they are used for: that of the state whose tax is withheld. One of the home
+    state is used for itself where that state withholds on work elsewhere."""
     if "state_certificate" not in document:
         return {}
     at, part = "#/state_certificate", document["state_certificate"]
@@ -142,6 +145,8 @@ def _forms(
         elif (written := read.object_of(part, state, _CERTIFICATE, faults, where=at)) is not None:
             read_forms[state] = _form(written, read.pointer(at, state), faults)
     used = {state: tables.agreements.withheld_in(state, home) for state in states}
+    if home is not None and home in tables.agreements.of_residents:
+        used[home] = home
     return {state: read_forms[by] for state, by in used.items() if by in read_forms}
 
 
@@ -199,21 +204,22 @@ def _notes(
     if "sui_rate" in document:
         if "sui_wages" not in ytd:
             notes.append("ytd.sui_wages was not given: 0.00 is used.")
-        if len(places) > 1:
+        if sum(bool(place.localities) for place in places) > 1:
             notes.append(f"sui is computed for {insured} alone, on the wages of work there.")
-    notes += [
-        f"ytd.programmes.{code}.{key} was not given: 0.00 is used."
-        for code, part in ytd.get("programmes", {}).items()
-        for key in ("wages", "amount")
-        if key not in part
-    ]
+    if "programmes" in ytd:
+        notes += [
+            f"ytd.programmes.{code}.{key} was not given: 0.00 is used."
+            for code, part in ytd["programmes"].items()
+            for key in ("wages", "amount")
+            if key not in part
+        ]
     home = document.get("residence_state")
     used = {form.pointer for form in forms.values()}
     at = "#/state_certificate"
-    if at not in used:
+    if "state_certificate" in document and at not in used:
         notes += [
             f"state_certificate.{state} is not used: no income tax of that state is withheld."
-            for state in document.get("state_certificate", {})
+            for state in document["state_certificate"]
             if read.pointer(at, state) not in used
         ]
     for place in places:
@@ -231,13 +237,14 @@ def _notes(
             ]
         if version.basis != "pay_date" and version.basis not in document:
             notes.append(f"{version.basis} was not given: pay_date is used.")
-        notes += [
-            f"given.{key} was not given: the amount computed here is used."
-            for key in _GIVEN
-            if key in version.method.asks and key not in document.get("given", {})
-        ]
-        if "fica" in version.method.asks and "fica_deducted" not in ytd:
-            notes.append("ytd.fica_deducted was not given: 0.00 is used.")
+        if version.method.asks:
+            notes += [
+                f"given.{key} was not given: the amount computed here is used."
+                for key in _GIVEN
+                if key in version.method.asks and key not in document.get("given", {})
+            ]
+            if "fica" in version.method.asks and "fica_deducted" not in ytd:
+                notes.append("ytd.fica_deducted was not given: 0.00 is used.")
     return tuple(dict.fromkeys(notes))
 
 

@@ -170,8 +170,22 @@ def test_json_and_text_tell_the_same() -> None:
     for line in body["lines"]:
         assert f"{line['code']} ({line['jurisdiction']}): {line['before']} -> {line['after']}" in text
         for change in line["changes"]:
-            assert f"{change['before']} -> {change['after']}: " in text
+            shown = f"{change['before']} -> {change['after']}: {change['effect_on_net']}" in text.replace("+", "")
+            assert shown is (change["effect_on_net"] != "0.00")
     assert "row of us_federal_2026" in text
+
+
+def test_what_moved_nothing_stands_in_json_alone() -> None:
+    """Another status of the form of California is a word; the rows that it chose are what moved the tax."""
+    married = replace(PLAIN, work=(Work(state="CA", certificate=StateCertificate(status="married")),), gross=300_000)
+    single = replace(married, work=(Work(state="CA", certificate=StateCertificate(status="single")),))
+    found = difference(derived(single), derived(married))
+    assert_sums(found)
+    still = [change for line in found.lines for change in line.changes if not change.cents]
+    assert still
+    text = "\n".join(found.as_text())
+    assert not any(f"{change.as_text()}" in text for change in still)
+    assert all(not row.endswith(": 0.00") for row in found.as_text())
 
 
 def test_a_line_that_the_derivation_does_not_tell_stands_as_a_rest() -> None:

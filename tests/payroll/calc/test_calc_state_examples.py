@@ -3,9 +3,11 @@ table. They are cited as a public data set quotes them (open-withholding, read i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
+from tests.payroll.calc.test_calc_derivation import redo
 
 from backoffice.payroll.calc import (
     FILING_STATUSES,
@@ -15,6 +17,7 @@ from backoffice.payroll.calc import (
     StateCertificate,
     Tables,
     Work,
+    explain,
     gross_to_net,
 )
 from backoffice.payroll.calc.result import PaycheckResult
@@ -205,11 +208,43 @@ def test_a_federal_status_is_mapped_as_each_state_maps_it() -> None:
             assert mapped.amount("state_income_tax") == tax(state, "1500.00", "weekly", word), (state, filing_status)
 
 
+def test_north_dakota_takes_an_allowance_off_for_an_older_federal_form() -> None:
+    """Weekly 1,800.00, single: (93,600 - 2 x 5,050 - 57,625) x 1.95 % / 52 = 9.70; the newer form 13.49."""
+    form, older = StateCertificate(status="single"), W4(version="2019_or_earlier", allowances=2)
+    for given, expected in ((form, 1_000), (None, 1_300)):  # without a form of the state its default counts
+        assert calculate("ND", "1800.00", "weekly", given, w4=older).amount("state_income_tax") == expected
+    assert calculate("ND", "1800.00", "weekly", form).amount("state_income_tax") == 1_300
+    check = Paycheck(pay_date=SUMMER, pay_frequency="weekly", gross=180_000, w4=older,
+                     work=(Work(state="ND", certificate=form),))  # fmt: skip
+    (line,) = explain(Columns.of([check]), Tables.load()).of("state_income_tax")
+    assert redo(line) * 100 == line.cents == 1_000
+    assert [step.name for step in line.steps][1] == "exempt_amount"
+
+
+def test_rules_that_ask_for_facts_nobody_gives_are_told() -> None:
+    def told(state: str, gross: str) -> list[str]:
+        notes = calculate(state, gross, "monthly", StateCertificate(status="single")).notes
+        return [detail for code, detail in notes if code == "state_rule_not_judged"]
+
+    # Nebraska, 1,400.00 a month: 16,800 - 6,710 at 3.22 % and 74.13 make 33.25, above 21.00. Of 600.00: 7.49.
+    assert told("NE", "1400.00") == []
+    assert len(told("NE", "600.00")) == 1
+    assert "1.5 %" in told("NE", "600.00")[0]
+    # New Mexico, monthly, single: 1.5 % of what is above the first row.
+    small = next(gross for gross in range(600, 900, 5) if tax("NM", f"{gross}.00", "monthly", "single"))
+    assert tax("NM", f"{small}.00", "monthly", "single") < 100
+    assert "under one dollar" in told("NM", f"{small}.00")[0]
+    assert told("NM", "3000.00") == []
+    check = Paycheck(pay_date=SUMMER, pay_frequency="monthly", gross=300_000, w4=W4(), work=(Work(state="NM"),))
+    away = gross_to_net(Columns.of([replace(check, residence_state="TX")]), Tables.load()).paycheck(0)
+    assert any("15 days" in detail for code, detail in away.notes if code == "state_rule_not_judged")
+
+
 def test_unverified_law_is_told() -> None:
     told = [detail for code, detail in calculate("DC", "900.00", "weekly", None).notes if code == "unverified_value"]
     assert told == ["The withholding law of DC used here is unverified."]
     older = calculate("ND", "900.00", "weekly", None, w4=W4(version="2019_or_earlier"))
-    assert any(detail.startswith("ND: a federal W-4 of 2019") for _, detail in older.notes)
+    assert any(detail.startswith("ND: the allowance of 5,050") for _, detail in older.notes)
     assert not any(detail.startswith("ND: ") for _, detail in calculate("ND", "900.00", "weekly", None).notes)
 
 

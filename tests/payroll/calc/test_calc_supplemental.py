@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.payroll.calc.test_calc_derivation import redo
 
 from backoffice.payroll.calc import (
     W4,
@@ -44,17 +46,86 @@ def noted(result: PaycheckResult) -> set[str]:
     return {code for code, _ in result.notes}
 
 
-REGULAR = 15_615  # biweekly 2,000.00 of a single: (1,240 + 12 % of (43,400 - 19,900)) / 26 = 156.15
+REGULAR = 15_615  # biweekly 2,000.00 of a single: (1,240 + 12 % of (43,400 - 19,900)) / 26 = 4,060 / 26 = 156.1538…
 
 
 @pytest.mark.parametrize(
     ("supplemental", "before", "tax"),
-    [(100_000, 0, 22_000), (33_333, 0, 7_333), (100_000_000, 0, 22_000_000), (100_000_100, 0, 22_000_037),
+    [(100_000, 0, 22_000), (33_333, 0, 7_334), (100_000_000, 0, 22_000_000), (100_000_100, 0, 22_000_037),
      (10_000_000, 95_000_000, 5_000_000 * 22 // 100 + 5_000_000 * 37 // 100), (100_000, 100_000_000, 37_000)],
 )  # fmt: skip
 def test_the_flat_rate_and_the_higher_one_above_a_million(supplemental: int, before: int, tax: int) -> None:
     """Pub 15 section 7: 22 %; only the part of the year's supplemental wages above 1,000,000 takes 37 %."""
     assert paid(check(supplemental, supplemental_wages=before)).amount("federal_income_tax") == REGULAR + tax
+
+
+def test_regular_and_supplemental_federal_tax_are_rounded_once() -> None:
+    """4,060 / 26 + 22 % of 333.33 = 156.15384… + 73.3326 = 229.48644… = 229.49; rounded apart it would be 229.48."""
+    for extra in (0, 1_000):
+        one = check(33_333, w4=W4(step4c=extra))
+        assert paid(one).amount("federal_income_tax") == 22_949 + extra
+        (line,) = explain(Columns.of([one]), Tables.load()).of("federal_income_tax")
+        assert [step.name for step in line.steps if step.rounding] == ["total"]
+        assert line.steps[-1].inputs["less_credit"].number() == Fraction(4_060, 26)
+        assert line.steps[-1].inputs["supplemental_tax"].number() == Fraction("73.3326")
+        assert redo(line) * 100 == line.cents == 22_949 + extra
+
+
+@pytest.mark.parametrize(
+    ("state", "regular", "supplemental", "parts", "tax"),
+    [
+        # 3.07 % of 2,000.16 and of 100.16, together 64.479824; rounded apart 61.40 + 3.07.
+        ("PA", 200_016, 10_016, ("61.404912", "3.074912"), 6_448),
+        # 3.35 % of 2,000.07 - 151 and 30 % of 22 % of 333.40, together 83.948245; apart 61.94 + 22.00.
+        ("VT", 200_007, 33_340, ("61.943845", "22.0044"), 8_395),
+        # Whole dollars of regular wages are Kansas' own step (80.857702); 5 % of 333.33 is added in cents.
+        ("KS", 200_000, 33_333, ("81", "16.6665"), 9_767),
+        # Idaho rounds either part to whole dollars: 73.193 and 17.66649.
+        ("ID", 200_000, 33_333, ("73", "18"), 9_100),
+    ],
+)
+def test_a_state_rounds_regular_and_supplemental_tax_together(
+    state: str, regular: int, supplemental: int, parts: tuple[str, str], tax: int
+) -> None:
+    for extra in (0, 500):
+        work = Work(state=state, certificate=StateCertificate(additional_withholding=extra))
+        one = replace(check(supplemental, regular=regular, state=state), work=(work,))
+        assert paid(one).amount("state_income_tax") == tax + extra
+        (line,) = explain(Columns.of([one]), Tables.load()).of("state_income_tax")
+        shown = list(line.steps[-1].inputs.values())
+        assert [value.number() for value in shown] == [Fraction(part) for part in (*parts, *(["5"] if extra else []))]
+        assert redo(line) * 100 == line.cents == tax + extra
+
+
+def test_every_state_that_rounds_to_cents_rounds_the_sum_alone() -> None:
+    for state in STATES:
+        one = check(33_333, regular=212_345, state=state)
+        for line in explain(Columns.of([one]), Tables.load()).lines:
+            assert redo(line) * 100 == line.cents, line.as_text()
+        (line,) = explain(Columns.of([one]), Tables.load()).of("state_income_tax")
+        if line.steps[-1].name == "total" and "tax" in line.steps[-1].inputs:
+            assert "withheld" not in [step.name for step in line.steps]
+
+
+def test_two_states_of_work_under_agreements_are_rounded_once_for_the_home() -> None:
+    """Half of 100.16 from New Jersey and half from Ohio, both Pennsylvania's: 61.404912 + 3.074912 as above."""
+    works = (Work(state="NJ", wages=105_016), Work(state="OH", wages=105_016))
+    one = replace(check(10_016, regular=200_016), work=works, residence_state="PA")
+    assert {each.jurisdiction: each.cents for each in paid(one).lines if each.code == "state_income_tax"} == {
+        "PA": 6_448
+    }
+    (line,) = explain(Columns.of([one]), Tables.load()).of("state_income_tax")
+    assert redo(line) * 100 == line.cents == 6_448
+
+
+def test_the_tax_of_a_place_is_rounded_once() -> None:
+    """New York City: 30.12 + 4.15 % of (1,807.70 - 962) + 4.25 % of 333.33 = 65.21655 + 14.166525; apart 79.39."""
+    here = (LocalPart(place="NY-NYC", wages=233_333, resident=True),)
+    one = replace(check(33_333, state="NY"), local=here)
+    assert paid(one).amount("local_income_tax") == 7_938
+    (line,) = explain(Columns.of([one]), Tables.load()).of("local_income_tax")
+    assert [step.name for step in line.steps if step.rounding] == ["total"]
+    assert redo(line) * 100 == line.cents == 7_938
 
 
 def test_aggregate_withholds_on_one_payment_but_not_above_the_million() -> None:

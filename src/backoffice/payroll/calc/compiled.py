@@ -24,6 +24,7 @@ from backoffice.payroll.calc.paycheck import (
     Int64s,
 )
 from backoffice.payroll.calc.schedule import Schedules
+from backoffice.payroll.calc.told import Told
 
 _BASES = ("pay_date", "period_begin", "period_end")
 _GUIDE, _RETURN = "withholding-guide", "annual-return"  # what a state's values are taken from
@@ -66,6 +67,7 @@ class Withholding:
     citation: str
     verified: bool
     approximate: bool  # made of the annual return's figures, since the state's own guide is not known
+    told: tuple[Told, ...]
     older_form: str | None  # what to tell of a federal W-4 of 2019 or earlier, where the state reads it another way
     status_of: Int64s  # filing status → the method's status
     own_status: Int64s  # STATE_STATUSES → the method's status, NOT_GIVEN where the state does not have it
@@ -252,6 +254,7 @@ def _withholding(values: Mapping[str, Any], table: TableVersion) -> Withholding:
         citation=values["citation"],
         verified=values["verified"],
         approximate=basis == _RETURN,
+        told=tuple(Told.of(each, table) for each in values.get("told", ())),
         older_form=values.get("older_form"),
         status_of=np.array(
             [method.statuses.index(mapped[status]) if mapped else 0 for status in FILING_STATUSES], dtype=np.int64

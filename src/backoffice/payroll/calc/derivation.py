@@ -7,7 +7,7 @@ row and note each step. A step's `formula` is arithmetic over the names of its `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -203,13 +203,22 @@ class Recorder:
         steps, self._steps = tuple(self._steps), []
         self._lines.append(LineDerivation(code, kind, jurisdiction, _one(cents), citation, steps, key))
 
-    def more(self, code: str, jurisdiction: str, cents: Number, citation: str) -> None:
-        """Adds the steps since the last line to a line that stands already and now comes to `cents`."""
+    def more(
+        self, code: str, jurisdiction: str, cents: Number, citation: str, instead_of: Collection[str] = ()
+    ) -> None:
+        """Adds the steps since the last line to a line that stands already and now comes to `cents`, in place of its
+        last steps where those have the names `instead_of`."""
         at = next(i for i, line in enumerate(self._lines) if (line.code, line.jurisdiction) == (code, jurisdiction))
         line, steps, self._steps = self._lines[at], tuple(self._steps), []
-        self._lines[at] = replace(
-            line, cents=_one(cents), steps=line.steps + steps, citation=f"{line.citation}; {citation}"
-        )  # fmt: skip
+        kept = line.steps
+        while kept and kept[-1].name in instead_of:
+            kept = kept[:-1]
+        self._lines[at] = replace(line, cents=_one(cents), steps=kept + steps, citation=f"{line.citation}; {citation}")
+
+    def put(self, line: LineDerivation) -> None:
+        """Puts a whole line in the place of the one of its code and jurisdiction, or last."""
+        self._lines = [each for each in self._lines if (each.code, each.jurisdiction) != (line.code, line.jurisdiction)]
+        self._lines.append(line)
 
     def derivation(self) -> Derivation:
         return Derivation(tuple(self._lines))

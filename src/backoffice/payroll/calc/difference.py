@@ -82,10 +82,11 @@ class LineChange:
         }
 
     def as_text(self) -> list[str]:
+        """Without the changes that moved nothing; `as_json` has them."""
         amounts = " -> ".join("none" if cents is None else format_minor(cents) for cents in (self.before, self.after))
         key = f" [{self.key}]" if self.key is not None else ""
         head = f"{self.code} ({self.jurisdiction}){key}: {amounts}: {_signed(self.cents)}"
-        return [head, *(f"    {change.as_text()}" for change in self.changes)]
+        return [head, *(f"    {change.as_text()}" for change in self.changes if change.cents)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from backoffice.payroll.calc.exact import part_of
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
 from backoffice.payroll.calc.garnishments import take_garnishments
+from backoffice.payroll.calc.home_state import at_home, withhold_at_home
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.local_lines import local_taxes
 from backoffice.payroll.calc.paycheck import (
@@ -40,7 +41,8 @@ from backoffice.payroll.calc.result import (
     Results,
 )
 from backoffice.payroll.calc.states import state_taxes
-from backoffice.payroll.calc.supplemental import Apart, add_federal, add_locals, add_states, set_apart
+from backoffice.payroll.calc.supplemental import add_federal, add_locals, add_states, set_apart
+from backoffice.payroll.calc.supplemental_parts import Apart
 
 
 def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = None) -> Results:
@@ -66,6 +68,41 @@ def gross_to_net(columns: Columns, tables: Tables, recorder: Recorder | None = N
 def _calculated(
     columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None, allowed: Int64s | None
 ) -> Results:
+    home = at_home(columns, year, tables)
+    there = columns if home is None else home.elsewhere
+    results, taxed, taken = _taxed(there, year, tables, recorder, allowed)
+    if home is not None:
+        some = None if allowed is None else allowed[home.rows]
+        of_whole = None if recorder is None else Recorder()
+        whole, _, _ = _taxed(home.columns, year[home.rows], tables, of_whole, some)
+        withhold_at_home(results, home, whole, tables, recorder, of_whole)
+    known = None if home is None else home.rows
+    results.notes += tables.agreements.notes(there, tables.names, tables.untaxed, known)
+    for line in results.lines:
+        if line.kind == EMPLOYEE_TAX:
+            results.net[line.rows] -= line.cents
+    detail = taxed.detail
+    if detail is not None:
+        if len(detail.garnishments.paycheck):
+            before = sum_of(taken, len(columns))
+            take_garnishments(results, taxed, detail, year, tables, before, recorder)
+        after_tax(results, taxed, detail, year, tables, taken, recorder)
+    _line(results, "net_pay", NET, np.arange(len(columns), dtype=np.int64), results.net)
+    if recorder is not None:
+        _record_net(results, recorder)
+    below_zero = np.flatnonzero(results.net < 0)
+    if len(below_zero):
+        words = "The taxes are more than the pay: net pay is below zero."
+        results.notes.append(Note("net_pay_negative", words, below_zero))
+    _assert_totals(results)
+    return results
+
+
+def _taxed(
+    columns: Columns, year: Int64s, tables: Tables, recorder: Recorder | None, allowed: Int64s | None
+) -> tuple[Results, Columns, Taken]:
+    """Every tax, after the deductions that lower one: the results so far, the columns as those left them, and what was
+    taken."""
     everyone = np.arange(len(columns), dtype=np.int64)
     results = Results(gross=columns.gross, net=columns.gross.copy())
     _line(results, "gross_pay", EARNING, everyone, columns.gross)
@@ -84,9 +121,9 @@ def _calculated(
         if detail.supplemental.any():
             of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
             columns, apart = set_apart(columns, detail, year, tables, of_entries)
+            results.keeps_exact = True
     withheld = tables.agreements.withheld(columns)
     _federal_lines(results, columns, year, tables, everyone, recorder)
-    results.notes += tables.agreements.notes(columns, tables.names, tables.untaxed)
     state_taxes(results, columns, withheld, year, tables, recorder)
     local_taxes(results, columns, year, tables, recorder)
     if detail is not None and (detail.futa_reduction >= 0).any():
@@ -98,23 +135,7 @@ def _calculated(
         add_federal(results, columns, detail, year, tables, apart, recorder)
         add_states(results, columns, detail, year, tables, apart, recorder)
         add_locals(results, columns, detail, year, tables, apart, recorder)
-    for line in results.lines:
-        if line.kind == EMPLOYEE_TAX:
-            results.net[line.rows] -= line.cents
-    if detail is not None:
-        if len(detail.garnishments.paycheck):
-            before = sum_of(taken, len(columns))
-            take_garnishments(results, columns, detail, year, tables, before, recorder)
-        after_tax(results, columns, detail, year, tables, taken, recorder)
-    _line(results, "net_pay", NET, everyone, results.net)
-    if recorder is not None:
-        _record_net(results, recorder)
-    below_zero = np.flatnonzero(results.net < 0)
-    if len(below_zero):
-        words = "The taxes are more than the pay: net pay is below zero."
-        results.notes.append(Note("net_pay_negative", words, below_zero))
-    _assert_totals(results)
-    return results
+    return results, columns, taken
 
 
 def explain(columns: Columns, tables: Tables, row: int = 0) -> Derivation:
@@ -133,10 +154,9 @@ def _federal_lines(
     results: Results, columns: Columns, year: Int64s, tables: Tables, everyone: Int64s, recorder: Recorder | None
 ) -> None:
     law = tables.federal
-    _line(
-        results, "federal_income_tax", EMPLOYEE_TAX, everyone,
-        federal_income_tax(columns, year, law, recorder),
-    )  # fmt: skip
+    income_tax, exact = federal_income_tax(columns, year, law, recorder)
+    kept = exact if results.keeps_exact else None
+    results.lines.append(Line("federal_income_tax", EMPLOYEE_TAX, FEDERAL, everyone, income_tax, exact=kept))
     for code, kind, cents in (
         ("social_security", EMPLOYEE_TAX, social_security(columns, year, law, recorder, employer=False)),
         ("medicare", EMPLOYEE_TAX, medicare(columns, year, law, recorder, employer=False)),

@@ -55,6 +55,18 @@ def half_up(numerator: Int64s, denominator: Int64s | int, unit: int = 1) -> Int6
     return rounded * unit if unit != 1 else rounded
 
 
+Exact = tuple[Int64s, Int64s | int]  # amounts of cents as numerator and denominator
+
+
+def half_up_sum(one: Exact, other: Exact) -> Int64s:
+    """The sums of two exact amounts, rounded to the cent once. In Python's integers, for few rows: the product of two
+    denominators may pass 63 bits."""
+    (first, first_by), (second, second_by) = (
+        [np.asarray(each, dtype=object) for each in pair] for pair in (one, other)
+    )
+    return half_up(first * second_by + second * first_by, first_by * second_by).astype(np.int64)
+
+
 def sum_at(places: Int64s, amounts: Int64s, length: int) -> Int64s:
     """The sum of the amounts at each place 0 .. length - 1."""
     total = np.zeros(length, dtype=np.int64)

@@ -15,8 +15,11 @@ from backoffice.payroll.calc.result import EMPLOYEE_TAX, FEDERAL
 _PERIODS = np.array(PERIODS, dtype=np.int64)
 
 
-def federal_income_tax(columns: Columns, year: Int64s, law: FederalLaw, recorder: Recorder | None) -> Int64s:
-    """Tax of the pay period in cents. No line of Worksheet 1A is rounded on the way; the last one is, to the cent."""
+def federal_income_tax(
+    columns: Columns, year: Int64s, law: FederalLaw, recorder: Recorder | None
+) -> tuple[Int64s, tuple[Int64s, Int64s]]:
+    """Tax of the pay period in cents, and what it was before it was rounded and without the extra amount of the form
+    (numerator, denominator). No line of Worksheet 1A is rounded on the way; the last one is, to the cent."""
     older = columns.w4_version == OLDER_FORM
     # Separately has the schedules of single; head of household on an older form is refused before.
     status = columns.filing_status
@@ -37,9 +40,9 @@ def federal_income_tax(columns: Columns, year: Int64s, law: FederalLaw, recorder
     at = schedules.find(law.schedule[year, box, status], adjusted)
     tentative = schedules.base[at] * schedules.scale + schedules.rate[at] * (adjusted - schedules.start[at])
     credit = np.where(older, 0, columns.step3)
-    less_credit = at_least_zero(tentative - credit * schedules.scale)
+    less_credit = np.where(columns.exempt, 0, at_least_zero(tentative - credit * schedules.scale))
     divisor = periods * schedules.scale
-    tax = np.where(columns.exempt, 0, half_up(less_credit, divisor) + columns.step4c)
+    tax = half_up(less_credit, divisor) + np.where(columns.exempt, 0, columns.step4c)
     if recorder is not None:
         which = int(year[0])
         name, version = law.tables[which].name, law.tables[which].version
@@ -49,7 +52,7 @@ def federal_income_tax(columns: Columns, year: Int64s, law: FederalLaw, recorder
                 "tax", "exempt", "the employee claims exemption on Form W-4", "0", usd(tax), claim=text("exempt")
             )
             recorder.line("federal_income_tax", EMPLOYEE_TAX, FEDERAL, tax, f"IRC 3402(n); {citation}")
-            return tax
+            return tax, (less_credit, divisor)
         _record_annual(columns, recorder, addition, periods, annual, TableRow(
             name, version, f"nonresident_alien {W4_VERSIONS[int(columns.w4_version[0])]} "
             f"{FREQUENCIES[int(columns.frequency[0])]}",
@@ -82,7 +85,7 @@ def federal_income_tax(columns: Columns, year: Int64s, law: FederalLaw, recorder
             step4c=usd(columns.step4c),
         )  # fmt: skip
         recorder.line("federal_income_tax", EMPLOYEE_TAX, FEDERAL, tax, citation)
-    return tax
+    return tax, (less_credit, divisor)
 
 
 def _record_annual(

@@ -86,7 +86,7 @@ def _tax(
     paycheck, wages, resident = rows
     law = tables.states.get((place.state, calendar))
     if not tax.method.asks_state:
-        amounts = _rounded(columns, tax, rows, None, recorder)
+        amounts, exact = _rounded(columns, tax, rows, None, recorder)
     else:
         work, where = _work_of(_work_in(columns, STATES.index(place.state), tables), paycheck)
         if not where.all():
@@ -96,21 +96,24 @@ def _tax(
             results.notes.append(Note("local_tax_without_state", detail, paycheck[~where]))
             paycheck, wages, resident = paycheck[where], wages[where], resident[where]
         amounts = np.zeros(len(paycheck), dtype=np.int64)
+        exact = np.zeros_like(amounts), np.ones_like(amounts)
         assert law is not None
         for version, chosen in by_version(columns, work, law):
             state = state_rows(columns, work.take(chosen), version, law, others)
             part = (paycheck[chosen], wages[chosen], resident[chosen])
             exempt = (state.elected("exempt")[0] == 1) & (tax.kind != "on_state_base")
             spared = recorder is not None and bool(exempt[0])
-            taxed = _rounded(columns, tax, part, (state, version.method), None if spared else recorder)
+            taxed, (numerator, by) = _rounded(columns, tax, part, (state, version.method), None if spared else recorder)
             amounts[chosen] = np.where(exempt, 0, taxed)
+            exact[0][chosen], exact[1][chosen] = np.where(exempt, 0, numerator), by
             if recorder is not None and spared:
                 recorder.step(
                     "local_tax", "exempt", "the employee claims exemption on the state's form", "0", usd(0),
                     claim=text("exempt"),
                 )  # fmt: skip
     kind = EMPLOYER_TAX if tax.method.employer else EMPLOYEE_TAX
-    results.lines.append(Line(tax.method.line, kind, tax.jurisdiction, paycheck, amounts, tax.method.programme))
+    kept = exact if results.keeps_exact else None
+    results.lines.append(Line(tax.method.line, kind, tax.jurisdiction, paycheck, amounts, tax.method.programme, kept))
     if not tax.verified:
         results.notes.append(Note("unverified_value", f"The local rates of {place.name} are unverified.", paycheck))
     if tax.note is not None:
@@ -122,7 +125,8 @@ def _tax(
 def _rounded(
     columns: Columns, tax: LocalTax, rows: tuple[Int64s, Int64s, Bools], of_state: tuple[StateRows, Method] | None,
     recorder: Recorder | None,
-) -> Int64s:  # fmt: skip
+) -> tuple[Int64s, tuple[Int64s, Int64s]]:  # fmt: skip
+    """The tax in cents, and what it was before it was rounded."""
     paycheck, wages, resident = rows
     state, method = of_state if of_state is not None else (None, None)
     local = LocalRows(
@@ -133,10 +137,10 @@ def _rounded(
     amounts = half_up(numerator, denominator)
     if recorder is not None:
         recorder.step(
-            "withheld", "last", "rounded once", "round_half_up(exact, 0.01)", usd(amounts), rounding=CENT,
-            exact=usd(numerator, denominator),
+            "withheld", "last", "rounded once", "round_half_up(local_tax, 0.01)", usd(amounts), rounding=CENT,
+            local_tax=usd(numerator, denominator),
         )  # fmt: skip
-    return amounts
+    return amounts, (numerator, denominator)
 
 
 def _work_in(columns: Columns, state: int, tables: Tables) -> StateWork:

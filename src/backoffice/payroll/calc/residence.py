@@ -2,7 +2,8 @@
 
 Where both states have an agreement and the person's home is stated, the home state is withheld in place of the state
 of work: stating the residence counts as the certificate of nonresidence that the agreement asks for. Elsewhere the
-state of work is withheld alone; what the home state wants on top of it is not known here, and is said in a note.
+state of work is withheld alone; what the home state wants on top of it is not known here, and is said in a note. What
+is known of some (`of_residents`) is withheld in addition (`home_state.py`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Agreements:
             frozenset(condition["pair"]): str(condition["says"]) for condition in document.get("condition", ())
         }
         self._free = {rule["state"]: str(rule["says"]) for rule in document.get("nonresidents_untaxed", ())}
-        self._of_residents = {rule["state"]: str(rule["says"]) for rule in document.get("residents_elsewhere", ())}
+        self.of_residents = {rule["state"]: str(rule["says"]) for rule in document.get("residents_elsewhere", ())}
         self._untaxing = np.array([state in self._free for state in STATES])
 
     def withheld_in(self, work: str, home: str | None) -> str | None:
@@ -76,14 +77,21 @@ class Agreements:
         taxing: Int64s = np.where(away & self.between[home, state], home, state)
         return taxing
 
-    def notes(self, columns: Columns, names: Mapping[str, str], untaxed: Bools) -> list[Note]:
-        """What was decided, by pair of states. `untaxed[state]`: the state has no income tax."""
+    def notes(self, columns: Columns, names: Mapping[str, str], untaxed: Bools, at_home: Int64s | None) -> list[Note]:
+        """What was decided, by pair of states. `untaxed[state]`: the state has no income tax. `at_home`: the paychecks
+        of which the home state is withheld on top; what that means is said there."""
         away = self._away(columns)
         if away is None:
             return []
         work, home = columns.work, columns.given["residence"][columns.work.paycheck]
-        pairs = np.where(away, home * len(STATES) + work.state, NOT_GIVEN)
         notes = []
+        if at_home is not None:
+            told = np.isin(work.paycheck, at_home)
+            for state, says in self._free.items():
+                rows = np.unique(work.paycheck[away & told & (work.state == STATES.index(state))])
+                notes += [Note("nonresident_untaxed", says, rows)] if len(rows) else []
+            away &= ~told
+        pairs = np.where(away, home * len(STATES) + work.state, NOT_GIVEN)
         for pair in np.unique(pairs[away]).tolist():
             at_home, at_work = divmod(pair, len(STATES))
             one, other = STATES[at_home], STATES[at_work]
@@ -100,12 +108,6 @@ class Agreements:
                 code = "residence_not_withheld"
             elif untaxed[at_home]:
                 continue
-            elif one in self._of_residents:
-                detail = (
-                    f"{names[other]} is withheld, where the work is. {self._of_residents[one]} This is not computed "
-                    "here: withhold it in addition."
-                )
-                code = "residence_not_withheld"
             else:
                 detail = (
                     f"{names[other]} is withheld, where the work is; what {names[one]} wants of its residents in "

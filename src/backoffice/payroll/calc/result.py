@@ -22,7 +22,9 @@ FEDERAL = "US"
 @dataclass(frozen=True, slots=True)
 class Line:
     """One result line over the paychecks it belongs to: `cents[i]` is the amount of paycheck `rows[i]`. `rows` rises.
-    `jurisdiction` is "US" or a state. `programme` is true for the state programmes (CA_SDI …)."""
+    `jurisdiction` is "US" or a state. `programme` is true for the state programmes (CA_SDI …). `exact`: the amounts
+    before they were rounded and without what a form asks for in addition, as numerator and denominator of cents, kept
+    where the tax on supplemental wages is yet to come."""
 
     code: str
     kind: str
@@ -30,6 +32,7 @@ class Line:
     rows: Int64s
     cents: Int64s
     programme: bool = False
+    exact: tuple[Int64s, Int64s] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Results:
     Net is gross less every `employee_tax`, `deduction` and `garnishment` line; that totals equal sums is asserted where
     they are made.
     `tables` lists (name, version, rows) of the law each paycheck used. `taxed` are the columns with the wages that
-    deductions left to each tax, where a paycheck of the batch has details.
+    deductions left to each tax, where a paycheck of the batch has details. `keeps_exact`: income taxes keep what they
+    were before they were rounded.
     """
 
     gross: Int64s
@@ -83,6 +87,7 @@ class Results:
     notes: list[Note] = field(default_factory=list)
     tables: list[tuple[str, str, Int64s]] = field(default_factory=list)
     taxed: Columns | None = None
+    keeps_exact: bool = False
 
     def __len__(self) -> int:
         return len(self.gross)

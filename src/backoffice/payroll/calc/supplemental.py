@@ -1,37 +1,26 @@
 """Supplemental wages: 22 %, 37 % above a million of them in the year, and each state's own rate (26 CFR 31.3402(g)-1).
 
 Deductions lower the regular wages first, the supplemental ones with what is left. With the aggregate method, and in
-states that have no rate of their own, supplemental wages are withheld on as one payment with the regular ones.
+states that have no rate of their own, supplemental wages are withheld on as one payment with the regular ones. The tax
+on what is set apart is added exactly to that on the regular wages, and the sum rounded once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, usd
 from backoffice.payroll.calc.detail import Detail
-from backoffice.payroll.calc.exact import at_least_zero, half_up, part_of
+from backoffice.payroll.calc.exact import Exact, at_least_zero, half_up, half_up_sum, part_of
 from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
-from backoffice.payroll.calc.paycheck import NOT_GIVEN, PERIODS, RATE_SCALE, STATES, Columns, Int64s
-from backoffice.payroll.calc.result import EMPLOYEE_TAX, FEDERAL, Note, Results
-from backoffice.payroll.calc.supplemental_law import LOCAL_SCALE, StateSupplemental, SupplementalLaw
-
-_PERIODS = np.array(PERIODS, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """Supplemental wages that are withheld on apart: `flat` and `above` the threshold by paycheck, `state` by entry
-    of the state work, `local` by entry of the local work."""
-
-    flat: Int64s
-    above: Int64s
-    state: Int64s
-    local: Int64s
-    federal: Int64s  # the federal tax on them, in cents
+from backoffice.payroll.calc.paycheck import RATE_SCALE, STATES, Columns, Int64s
+from backoffice.payroll.calc.result import EMPLOYEE_TAX, Line, Note, Results
+from backoffice.payroll.calc.supplemental_law import LOCAL_SCALE, SupplementalLaw
+from backoffice.payroll.calc.supplemental_parts import Apart, Parts, state_parts
 
 
 def set_apart(
@@ -46,7 +35,7 @@ def set_apart(
     above = at_least_zero(before + wages - threshold) - at_least_zero(before - threshold)
     flat = np.where(detail.aggregate, 0, wages - above)
     rates = np.array([[law.flat_rate, law.above_rate] for law in laws], dtype=np.int64)[year]
-    tax = half_up(np.where(columns.exempt, 0, flat) * rates[:, 0] + above * rates[:, 1], RATE_SCALE)
+    tax = np.where(columns.exempt, 0, flat) * rates[:, 0] + above * rates[:, 1]
     work = columns.work
     state = np.where(detail.aggregate[work.paycheck], 0, np.minimum(of_entries, work.wages))
     if "exempt" in work.elections:  # a form that claims exemption frees these wages too
@@ -70,10 +59,10 @@ def add_federal(
     results: Results, columns: Columns, detail: Detail, year: Int64s, tables: Tables, apart: Apart,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
-    """Adds the tax on the wages set apart to the line of federal income tax."""
+    """Adds the tax on the wages set apart to the line of federal income tax, which is rounded once."""
     (line,) = [line for line in results.lines if line.code == "federal_income_tax"]
     regular = line.cents.copy()
-    line.cents[:] += apart.federal
+    _add(line, np.flatnonzero(apart.federal), (apart.federal[apart.federal > 0], RATE_SCALE))
     for at, calendar in enumerate(tables.federal.years):
         rows = np.flatnonzero((year == at) & (detail.supplemental > 0))
         if not len(rows):
@@ -91,13 +80,12 @@ def add_federal(
             )
             results.notes.append(Note("supplemental_flat_condition", words, unshown))
         if recorder is not None:
-            _record_federal(recorder, columns, detail, law, apart, regular, line.cents)
+            _record_federal(recorder, columns, detail, law, apart, line)
 
 
 def _record_federal(
-    recorder: Recorder, columns: Columns, detail: Detail, law: SupplementalLaw, apart: Apart, regular: Int64s,
-    total: Int64s,
-) -> None:  # fmt: skip
+    recorder: Recorder, columns: Columns, detail: Detail, law: SupplementalLaw, apart: Apart, line: Line
+) -> None:
     table = TableRow(law.table.name, law.table.version, "federal threshold")
     wages = np.minimum(detail.supplemental, columns.income_tax_wages + apart.flat + apart.above)
     recorder.step(
@@ -108,15 +96,12 @@ def _record_federal(
     taxed = np.where(columns.exempt, 0, apart.flat)
     recorder.step(
         "supplemental_tax", "(a)(7)", "the flat rate, and the higher one above the threshold",
-        "round_half_up(flat * flat_rate + above * above_rate, 0.01)", usd(apart.federal), rounding=CENT,
+        "flat * flat_rate + above * above_rate", usd(apart.federal, RATE_SCALE),
         table=TableRow(law.table.name, law.table.version, "federal flat_rate, above_rate"), flat=usd(taxed),
         flat_rate=rate(law.flat_rate, RATE_SCALE), above=usd(apart.above), above_rate=rate(law.above_rate, RATE_SCALE),
     )  # fmt: skip
-    recorder.step(
-        "withheld", "sum", "regular and supplemental wages together", "regular + supplemental_tax", usd(total),
-        regular=usd(regular), supplemental_tax=usd(apart.federal),
-    )  # fmt: skip
-    recorder.more("federal_income_tax", FEDERAL, total, law.text["federal"]["citation"])
+    names = ("tax", "step4c") if bool(columns.exempt[0]) else ("less_credit", "step4c", "tax")
+    _record_sum(recorder, line, (apart.federal, RATE_SCALE), law.text["federal"]["citation"], *names)
 
 
 def add_states(
@@ -149,16 +134,15 @@ def add_states(
             entries = entries[year[work.paycheck[entries]] == at]
             entries = entries[np.isin(work.paycheck[entries], line.rows)]
             if len(entries) and own.apart:
-                parts = _state_parts(columns, detail, own, apart, entries, STATES.index(line.jurisdiction))
-                products = [cents * rates for _, cents, rates in parts]
-                tax = half_up(sum(products[1:], products[0]), RATE_SCALE, own.round_to)
-                place = np.searchsorted(line.rows, work.paycheck[entries])
-                regular = line.cents[place]
-                np.add.at(line.cents, place, tax)
+                parts = state_parts(columns, detail, own, apart, entries, STATES.index(line.jurisdiction))
+                tax = parts.tax(own.round_to)
+                _add(line, np.searchsorted(line.rows, parts.rows), tax)
                 if recorder is not None:
-                    row = f"states {line.jurisdiction}"
-                    _record_part(recorder, law, row, RATE_SCALE, own.round_to, parts, regular, tax)
-                    recorder.more("state_income_tax", line.jurisdiction, regular + tax, own.text["source"])
+                    _record_parts(recorder, law, f"states {line.jurisdiction}", own.round_to, parts)
+                    # A state that rounds to whole dollars rounds the regular part by itself.
+                    regular, dropped = ("withheld", ()) if _is_rounded(line) else ("tax", ("withheld",))
+                    names = (regular, "additional_withholding", "withheld_with_extra", *dropped)
+                    _record_sum(recorder, line, tax, own.text["source"], *names)
 
 
 def _local_part(columns: Columns, detail: Detail, year: Int64s, laws: list[SupplementalLaw], state: Int64s) -> Int64s:
@@ -196,66 +180,55 @@ def add_locals(
             entries = np.flatnonzero(ours & (apart.local > 0))
             if not len(entries) or places is None:
                 continue
-            tax = half_up(apart.local[entries] * law.locals[code], LOCAL_SCALE)
             where = places.places[code].taxes[0].jurisdiction
             for line in results.lines:
                 if line.jurisdiction == where and line.kind == EMPLOYEE_TAX:
-                    mine = np.isin(local.paycheck[entries], line.rows)
-                    place = np.searchsorted(line.rows, local.paycheck[entries][mine])
-                    regular = line.cents[place]
-                    np.add.at(line.cents, place, tax[mine])
-                    if recorder is not None and mine.any():
-                        parts = [("supplemental", apart.local[entries], np.full(1, law.locals[code]))]
-                        _record_part(recorder, law, f"locals {code}", LOCAL_SCALE, 1, parts, regular, tax)
-                        recorder.more(line.code, where, regular + tax, law.text["locals"][code]["source"])
+                    mine = entries[np.isin(local.paycheck[entries], line.rows)]
+                    rates = np.full_like(mine, law.locals[code])
+                    parts = Parts(local.paycheck[mine], [("supplemental", apart.local[mine], rates)], 1, LOCAL_SCALE)
+                    _add(line, np.searchsorted(line.rows, parts.rows), parts.tax(1))
+                    if recorder is not None and len(mine):
+                        _record_parts(recorder, law, f"locals {code}", 1, parts)
+                        names = ("local_tax", "additional_withholding", "withheld")
+                        _record_sum(recorder, line, parts.tax(1), law.text["locals"][code]["source"], *names)
 
 
-def _state_parts(
-    columns: Columns, detail: Detail, own: StateSupplemental, apart: Apart, entries: Int64s, state: int
-) -> list[tuple[str, Int64s, Int64s]]:
-    """(what, cents, rate in millionths) whose products together are the state's tax."""
-    rows, wages = columns.work.paycheck[entries], apart.state[entries]
-    rates: Int64s = np.full(len(rows), own.band_rate[0] if len(own.band_rate) else 0, dtype=np.int64)
-    if len(own.dates):
-        rates = own.rates[np.searchsorted(own.dates, columns.pay_date[rows], side="right") - 1]
-    if own.method == "fraction_of_federal":
-        return [("federal_tax", part_of(apart.federal[rows], wages, apart.flat[rows] + apart.above[rows]), rates)]
-    periods = _PERIODS[columns.frequency[rows]]
-    if own.method == "by_salary":
-        salary = at_least_zero(columns.gross[rows] - detail.nontaxable[rows] - detail.supplemental[rows]) * periods
-        rates = own.band_rate[np.searchsorted(own.band_from, salary, side="right") - 1]
-    if own.method == "flat_plus_local":
-        said = columns.work.elections.get("local_rate")
-        local = np.full_like(rates, NOT_GIVEN) if said is None else said[entries]
-        home = columns.given["residence"][rows] if "residence" in columns.given else np.full_like(rates, NOT_GIVEN)
-        local = np.where(local == NOT_GIVEN, own.default_local, local)
-        rates = rates + np.where((home != NOT_GIVEN) & (home != state), own.nonresident_local, local)
-    parts = [("supplemental", wages, rates)]
-    if own.bonus_rate is not None:
-        bonus = np.minimum(part_of(detail.bonus[rows], wages, detail.supplemental[rows]), wages)
-        parts = [("supplemental", wages - bonus, rates), ("bonus", bonus, np.full_like(rates, own.bonus_rate))]
-    if own.above is not None:
-        over = at_least_zero(columns.work.wages[entries] * periods + wages - own.above)
-        over = np.minimum(over, wages)
-        parts = [("supplemental", wages - over, rates), ("above", over, np.full_like(rates, own.above_rate))]
-    return parts
+def _add(line: Line, places: Int64s, tax: Exact) -> None:
+    """Adds a tax to the amounts at some places of a line, each rounded once with what it was before it was rounded."""
+    assert line.exact is not None
+    regular = line.exact[0][places], line.exact[1][places]
+    line.cents[places] += half_up_sum(regular, tax) - half_up(*regular)
 
 
-def _record_part(
-    recorder: Recorder, law: SupplementalLaw, row: str, scale: int, round_to: int,
-    parts: list[tuple[str, Int64s, Int64s]], regular: Int64s, tax: Int64s,
-) -> None:  # fmt: skip
-    """The steps of a tax on wages set apart, by (what, cents, rate over `scale`), and of its sum with the regular."""
-    inputs = {name: usd(cents) for name, cents, _ in parts}
-    inputs |= {f"{name}_rate": rate(rates, scale) for name, _, rates in parts}
-    terms = " + ".join(f"{name} * {name}_rate" for name, _, _ in parts)
+def _is_rounded(line: Line) -> bool:
+    return line.exact is not None and int(line.exact[1][0]) == 1
+
+
+def _record_parts(recorder: Recorder, law: SupplementalLaw, row: str, round_to: int, parts: Parts) -> None:
+    inputs: dict[str, Any] = {name: usd(cents, parts.by) for name, cents, _ in parts.each}
+    inputs |= {f"{name}_rate": rate(rates, parts.scale) for name, _, rates in parts.each}
+    terms = " + ".join(f"{name} * {name}_rate" for name, _, _ in parts.each)
     to = f"{round_to // 100}.{round_to % 100:02d}"
     recorder.step(
-        "supplemental_tax", "rate", "the own rate on supplemental wages", f"round_half_up({terms}, {to})", usd(tax),
+        "supplemental_tax", "rate", "the own rate on supplemental wages",
+        terms if round_to == 1 else f"round_half_up({terms}, {to})", usd(*parts.tax(round_to)),
         table=TableRow(law.table.name, law.table.version, row),
-        rounding=CENT if round_to == 1 else f"to {to}, half up", **inputs,
+        rounding=None if round_to == 1 else f"to {to}, half up", **inputs,
     )  # fmt: skip
+
+
+def _record_sum(
+    recorder: Recorder, line: Line, tax: Exact, citation: str, regular: str, extra: str, *instead_of: str
+) -> None:
+    """The step that adds regular and supplemental wages up, in place of those that rounded the regular part alone.
+    `regular` names the step before them, `extra` what the form asks for in addition."""
+    assert line.exact is not None
+    inputs: dict[str, Any] = {regular: usd(*line.exact), "supplemental_tax": usd(*tax)}
+    more = int(line.cents[0] - half_up_sum(line.exact, tax)[0])
+    if more:
+        inputs[extra] = usd(more)
     recorder.step(
-        "withheld", "sum", "regular and supplemental wages together", "regular + supplemental_tax",
-        usd(regular + tax), regular=usd(regular), supplemental_tax=usd(tax),
+        "total", "sum", "regular and supplemental wages together, rounded once",
+        f"round_half_up({' + '.join(inputs)}, 0.01)", usd(line.cents), rounding=CENT, **inputs,
     )  # fmt: skip
+    recorder.more(line.code, line.jurisdiction, line.cents, citation, instead_of)

@@ -9,7 +9,7 @@ import numpy as np
 from backoffice.payroll.calc.certificate_notes import certificate_notes
 from backoffice.payroll.calc.compiled import StateLaw, Withholding
 from backoffice.payroll.calc.derivation import Recorder, text, usd
-from backoffice.payroll.calc.exact import half_up
+from backoffice.payroll.calc.exact import Exact, half_up
 from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.methods import OtherTaxes, StateRows
@@ -57,11 +57,14 @@ def income_tax(
 ) -> None:  # fmt: skip
     """Adds the state's income tax line and what a reader must know of it."""
     amounts = np.zeros(len(work.paycheck), dtype=np.int64)
+    exact = (np.zeros_like(amounts), np.ones_like(amounts)) if results.keeps_exact else None
     for version, chosen in by_version(columns, work, law):
         part = work if len(chosen) == len(amounts) else work.take(chosen)
         certificate_notes(results, columns, part, law, version, tables)
-        amounts[chosen] = _withhold(results, columns, part, version, law, others, recorder)
-    results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, law.state, work.paycheck, amounts))
+        amounts[chosen], unrounded = _withhold(results, columns, part, version, law, others, recorder)
+        if exact is not None:
+            exact[0][chosen], exact[1][chosen] = unrounded
+    results.lines.append(Line("state_income_tax", EMPLOYEE_TAX, law.state, work.paycheck, amounts, exact=exact))
 
 
 def by_version(columns: Columns, work: StateWork, law: StateLaw) -> Iterator[tuple[Withholding, Int64s]]:
@@ -79,7 +82,9 @@ def by_version(columns: Columns, work: StateWork, law: StateLaw) -> Iterator[tup
 def _withhold(
     results: Results, columns: Columns, work: StateWork, version: Withholding, law: StateLaw, others: OtherTaxesOf,
     recorder: Recorder | None,
-) -> Int64s:  # fmt: skip
+) -> tuple[Int64s, Exact]:  # fmt: skip
+    """The tax in cents, and what it was before it was rounded to the cent and without what the form asks for in
+    addition. Where the state rounds to more than a cent, that is its own step and stays."""
     rows = state_rows(columns, work, version, law, others)
     exempt = rows.elected("exempt")[0] == 1
     spared = recorder is not None and bool(exempt[0])
@@ -104,10 +109,16 @@ def _withhold(
         older = columns.w4_version[work.paycheck] == OLDER_FORM
         if older.any():
             results.notes.append(Note("unverified_value", f"{law.state}: {version.older_form}.", work.paycheck[older]))
+    for each in version.told:
+        where = each.applies(rows.wages, computed, rows.nonresident) & ~exempt
+        if where.any():
+            results.notes.append(Note("state_rule_not_judged", each.says, work.paycheck[where]))
     if recorder is not None:
         _record_withheld(recorder, version, (numerator, denominator), computed, extra, spared, tax)
         recorder.line("state_income_tax", EMPLOYEE_TAX, law.state, tax, version.citation)
-    return tax
+    if version.round_to > 1:
+        numerator, denominator = computed, np.ones_like(computed)
+    return tax, (np.where(exempt, 0, numerator), denominator)
 
 
 def state_rows(
@@ -130,6 +141,11 @@ def state_rows(
         certificate=work.certificate,
         elections=work.elections,
         nonresident=_lives_elsewhere(columns, work),
+        older_allowances=nothing
+        if version.older_form is None
+        else np.where(
+            work.certificate & (columns.w4_version[work.paycheck] == OLDER_FORM), columns.allowances[work.paycheck], 0
+        ),
         others=others.of(work.paycheck) if version.method.asks else None,
     )
 

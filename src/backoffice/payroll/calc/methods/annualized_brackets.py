@@ -22,7 +22,8 @@ _INSTEAD = "instead_of_standard_deduction"
 class AnnualizedBrackets(Method):
     """Values: `brackets` by status (or `all`), and of these what the state has: `standard_deduction` by status with a
     `phaseout`, `percent_deduction`, `allowance`, `secondary_allowance`, `elected_annual_exemption` ("subtracted", or
-    "instead_of_standard_deduction"), `annual_tax_round_to`, `credit_per_allowance`, `daily_periods`."""
+    "instead_of_standard_deduction"), `annual_tax_round_to`, `credit_per_allowance`, `daily_periods`,
+    `older_form_allowance`, for each allowance of a federal Form W-4 of 2019 or earlier."""
 
     frequencies = frozenset(FREQUENCIES)
 
@@ -37,6 +38,7 @@ class AnnualizedBrackets(Method):
         self._deduction = annual_deduction(values, self.statuses, table)
         self._allowance = cents(values.get("allowance", "0.00"))
         self._secondary = cents(values.get("secondary_allowance", "0.00"))
+        self._older = cents(values.get("older_form_allowance", "0.00"))
         self._credit = cents(values.get("credit_per_allowance", "0.00"))
         self._round_to = cents(values.get("annual_tax_round_to", "0.00"))
         self._daily_periods = values.get("daily_periods")
@@ -90,7 +92,8 @@ class AnnualizedBrackets(Method):
     def _taxable(self, annual: Int64s, rows: StateRows, recorder: Recorder | None) -> tuple[Int64s, Int64s | int]:
         """Annual wages less everything that comes off, not below zero, as (cents x by, by)."""
         exempt = self._exempt(rows, recorder)
-        off: dict[str, Any] = {"exempt_amount": usd(exempt)} if recorder is not None and self._has_exempt else {}
+        shown = recorder is not None and self._shows_exempt(rows)
+        off: dict[str, Any] = {"exempt_amount": usd(exempt)} if shown else {}
         by: Int64s | int = 1
         if self._deduction is None:
             taxable = at_least_zero(annual - exempt)
@@ -110,15 +113,17 @@ class AnnualizedBrackets(Method):
             )  # fmt: skip
         return taxable, by
 
-    @property
-    def _has_exempt(self) -> bool:
-        return bool(self._allowance or self._secondary or self._elected == "subtracted")
+    def _shows_exempt(self, rows: StateRows) -> bool:
+        always = self._allowance or self._secondary or self._elected == "subtracted"
+        return bool(always or (self._older and rows.older_allowances[0] > 0))
 
     def _exempt(self, rows: StateRows, recorder: Recorder | None) -> Int64s:
         """Allowances at their yearly value, and the yearly amount that the certificate names itself."""
         exempt = rows.allowances * self._allowance
         if self._secondary:
             exempt = exempt + rows.secondary_allowances * self._secondary
+        if self._older:
+            exempt = exempt + rows.older_allowances * self._older
         terms: dict[str, str] = {}
         inputs: dict[str, Any] = {}
         if self._elected == "subtracted":
@@ -126,10 +131,11 @@ class AnnualizedBrackets(Method):
             exempt = exempt + elected
             if recorder is not None:
                 terms[_ELECTED], inputs[_ELECTED] = _ELECTED, usd(elected)
-        if recorder is not None and self._has_exempt:
+        if recorder is not None and self._shows_exempt(rows):
             for name, counts, each in (
                 ("allowance", rows.allowances, self._allowance),
                 ("secondary_allowance", rows.secondary_allowances, self._secondary),
+                ("older_form_allowance", rows.older_allowances, self._older),
             ):
                 if each:
                     terms[name] = f"{name}s * {name}"

@@ -58,7 +58,7 @@ class CityTable(LocalMethod):
         tax = np.where(rows.resident, on_rows, 0)
         if recorder is not None:
             if not bool(rows.resident[0]):
-                recorder.step("tax", "nonresident", "only residents owe it", "0", usd(0), wages=usd(rows.wages))
+                recorder.step("local_tax", "nonresident", "only residents owe it", "0", usd(0), wages=usd(rows.wages))
                 return tax, np.full_like(tax, found.scale)
             name, version = self._table.name, self._table.version
             where = f"New York City {FREQUENCIES[int(rows.frequency[0])]}"
@@ -71,7 +71,7 @@ class CityTable(LocalMethod):
             )  # fmt: skip
             table, row = found.row(name, version, at)
             recorder.step(
-                "tax", "2", "the row of the table of the period", "row_base + row_rate * (net_wages - row_from)",
+                "local_tax", "2", "the row of the table of the period", "row_base + row_rate * (net_wages - row_from)",
                 usd(tax, found.scale), table=table, net_wages=usd(net), **row,
             )  # fmt: skip
         return tax, np.full_like(tax, found.scale)

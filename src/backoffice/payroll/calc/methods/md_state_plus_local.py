@@ -44,6 +44,7 @@ class MdStatePlusLocal(Method):
         self.most = {_LOCAL: int(self._buckets[-1])}
         self.defaults = {_LOCAL: values["no_certificate_local_rate"]}
         days = int(values["daily_periods"])
+        self._days_verified = bool(values["daily_periods_verified"])
         named: dict[str, list[dict[str, str]]] = {}
         self._first = np.zeros(len(FREQUENCIES), dtype=np.int64)
         self._amounts = np.zeros((3, len(FREQUENCIES)), dtype=np.int64)  # deduction, exemption, floor
@@ -100,7 +101,9 @@ class MdStatePlusLocal(Method):
         return tax, np.full_like(tax, found.scale)
 
     def caveats(self, rows: StateRows) -> list[tuple[Bools, str]]:
-        return []
+        daily = rows.frequency == _DAILY
+        detail = "The number of days a year in Maryland's daily table is unverified."
+        return [(daily, detail)] if not self._days_verified and daily.any() else []
 
 
 def _of_period(bands: Sequence[Mapping[str, str]], local: Decimal, periods: int) -> list[dict[str, str]]:

@@ -48,6 +48,7 @@ class StateRows:
     certificate: Bools
     elections: Mapping[str, Int64s]
     nonresident: Bools  # the person is known to live in another state
+    older_allowances: Int64s  # those of a federal Form W-4 of 2019 or earlier, where that is the state's certificate
     others: OtherTaxes | None = None
 
     def elected(self, name: str, default: int = 0) -> tuple[Int64s, Bools]:
