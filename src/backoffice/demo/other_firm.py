@@ -29,6 +29,8 @@ PATHS = {
     "employment": "/v1/employments/{id}",
     "bank_account": "/v1/bank_accounts/{id}",
     "tax_election": "/v1/tax_elections/{id}",
+    "deduction": "/v1/deductions/{id}",
+    "withholding_order": "/v1/withholding_orders/{id}",
     "opening_balance": "/v1/opening_balances/{id}",
     "client": "/v1/clients/{id}",
     "assignment": "/v1/assignments/{id}",

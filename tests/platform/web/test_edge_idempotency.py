@@ -192,7 +192,7 @@ REQUIRED = {
     *("createPayrollRun", "calculatePayrollRun", "approvePayrollRun", "payPayrollRun", "reopenPayrollRun"),
     *("cancelPayrollRun", "startBulkJob", "retryJob", "replayWebhookEndpoint", "runScheduleNow"),
     *("advanceTestClock", "createTestFixture", "retryPayment", "runTestSimulation"),
-    "createTestReset",
+    *("createTestReset", "createDeduction", "createWithholdingOrder"),
 }
 
 
