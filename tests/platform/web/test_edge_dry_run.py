@@ -50,7 +50,14 @@ def effects_of(maker: Maker, request_id: str) -> list[Any]:
 
 
 # What changes something and means nothing to a front office.
-WITHOUT_EFFECTS = {"createDownloadLink", "retryJob", "revealWithholdingOrder", "revealWorker", "testWebhookEndpoint", "triggerTestWebhooks"}
+WITHOUT_EFFECTS = {
+    "createDownloadLink",
+    "retryJob",
+    "revealWithholdingOrder",
+    "revealWorker",
+    "testWebhookEndpoint",
+    "triggerTestWebhooks",
+}
 
 
 async def compare(maker: Maker, ask: Ask, *, effects: bool = True) -> None:
