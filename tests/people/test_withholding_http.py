@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -185,3 +186,19 @@ async def test_a_levy_may_name_no_amount_and_a_viewer_changes_nothing(world: Wor
         body = {"idempotency-key": secrets.token_hex(8)}
         assert (await http.post(path, json=order(), headers=body)).status_code == 403
         assert (await http.get(f"/v1/workers/{worker['id']}/deductions")).status_code == 403
+
+
+@pytest.mark.parametrize(("where", "made"), [("deductions", deduction), ("withholding_orders", order)])
+async def test_an_external_id_that_is_anothers_is_refused_and_changes_nothing(
+    world: World, where: str, made: Callable[..., dict[str, Any]]
+) -> None:
+    firm = await world.firm()
+    async with world.client(firm.test.keys["marisol-vega"]) as http:
+        path = f"/v1/workers/{(await added(http))['id']}/{where}"
+        await post(http, path, made(external_id="theirs"))
+        there = await post(http, path, made())
+        assert pointers(await post(http, path, made(external_id="theirs"), 409)) == {"#/external_id": "already_in_use"}
+        change = {"external_id": "theirs", "amount": usd("11.00")}
+        answer = await http.patch(f"/v1/{where}/{there['id']}", json=change, headers=version(there))
+        assert (answer.status_code, pointers(answer.json())) == (409, {"#/external_id": "already_in_use"})
+        assert (await http.get(f"/v1/{where}/{there['id']}")).json() == there

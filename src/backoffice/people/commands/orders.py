@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.people import events, models, queries
-from backoffice.people.commands.deductions import changed_fields, differing, locked
+from backoffice.people.commands import patches
 from backoffice.people.commands.facts import label
 from backoffice.people.commands.reveal import must_be_within_limit
 from backoffice.people.withholding import column_of, judge_order, stored
@@ -19,7 +19,6 @@ from backoffice.people.withholding_schemas import (
 )
 from backoffice.platform.crypto import Cell, Sealed
 from backoffice.platform.db import Tx
-from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 
 SHOWN = 4  # characters of a case number
 _orders = models.withholding_order
@@ -27,6 +26,15 @@ _FIELDS = (
     "kind", "payee_name", "amount", "percent", "supports_other_family", "arrears_over_12_weeks", "dependents",
     "served_on", "effective_until",
 )  # fmt: skip
+_PATCHED: Final = patches.Patched(
+    table=_orders,
+    kind="withholding_order",
+    named="kind",
+    words="the order ({}) on pay of {}",
+    event=events.WITHHOLDING_ORDER_UPDATED,
+    judge=judge_order,
+    view=queries.order_view,
+)
 
 
 async def create_order(tx: Tx, worker_id: str, data: CreateWithholdingOrder) -> WithholdingOrder:
@@ -55,7 +63,7 @@ async def create_order(tx: Tx, worker_id: str, data: CreateWithholdingOrder) -> 
         raise AlreadyExists(errors=[Fault("already_in_use", "is another order's", pointer="#/external_id")])
     view = queries.order_view(tx, row)
     words = f"An order ({view.kind}) is withheld from paychecks of {label(worker)} from {view.effective_from} on."
-    tx.emit(events.WITHHOLDING_ORDER_CREATED, view, effects=[_effect(view, words)])
+    tx.emit(events.WITHHOLDING_ORDER_CREATED, view, effects=[_PATCHED.effect(view, words)])
     told = {"kind": view.kind}
     tx.audit("withholding_order.created", object_type="withholding_order", object_id=row["id"], changed=told)
     return view
@@ -63,28 +71,7 @@ async def create_order(tx: Tx, worker_id: str, data: CreateWithholdingOrder) -> 
 
 async def update_order(tx: Tx, id_: str, data: UpdateWithholdingOrder, if_version: int) -> WithholdingOrder:
     """Apply a merge patch. VersionConflict (412); ValidationFailed (422) with all faults of what it would be."""
-    before = await locked(tx, _orders, "withholding_order", id_, if_version)
-    changed = differing(before, data)
-    faults = FaultList()
-    judge_order(faults, {**before, **changed})
-    faults.raise_if_any()
-    if not changed:
-        return queries.order_view(tx, before)
-    row = await tx.change(_orders, before["id"], changed)
-    assert row is not None
-    view, earlier = queries.order_view(tx, row), queries.order_view(tx, before)
-    fields = changed_fields(data, view, earlier)
-    worker = await queries.record(tx, models.worker, "worker", view.worker_id)
-    words = f"Of the order ({view.kind}) on pay of {label(worker)} changed: {', '.join(fields)}."
-    previous = {name: getattr(earlier, name) for name in fields}
-    tx.emit(events.WITHHOLDING_ORDER_UPDATED, view, changed=fields, previous=previous, effects=[_effect(view, words)])
-    tx.audit(
-        "withholding_order.updated",
-        object_type="withholding_order",
-        object_id=row["id"],
-        object_version=row["version"],
-        changed={"fields": fields},
-    )
+    view: WithholdingOrder = await patches.apply(tx, _PATCHED, id_, data, if_version)
     return view
 
 
@@ -105,14 +92,3 @@ async def reveal_order(tx: Tx, id_: str, data: RevealOrder) -> RevealedOrder:
         cell, cipher = Cell("withholding_order", "case_number", row["id"]), await tx.cipher()
         shown.case_number = cipher.open(cell, Sealed(bytes(row["case_number_sealed"])), purpose=data.purpose)
     return shown
-
-
-def _effect(view: WithholdingOrder, words: str) -> Effect:
-    until = None if view.effective_until is None else view.effective_until.isoformat()
-    return Effect(
-        kind="withholding_order_changed",
-        subject=view.worker_id,
-        after={"kind": view.kind, "effective_from": view.effective_from.isoformat(), "effective_until": until},
-        visible_to=FRONT_OFFICE_AND_WORKER,
-        message=words,
-    )

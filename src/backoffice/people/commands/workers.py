@@ -10,7 +10,7 @@ from msgspec import UNSET
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from backoffice.kernel.errors import Fault, FaultList, NotFound, VersionConflict
+from backoffice.kernel.errors import Fault, FaultList, VersionConflict
 from backoffice.kernel.places import STATES
 from backoffice.people import events, models, queries, ssn
 from backoffice.people.commands.facts import Facts, clean, facts_of, label
@@ -23,7 +23,7 @@ from backoffice.platform.crypto import Cell
 from backoffice.platform.db import Row, Taken, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
-from backoffice.platform.web.bodies import find_id, merged_metadata
+from backoffice.platform.web.bodies import merged_metadata
 
 FIRST_NUMBER = 1001
 _EARLIEST_BIRTH = date(1900, 1, 1)
@@ -109,7 +109,7 @@ async def sealed_values(tx: Tx, id_: UUID, written_ssn: str | None, birth_date: 
 
 async def update_worker(tx: Tx, id_: str, data: UpdateWorker, if_version: int) -> Worker:
     """Apply a merge patch. VersionConflict (412); ValidationFailed (422); WorkerExists (409)."""
-    row = await _locked(tx, await find_id(tx, _workers, "worker", id_))
+    row = await queries.record(tx, _workers, "worker", id_, lock=True)
     if row["version"] != if_version:
         raise VersionConflict(row["version"])
     return queries.worker_view(tx, await change_worker(tx, row, data, await facts_of(tx)))
@@ -222,15 +222,6 @@ async def next_numbers(tx: Tx, count: int) -> int:
         ).returning(counter.c.next - count)
     )
     return number
-
-
-async def _locked(tx: Tx, id_: UUID) -> Row:
-    row = await tx.row(
-        select(*_workers.c).where(_workers.c.tenant_id == TENANT, _workers.c.id == id_).with_for_update()
-    )
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def who_is_there(tx: Tx, external_id: str | None, bidx: bytes | None) -> WorkerExists:

@@ -300,10 +300,13 @@ async def opening_balances(tx: Tx, worker_id_: str, query: Query) -> Page[Openin
 # ---------------------------------------------------------------------------------------------------------- shared
 
 
-async def record(tx: Tx, table: Table, kind: str, text: str) -> Row:
-    """The row that an id or `ext:…` names; NotFound."""
+async def record(tx: Tx, table: Table, kind: str, text: str, *, lock: bool = False) -> Row:
+    """The row that an id or `ext:…` names, for who changes it with a `lock`; NotFound."""
     id_ = await find_id(tx, table, kind, text)
-    row = await tx.row(by_id(table), id=id_)
+    if lock:
+        row = await tx.row(select(*table.c).where(table.c.tenant_id == TENANT, table.c.id == id_).with_for_update())
+    else:
+        row = await tx.row(by_id(table), id=id_)
     if row is None:
         raise NotFound
     return row
