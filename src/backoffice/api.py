@@ -37,6 +37,7 @@ from backoffice.platform.web import problem_pages
 from backoffice.platform.web.app import create_app
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.edge import App, Edge
+from backoffice.platform.web.one_write import OneWrite
 from backoffice.sandbox import http as sandbox
 from backoffice.staffing import http as staffing
 from backoffice.webhooks import http as webhooks
@@ -149,7 +150,7 @@ def server_config(settings: Settings, app: Any) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=OneWrite,
         lifespan="off",
         access_log=False,
         proxy_headers=bool(settings.trusted_proxies),

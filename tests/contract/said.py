@@ -13,10 +13,21 @@ import structlog
 from backoffice.platform import logs
 
 
+class Written(io.TextIOWrapper):
+    """A standard error that keeps what is written to it, as text or as bytes."""
+
+    def __init__(self) -> None:
+        self._kept = io.BytesIO()
+        super().__init__(self._kept, encoding="utf-8", write_through=True)
+
+    def getvalue(self) -> str:
+        return self._kept.getvalue().decode()
+
+
 @contextmanager
-def logged() -> Iterator[io.StringIO]:
+def logged() -> Iterator[Written]:
     """Every log line, as a process would write it to its standard error."""
-    written, stderr = io.StringIO(), sys.stderr
+    written, stderr = Written(), sys.stderr
     before, handlers, level = structlog.get_config(), list(logging.root.handlers), logging.root.level
     sys.stderr = written
     try:

@@ -32,8 +32,7 @@ def served(settings: Settings) -> Iterator[str]:
 
         async def serve() -> None:
             async with open_runtime(settings) as runtime:
-                config = uvicorn.Config(_application(runtime), log_config=None, access_log=False, lifespan="off")  # type: ignore[arg-type]
-                server = uvicorn.Server(config)
+                server = uvicorn.Server(api.server_config(settings, _application(runtime)))
                 servers.append(server)
                 started.set()
                 await server.serve(sockets=[listening])

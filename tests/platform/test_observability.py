@@ -227,7 +227,7 @@ def test_every_line_is_an_object_with_a_time_and_a_process(seen: Seen) -> None:
         for line in lines:
             told = json.loads(line)
             assert told["process"] == process, line
-            assert told["timestamp"].endswith("+00:00"), line
+            assert told["timestamp"].endswith("Z"), line
             assert "dropped_fields" not in told, line
     assert all(seen.lines[process] for process in PROCESSES)
 

@@ -74,9 +74,10 @@ class IdMaker:
     def make(self, at: datetime) -> UUID:
         """One new id for the instant `at` (aware)."""
         milliseconds = (at - _EPOCH) // _MILLISECOND  # whole numbers: floats lose a millisecond from 2038 on
+        drawn = self._random_bits(70)
         with self._lock:
             last = self._last.pop(milliseconds, None)
-            count = self._random_bits(8) if last is None else last + 1  # few bits, to leave room to count upwards
+            count = drawn >> 62 if last is None else last + 1  # few bits, to leave room to count upwards
             # Clocks tick side by side, one a tenant, and a frozen one comes back to its millisecond: the longest
             # unused goes first. Put in again at the end, so that the dict is in order of use.
             self._last[milliseconds] = count
@@ -84,7 +85,7 @@ class IdMaker:
                 del self._last[next(iter(self._last))]
         milliseconds += count >> 12
         value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | (count & 0xFFF) << 64
-        return UUID(int=value | 0b10 << 62 | self._random_bits(62))
+        return UUID(int=value | 0b10 << 62 | drawn & (1 << 62) - 1)
 
 
 class SeededIds:

@@ -27,6 +27,7 @@ LOG_FIELDS = frozenset(
     }
 )
 _bound: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=None)
+_encode = msgspec.json.Encoder(enc_hook=lambda value: type(value).__name__).encode
 _process = ""
 
 
@@ -40,10 +41,10 @@ def also(**fields: Any) -> None:
     _bound.set({**(_bound.get() or {}), **fields})
 
 
-def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
+def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> bytes:
     """The line: what is bound, what is said, and nothing that `LOG_FIELDS` does not know."""
     said = {
-        "timestamp": datetime.now(UTC).isoformat(),
+        "timestamp": datetime.now(UTC),
         "level": level,
         "process": _process,
         **(_bound.get() or {}),
@@ -53,7 +54,7 @@ def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
     if dropped:
         said = {key: value for key, value in said.items() if key in LOG_FIELDS}
         said["dropped_fields"] = sorted(dropped)
-    return msgspec.json.encode(said, enc_hook=lambda value: type(value).__name__).decode()
+    return _encode(said)
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def configure(process: str, level: str = "info") -> None:
     structlog.configure(
         processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     sys.excepthook = lambda _, error, __: _unhandled(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +18,7 @@ import msgspec
 import psycopg
 import pytest
 from tests.contract.maker import ADDRESS, MAKER, Maker
-from tests.contract.said import logged
+from tests.contract.said import Written, logged
 from tests.contract.snapshot import changed, snapshot
 from tests.world import World
 
@@ -213,12 +212,12 @@ async def test_a_line_that_breaks_in_the_commit_says_that_it_does_not_know(maker
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> Iterator[Written]:
     with logged() as written:
         yield written
 
 
-async def test_a_request_is_one_line_with_tenant_request_and_actor(maker: Maker, lines: io.StringIO) -> None:
+async def test_a_request_is_one_line_with_tenant_request_and_actor(maker: Maker, lines: Written) -> None:
     secret, name = "900-55-4321", "Ermentrude"
     body = {"first_name": name, "last_name": "Said", "address": ADDRESS, "ssn": secret, "birth_date": "1991-02-03"}
     made = await maker.http.post("/v1/workers", json=body, headers={"idempotency-key": name})
@@ -241,7 +240,7 @@ async def test_a_request_is_one_line_with_tenant_request_and_actor(maker: Maker,
         assert word not in lines.getvalue(), word
 
 
-async def test_a_bug_is_logged_by_its_place_and_not_by_its_text(maker: Maker, planted: Any, lines: io.StringIO) -> None:
+async def test_a_bug_is_logged_by_its_place_and_not_by_its_text(maker: Maker, planted: Any, lines: Written) -> None:
     async with maker.world.client(maker.keys[MAKER], app=planted) as http:
         answer = await http.post("/v1/planted/fault")
     told = [json.loads(line) for line in lines.getvalue().splitlines()]

@@ -25,7 +25,7 @@ from backoffice.platform.web import problems, validation
 from backoffice.platform.web.edge import Request
 from backoffice.platform.web.idempotency import Replay
 from backoffice.platform.web.lists import Query
-from backoffice.platform.web.operation import stamp
+from backoffice.platform.web.operation import Known, stamp
 
 log = logs.get("http")
 
@@ -35,19 +35,19 @@ def _edge(request: LitestarRequest[Any, Any, Any]) -> Request:
     return found
 
 
-async def _tx(request: LitestarRequest[Any, Any, Any]) -> Tx:
+def _tx(request: LitestarRequest[Any, Any, Any]) -> Tx:
     return _edge(request).tx
 
 
-async def _listed(request: LitestarRequest[Any, Any, Any]) -> Query | None:
+def _listed(request: LitestarRequest[Any, Any, Any]) -> Query | None:
     return _edge(request).listed
 
 
-async def _if_match(request: LitestarRequest[Any, Any, Any]) -> int | None:
+def _if_match(request: LitestarRequest[Any, Any, Any]) -> int | None:
     return _edge(request).if_match
 
 
-async def _upload(request: LitestarRequest[Any, Any, Any]) -> bytes:
+def _upload(request: LitestarRequest[Any, Any, Any]) -> bytes:
     return _edge(request).body
 
 
@@ -78,8 +78,11 @@ def create_app(
     """The application over all domains' handlers; it must be wrapped by `Edge`. `given` are objects that handlers may
     ask for by name (`peppers`, `storage`)."""
 
-    def giving(it: Any) -> Provide:
-        return Provide(lambda: it, sync_to_thread=False)
+    def giving(it: Any) -> Known:
+        def give(request: LitestarRequest[Any, Any, Any]) -> Any:
+            return it
+
+        return give
 
     def problem_response(request: LitestarRequest[Any, Any, Any], problem: Problem) -> Response[bytes]:
         edge: Request | None = request.scope.get("state", {}).get("request")
@@ -142,15 +145,16 @@ def create_app(
                 return problem_response(request, refusal)
         return on_fault(request, error)
 
+    known_to_all: dict[str, Known] = {
+        "tx": _tx,
+        "listed": _listed,
+        "if_match": _if_match,
+        "upload": _upload,
+        **{name: giving(it) for name, it in (given or {}).items()},
+    }
     return Litestar(
         route_handlers=[*_options(handlers), *handlers],  # first, or the framework makes its own
-        dependencies={
-            "tx": Provide(_tx),
-            "listed": Provide(_listed),
-            "if_match": Provide(_if_match),
-            "upload": Provide(_upload),
-            **{name: giving(it) for name, it in (given or {}).items()},
-        },
+        dependencies={name: Provide(known, sync_to_thread=False) for name, known in known_to_all.items()},
         exception_handlers={
             Problem: on_problem,
             Replay: on_replay,

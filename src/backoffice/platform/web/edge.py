@@ -43,6 +43,7 @@ _AT_ONCE = 1 << 16  # bytes that are compressed without leaving the loop
 _PREFERENCES = re.compile(r"(?:^|,)\s*(respond-async|wait)\s*(?:=\s*\"?([0-9]{1,9})\"?)?\s*(?=[,;]|$)")
 VERSIONS = (API_VERSION,)
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_OURS = (b"content-length", b"request-id")
 log = logs.get("http")
 
 
@@ -67,7 +68,7 @@ class Request:
     replayed: bool = False
     if_match: int | None = None
     listed: Query | None = None
-    limits: dict[str, str] = field(default_factory=dict)
+    limits: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
@@ -389,10 +390,9 @@ class Edge:
 
     async def _send(self, held: _Held, request: Request, send: Send) -> None:
         await self._compress(held, request)
-        drop = {b"content-length", b"request-id"}
-        headers = [(name, value) for name, value in held.headers if name.lower() not in drop]
-        headers += [(name.lower().encode(), value.encode()) for name, value in request.limits.items()]
-        headers += [
+        headers = [
+            *((name, value) for name, value in held.headers if name.lower() not in _OURS),
+            *request.limits,
             (b"request-id", request.id.encode()),
             (b"api-version", request.api_version.encode()),
             (b"cache-control", b"no-store"),

@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from time import time
 from uuid import UUID
 
@@ -28,6 +29,14 @@ class _Window:
     by_key: dict[UUID | None, int] = field(default_factory=dict)
 
 
+Headers = list[tuple[bytes, bytes]]
+
+
+@cache
+def _policy(tenant: int, write: int) -> tuple[bytes, bytes]:
+    return b"ratelimit-policy", f'"tenant";q={tenant};w={WINDOW},"write";q={write};w={WINDOW}'.encode()
+
+
 class Quotas:
     """Counts requests by tenant, policy ("tenant", "write") and key."""
 
@@ -35,47 +44,47 @@ class Quotas:
         self._clock = clock
         self._windows: dict[tuple[UUID, str], _Window] = {}
 
-    def take(self, principal: Principal, *, write: bool) -> tuple[dict[str, str], Problem | None]:
+    def take(self, principal: Principal, *, write: bool) -> tuple[Headers, Problem | None]:
         """Count one request. The RateLimit headers, and the refusal if a quota is used up (nothing is counted then)."""
         now = self._clock()
-        minute, left = int(now // WINDOW), WINDOW - now % WINDOW
-        facts = principal.tenant
-        policies = {"tenant": facts.requests_per_minute} | ({"write": facts.writes_per_minute} if write else {})
-        windows = {}
-        for name in policies:
-            window = self._windows.get((facts.id, name))
-            if window is None or window.minute != minute:
-                window = self._windows[facts.id, name] = _Window(minute)
-            windows[name] = window
-        violated = [name for name, quota in policies.items() if self._used_up(windows[name], quota, principal.key_id)]
+        minute, seconds = int(now // WINDOW), math.ceil(WINDOW - now % WINDOW)
+        facts, key = principal.tenant, principal.key_id
+        counted = [("tenant", facts.requests_per_minute, self._window(facts.id, "tenant", minute))]
+        if write:
+            counted.append(("write", facts.writes_per_minute, self._window(facts.id, "write", minute)))
+        violated = [(name, quota) for name, quota, window in counted if self._used_up(window, quota, key)]
         if not violated:
-            for window in windows.values():
+            for _, _, window in counted:
                 window.used += 1
-                window.by_key[principal.key_id] = window.by_key.get(principal.key_id, 0) + 1
-        tightest = min(policies, key=lambda name: policies[name] - windows[name].used)
-        seconds = math.ceil(left)
-        headers = {
-            "RateLimit-Policy": (
-                f'"tenant";q={facts.requests_per_minute};w={WINDOW},"write";q={facts.writes_per_minute};w={WINDOW}'
-            ),
-            "RateLimit": f'"{tightest}";r={max(0, policies[tightest] - windows[tightest].used)};t={seconds}',
-        }
+                window.by_key[key] = window.by_key.get(key, 0) + 1
+        left, tightest = min((quota - window.used, name) for name, quota, window in counted)
+        headers = [
+            _policy(facts.requests_per_minute, facts.writes_per_minute),
+            (b"ratelimit", f'"{tightest}";r={max(0, left)};t={seconds}'.encode()),
+        ]
         if not violated:
             return headers, None
         return headers, QuotaExceeded(
-            f"The quota of {policies[violated[0]]} requests in {WINDOW} seconds is used up; "
-            f"go on in {seconds} seconds.",
+            f"The quota of {violated[0][1]} requests in {WINDOW} seconds is used up; go on in {seconds} seconds.",
             headers={"Retry-After": str(seconds)},
-            extra={"violated-policies": violated},
+            extra={"violated-policies": [name for name, _ in violated]},
         )
+
+    def _window(self, tenant: UUID, policy: str, minute: int) -> _Window:
+        window = self._windows.get((tenant, policy))
+        if window is None or window.minute != minute:
+            window = self._windows[tenant, policy] = _Window(minute)
+        return window
 
     @staticmethod
     def _used_up(window: _Window, quota: int, key: UUID | None) -> bool:
         if window.used >= quota:
             return True
+        if window.used * 2 < quota:
+            return False
         # Once half is used, no key may take more than its share, so that one runaway script leaves room for others.
         share = quota / max(1, len(window.by_key | {key: 0}))
-        return window.used * 2 >= quota and window.by_key.get(key, 0) >= max(share, quota / 2)
+        return window.by_key.get(key, 0) >= max(share, quota / 2)
 
 
 class Slots:
