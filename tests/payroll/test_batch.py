@@ -159,7 +159,7 @@ def test_a_status_is_accepted_everywhere_and_noted_where_unused(door: Door) -> N
 
 
 def test_yearly_limits_of_programmes_count_the_wages_to_date(door: Door) -> None:
-    """The door has no wages to date of a programme: the largest of the three in ytd stands for them."""
+    """Where a line says nothing of programmes, the largest of the three wages to date in ytd stands for theirs."""
     cases = [
         ("CA", "CA_ETT", "1000.00", {}, ("0.00", "1.00")),
         ("CA", "CA_ETT", "1000.00", {"futa_wages": "6500.00"}, ("0.00", "0.50")),  # 7,000 less 6,500
@@ -176,6 +176,18 @@ def test_yearly_limits_of_programmes_count_the_wages_to_date(door: Door) -> None
         assert answer["programmes"][programme] == {"employee": employee, "employer": employer}, (programme, ytd)
         told = [note for note in answer["notes"] if note.startswith(f"{programme}: the largest of the wages to date")]
         assert bool(told) is (bool(ytd) and programme != "WA_CARES")
+
+
+def test_a_line_that_names_programmes_is_taken_at_its_word(door: Door) -> None:
+    """A programme that it leaves out has had nothing yet, whatever else was paid this year."""
+    paid = {"medicare_wages": "205179.11"}
+    named = paid | {"programmes": {"NY_DBL": {"wages": "193307.45", "amount": "18.43"}}}
+    lines = [changed("ytd", ytd) | {"work_state": "NY"} for ytd in (named, paid | {"programmes": {}}, paid)]
+    code, answers = door(*lines)
+    assert code == 0
+    assert [answer["programmes"]["NY_PFL"]["employee"] for answer in answers] == ["4.32", "4.32", "0.00"]
+    told = "ytd.programmes.NY_PFL was not given: 0.00 is used."
+    assert [told in answer["notes"] for answer in answers] == [True, True, False]
 
 
 def test_older_forms(door: Door) -> None:

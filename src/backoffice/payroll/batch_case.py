@@ -17,6 +17,7 @@ from backoffice.payroll import batch_fields as read
 from backoffice.payroll.batch_pay import TOP as PAY_KEYS
 from backoffice.payroll.batch_pay import YTD as PAY_YTD
 from backoffice.payroll.batch_pay import PayLine, read_pay, with_pay
+from backoffice.payroll.batch_programmes import notes_of_programmes
 from backoffice.payroll.batch_state import TOP as STATE_KEYS
 from backoffice.payroll.batch_state import YTD as STATE_YTD
 from backoffice.payroll.batch_state import StateLine, read_state, state_work
@@ -150,14 +151,9 @@ def read_case(document: Any, line: bytes, tables: Tables) -> tuple[Case | None, 
         *days, frequency, wages, version, filing, *flags, *amounts, allowances, *to_date,
     )  # fmt: skip
     notes = _default_notes(form, ytd) + states.notes + pay.notes
-    if any(to_date):
-        laws = [tables.states.get((STATES[entry.numbers[0]], pay_date.year)) for entry in states.entries]
-        notes += tuple(
-            f"{programme.code}: the largest of the wages to date in ytd counts as its own, towards its yearly limit."
-            for law in laws
-            for programme in (law.programmes if law is not None else ())
-            if programme.is_limited and programme.code not in states.programmes
-        )
+    if any(to_date) or states.programmes is not None:
+        at_work = (STATES[entry.numbers[0]] for entry in states.entries)
+        notes += notes_of_programmes(states.programmes, at_work, pay_date.year, tables)
     return Case(name, numbers, notes, states, pay), name, ()  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,10 +15,12 @@ from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.paycheck import RATE_SCALE, Bools, Int64s
 
 
-def programmes_of(ytd: Mapping[str, Any], tables: Tables, faults: FaultList) -> dict[str, tuple[int, int]]:
-    """(wages, amount) in cents by programme, as the line says."""
+def programmes_of(ytd: Mapping[str, Any], tables: Tables, faults: FaultList) -> dict[str, tuple[int, int]] | None:
+    """(wages, amount) in cents by programme, as the line says; None where it says nothing of programmes."""
+    if "programmes" not in ytd:
+        return None
     told, at = {}, "#/ytd/programmes"
-    listed = ytd.get("programmes", {})
+    listed = ytd["programmes"]
     if not isinstance(listed, dict):
         faults.add(at, "wrong_type", "programmes must be an object {code: {wages, amount}}.")
         return {}
@@ -40,9 +42,9 @@ def _programme_codes(tables: Tables) -> frozenset[str]:
 def programmes_to_date(
     state: Int64s, wages: Int64s, years: Int64s, tables: Tables
 ) -> dict[str, tuple[Int64s, Int64s, Bools]]:
-    """What programmes with a yearly limit have counted before each entry, where the line does not say. Its taxable
-    wages are subject to every tax, so the largest of the wages to date is what this employer has paid this year, and
-    counts for the programme too."""
+    """What programmes with a yearly limit have counted before each entry, where the line does not name them. `wages`:
+    the largest of the line's wages to date, which is what this employer has paid this year and counts for the
+    programme too, if the line says nothing of programmes; 0 if it names others."""
     nothing, nobody = np.zeros_like(wages), np.zeros(len(wages), dtype=np.bool_)
     to_date: dict[str, tuple[Int64s, Int64s, Bools]] = {}
     for (code, year), law in tables.states.items():
@@ -55,3 +57,19 @@ def programmes_to_date(
                 paid = np.where(ours, half_up(wages * programme.rate, RATE_SCALE), amount)
                 to_date[programme.code] = (wages, paid, given | ours)
     return to_date
+
+
+def notes_of_programmes(
+    programmes: Mapping[str, tuple[int, int]] | None, states: Iterable[str], year: int, tables: Tables
+) -> tuple[str, ...]:
+    """What counts towards the yearly limits of these states' programmes that the line does not name."""
+    said = "ytd.programmes.{} was not given: 0.00 is used."
+    if programmes is None:
+        said = "{}: the largest of the wages to date in ytd counts as its own, towards its yearly limit."
+    laws = [tables.states.get((state, year)) for state in states]
+    return tuple(
+        said.format(programme.code)
+        for law in laws
+        for programme in (law.programmes if law is not None else ())
+        if programme.is_limited and programme.code not in (programmes or ())
+    )

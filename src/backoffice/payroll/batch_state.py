@@ -63,11 +63,12 @@ class Entry(NamedTuple):
 
 
 class StateLine(NamedTuple):
-    """What a line says of states. `given`: columns of Columns.given. `programmes`: (wages, amount) to date by code."""
+    """What a line says of states. `given`: columns of Columns.given. `programmes`: (wages, amount) to date by code,
+    None where the line says nothing of programmes."""
 
     entries: tuple[Entry, ...]
     given: Mapping[str, int]
-    programmes: Mapping[str, tuple[int, int]]
+    programmes: Mapping[str, tuple[int, int]] | None
     local: tuple[LocalPart, ...]
     notes: tuple[str, ...]
 
@@ -258,11 +259,14 @@ def state_work(
     column = dict(zip(_ENTRY, np.ascontiguousarray(table), strict=True))
     owners = np.repeat(np.arange(len(lines), dtype=np.int64), [len(line.entries) for line in lines])
     column["certificate"] = column["certificate"] == 1
-    to_date = programmes_to_date(column["state"], wages_to_date[owners], years[owners], tables)
-    for code in {code for line in lines for code in line.programmes}:
+    silent = np.array([line.programmes is None for line in lines], dtype=np.bool_)
+    assumed = np.where(silent, wages_to_date, 0)
+    to_date = programmes_to_date(column["state"], assumed[owners], years[owners], tables)
+    for code in {code for line in lines for code in line.programmes or ()}:
         nobody = np.zeros(len(owners), dtype=np.bool_)
         wages, amount, given = to_date.get(code, (nobody.astype(np.int64), nobody.astype(np.int64), nobody))
-        said = sparse([dict(zip(("wages", "amount"), line.programmes.get(code, ()), strict=False)) for line in lines])
+        parts = [(line.programmes or {}).get(code, ()) for line in lines]
+        said = sparse([dict(zip(("wages", "amount"), part, strict=False)) for part in parts])
         own = said["wages"][owners] != NOT_GIVEN
         to_date[code] = (
             np.where(own, said["wages"][owners], wages), np.where(own, said["amount"][owners], amount), given | own
