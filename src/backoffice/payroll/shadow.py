@@ -76,11 +76,6 @@ class Shadow:
     def only_there(self) -> list[str]:
         return [name for name in self.previous.amounts if name not in self._seen]
 
-    @property
-    def is_equal(self) -> bool:
-        """Whether every paycheck stands on both sides with the same amounts."""
-        return not (self.differing or self.only_here or self.only_there or self.not_calculated)
-
     def _by_cause(self) -> dict[str, tuple[int, int]]:
         """Cause → (how many amounts, their differences in cents added up)."""
         found: dict[str, tuple[int, int]] = {}
