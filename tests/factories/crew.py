@@ -46,6 +46,7 @@ PLACES = {
     "GA": ("Macon", "31201"),
     "IL": ("Peoria", "61602"),
     "IN": ("Gary", "46402"),
+    "KS": ("Topeka", "66603"),
     "NJ": ("Trenton", "08608"),
     "NY": ("Buffalo", "14203"),
     "OH": ("Ada", "45810"),
@@ -80,6 +81,7 @@ class Hand:
     last_name: str = "Example"
     w4: W4 | None = SINGLE
     certificate: StateCertificate | None = None
+    certificate_of: str | None = None  # its state; the first job's otherwise
     opening: SetOpeningBalance | None = None
     bank: bool = True
     ssn: bool = True
@@ -171,7 +173,9 @@ class Crew:
             await elect(tx, made.id, hand.w4)
         if hand.certificate is not None:
             told = CreateTaxElection(
-                jurisdiction=hand.jobs[0].state, effective_from=date(2026, 1, 1), state_certificate=hand.certificate
+                jurisdiction=hand.certificate_of or hand.jobs[0].state,
+                effective_from=date(2026, 1, 1),
+                state_certificate=hand.certificate,
             )
             await people.create_tax_election(tx, made.id, told)
         if hand.bank:

@@ -11,11 +11,13 @@ import httpx
 from tests.factories.crew import Hand, Job, crew, dollars, northwind
 from tests.factories.desk import desk, etag
 from tests.payroll.test_payment import balances, text_of, words
+from tests.payroll.test_withholding_runs import deduct
 from tests.world import World
 
 from backoffice.payroll.batch import calculate_lines
 from backoffice.payroll.calc import Tables, Worked, workweek_earnings
 from backoffice.payroll.where import Stay, wages_by_stay
+from backoffice.people.schemas import StateCertificate
 
 LINE = {
     "id": 1, "pay_date": "2026-11-20", "pay_frequency": "weekly", "period_begin": "2026-11-09",
@@ -23,6 +25,7 @@ LINE = {
     "w4": {"version": "2020_or_later", "filing_status": "single"},
 }  # fmt: skip
 NEW_YORK = {"work_state": "NY"}
+MARRIED = StateCertificate(status="married")
 # Who, what the batch door is told of the same facts, and (jurisdiction, cents) of the local tax.
 HANDS: tuple[tuple[Hand, dict[str, Any], tuple[str, int] | None], ...] = (
     (
@@ -51,12 +54,26 @@ HANDS: tuple[tuple[Hand, dict[str, Any], tuple[str, int] | None], ...] = (
         {"work": [{"state": "TX", "wages": "320.00"}, {"state": "WA", "wages": "480.00"}], "residence_state": "TX"},
         None,
     ),
+    (
+        Hand("lives in Kansas", jobs=[Job(state="IL")], home=("KS", "Topeka")),
+        {"work_state": "IL", "residence_state": "KS"},
+        None,
+    ),
+    (
+        Hand("Kansas and its form", home=("KS", "Topeka"), certificate=MARRIED, certificate_of="KS"),
+        {
+            "work_state": "TX", "residence_state": "KS", "state_certificate": {"KS": {"status": "married"}},
+            "deductions": [{"code": "pretax_401k_403b_457b", "percent": "0.10"}],
+        },
+        None,
+    ),
 )  # fmt: skip
 
 
 async def test_a_run_pays_what_the_batch_door_computes_of_the_same_places(world: World) -> None:
     made = await crew(world, *(hand for hand, _, _ in HANDS), file=northwind(washington=True))
     async with desk(world, made.tenant) as at:
+        await deduct(at, made.workers["Kansas and its form"], "pretax_401k_403b_457b", percent="0.10")
         run = await at.calculated(await at.open())
         checks = await at.paychecks(run)
         for hand, facts, local in HANDS:
@@ -77,6 +94,13 @@ async def test_a_run_pays_what_the_batch_door_computes_of_the_same_places(world:
         )
         told_wages = {(row["jurisdiction"], row["code"], row["wages_minor"]) for row in subject}
         assert {("TX", "sui", 320_00), ("WA", "sui", 480_00), ("NY-NYC", "local_income_tax", 800_00)} <= told_wages
+        kansas = await at.rows(
+            "SELECT l.amount_minor, l.wages_minor FROM app.paycheck_line l WHERE l.tenant_id = $1"
+            " AND l.jurisdiction = 'KS' AND l.code = 'state_income_tax' ORDER BY l.wages_minor"
+        )
+        # 5.2 % of 720.00 - 352.31 - 158.00: nobody wants anything of it in Texas. Illinois wants 39.60 of 800.00, more
+        # than Kansas would (23.00 + 5.58 % of 800.00 - 176.15 - 512.00).
+        assert [(row["amount_minor"], row["wages_minor"]) for row in kansas] == [(11_00, 720_00), (0, 800_00)]
         city = checks[made.workers["lives in New York City"]]
         derived = await at.get(f"/v1/paychecks/{city['id']}/derivation")
         assert "NY-NYC" in {line["jurisdiction"] for line in derived["lines"]}

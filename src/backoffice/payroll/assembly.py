@@ -15,7 +15,7 @@ from backoffice.kernel.dates import workweek
 from backoffice.payroll import calc
 from backoffice.payroll.calc.deduction_law import ELECTIVE
 from backoffice.payroll.calc.detail import HOURS_SCALE
-from backoffice.payroll.where import Unknown, Where, located, stays_of, wages_by_stay
+from backoffice.payroll.where import Unknown, located, stays_of, wages_by_stay
 from backoffice.payroll.withheld import (
     NOTHING_TAKEN,
     TakenBefore,
@@ -23,9 +23,9 @@ from backoffice.payroll.withheld import (
     limits_used,
     orders_told,
 )
+from backoffice.payroll.work_entries import work_entries
 from backoffice.people.in_effect import DeductionOn, OrderOn
 from backoffice.people.schemas import FederalElection, PayProfile, YearOpening
-from backoffice.people.state_forms import in_law
 from backoffice.staffing.schemas import ApprovedHours
 
 PaidToDate = Mapping[tuple[str, str, str], tuple[int, int]]
@@ -126,17 +126,7 @@ def pay_of(
         w4=_w4(profile.federal),
         residence_state=residence,
         local=where.local,
-        work=tuple(
-            calc.Work(
-                state=state,
-                wages=cents if len(states) > 1 else None,
-                certificate=_certificate(profile, tables.agreements.withheld_in(state, residence), where),
-                sui_rate=None
-                if (account := employer.state_accounts.get(state)) is None
-                else int(account.sui_rate * _RATE_SCALE),
-            )
-            for state, cents in states.items()
-        ),
+        work=work_entries(profile, states, where, employer, tables),
     )
     deductions, orders = profile.deductions, profile.orders
     if deductions or orders:
@@ -146,17 +136,6 @@ def pay_of(
     inputs = Inputs(check=check, worked=worked, paid=paid, pays=pays, deductions=deductions, orders=orders)
     check = on_top_of_its_year(inputs, profile.opening, to_date, taken, tables)
     return Pay(weeks, msgspec.structs.replace(inputs, check=check), where.unknown)
-
-
-def _certificate(profile: PayProfile, state: str | None, where: Where) -> calc.StateCertificate | None:
-    """That of the state whose tax is withheld, with the rate of the county where it names none."""
-    election = profile.states.get(state) if state is not None else None
-    if state is None or election is None:
-        return None
-    certificate = in_law(election)
-    if certificate.local_rate is None and state in where.county_rates:
-        return replace(certificate, local_rate=where.county_rates[state])
-    return certificate
 
 
 def in_its_year(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate, tables: calc.Tables) -> calc.Paycheck:

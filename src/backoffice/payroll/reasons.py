@@ -14,6 +14,7 @@ from backoffice.payroll.assembly import Pay
 from backoffice.payroll.returns import REASONS
 from backoffice.payroll.where import Unknown
 from backoffice.payroll.withheld import is_levy_first
+from backoffice.payroll.work_entries import at_work
 from backoffice.people.schemas import EmploymentOn, PayProfile
 from backoffice.staffing.schemas import ApprovedHours
 
@@ -72,7 +73,7 @@ def of_law(
         for code, words in pay.notes
         if code == calc.OVERTIME_NOT_KNOWN
     ]
-    for work in check.work:
+    for work in at_work(check):
         if work.state not in employer.state_accounts:
             found.append(
                 Reason("no_state_account", f"The employer has no unemployment account in {work.state}.", "provider",
@@ -202,7 +203,7 @@ def _place_reasons(
     home = profile.address.state
     states = {each.work_state for each in hours} - {home}
     away = sorted(state for state in states if tables.agreements.withheld_in(state, home) != home)
-    if away and tables.has_income_tax(home):
+    if away and tables.has_income_tax(home) and home not in tables.agreements.of_residents:
         found.append(
             Reason("residence_state_not_supported",
                    f"The worker lives in {home} and works in {', '.join(away)}, and the two states have no agreement: "

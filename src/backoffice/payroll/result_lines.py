@@ -10,6 +10,7 @@ from uuid import UUID
 from backoffice.payroll import calc
 from backoffice.payroll.assembly import Inputs
 from backoffice.payroll.calc.result import DEDUCTION, EMPLOYEE_TAX, EMPLOYER_TAX, GARNISHMENT
+from backoffice.payroll.work_entries import at_work
 from backoffice.people.in_effect import DeductionOn
 
 
@@ -74,18 +75,22 @@ def subject_wages(
     check: calc.Paycheck, code: str, jurisdiction: str, tables: calc.Tables, left: calc.WagesLeft | None = None
 ) -> int:
     """The wages (cents) of a paycheck that are subject to a tax, before any cap: of a place those that belong to it, of
-    a state's income tax those of the work for which it is withheld. `left` where deductions lowered them."""
+    a state's income tax those of the work for which it is withheld, or all where a home state withholds on work
+    elsewhere. `left` where deductions lowered them."""
     for part in check.local:
         place = tables.place(part.place, check.pay_date.year)
         if place is not None and any(tax.jurisdiction == jurisdiction for tax in place.taxes):
             return part.wages if left is None else left.local[part.place]
     withheld = tables.agreements.withheld_in
     for_income_tax = code == "state_income_tax"
-    whole = tuple(check.gross if work.wages is None else work.wages for work in check.work)
+    works = at_work(check)
+    whole = tuple(check.gross if work.wages is None else work.wages for work in works)
     lowered = whole if left is None else left.income if for_income_tax else left.insured
+    if for_income_tax and jurisdiction == check.residence_state and jurisdiction in tables.agreements.of_residents:
+        return sum(lowered)
     of_state = [
         cents
-        for work, cents in zip(check.work, lowered, strict=True)
+        for work, cents in zip(works, lowered, strict=True)
         if jurisdiction == (withheld(work.state, check.residence_state) if for_income_tax else work.state)
     ]
     if of_state:
