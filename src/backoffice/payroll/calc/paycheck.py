@@ -7,7 +7,7 @@ in several states is several entries and no new structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -173,13 +173,33 @@ class StateWork:
 
     def take(self, entries: Int64s, elections: Collection[str] = ELECTIONS) -> StateWork:
         """The named entries, in that order, still pointing at the same paychecks; of the elections those named."""
-        columns: dict[str, Any] = {name: getattr(self, name)[entries] for name in _WORK_COLUMNS}
-        columns["elections"] = {name: column[entries] for name, column in self.elections.items() if name in elections}
+        return self._of(lambda column: column[entries], elections)
+
+    def arranged(self, order: Int64s) -> StateWork:
+        """All entries in an order of groups. Reading on and writing to a place for each group is four times quicker
+        than to gather a group's entries from everywhere."""
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order), dtype=np.int64)
+
+        def moved(column: Any) -> Any:
+            there = np.empty_like(column)
+            there[places] = column
+            return there
+
+        return self._of(moved, ELECTIONS)
+
+    def part(self, begin: int, end: int, elections: Collection[str]) -> StateWork:
+        """Neighbouring entries, not copied; of the elections those named."""
+        return self._of(lambda column: column[begin:end], elections)
+
+    def _of(self, changed: Callable[[Any], Any], elections: Collection[str]) -> StateWork:
+        columns: dict[str, Any] = {name: changed(getattr(self, name)) for name in _WORK_COLUMNS}
+        columns["elections"] = {name: changed(column) for name, column in self.elections.items() if name in elections}
         columns["ytd_programmes"] = {
-            code: (wages[entries], amount[entries], given[entries])
+            code: (changed(wages), changed(amount), changed(given))
             for code, (wages, amount, given) in self.ytd_programmes.items()
         }
-        columns["insured_wages"] = None if self.insured_wages is None else self.insured_wages[entries]
+        columns["insured_wages"] = None if self.insured_wages is None else changed(self.insured_wages)
         return StateWork(**columns)
 
 

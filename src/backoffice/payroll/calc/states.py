@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from backoffice.payroll.calc.certificate_notes import STATUS_UNUSED
+from backoffice.payroll.calc.compiled import StateLaw
 from backoffice.payroll.calc.derivation import Recorder, TableRow, rate, text, usd
 from backoffice.payroll.calc.exact import half_up
 from backoffice.payroll.calc.fica import CENT, record_counted, up_to
@@ -34,10 +35,8 @@ def state_taxes(
     everywhere = columns.work
     others = OtherTaxesOf(results, columns)
     together = withheld is everywhere  # nobody is withheld for another state than that of the work
-    for state, calendar, entries in _groups(withheld, year, tables):
-        law = tables.states.get((state, calendar))
-        work = withheld.take(entries, law.elections if law is not None else ())
-        if len(entries) > 1 and (np.diff(work.paycheck) <= 0).any():
+    for state, calendar, law, work in _groups(withheld, year, tables):
+        if len(work.paycheck) > 1 and (np.diff(work.paycheck) <= 0).any():
             raise ValueError(f"a paycheck has more than one entry of work in {state}")
         if law is not None:
             results.tables.append((law.table.name, law.table.version, work.paycheck))
@@ -48,9 +47,8 @@ def state_taxes(
         if together:
             _of_the_place(results, columns, work, state, calendar, tables, recorder)
     if not together:
-        for state, calendar, entries in _groups(everywhere, year, tables):
-            work = everywhere.take(entries, ())
-            if len(entries) > 1 and (np.diff(work.paycheck) <= 0).any():
+        for state, calendar, _, work in _groups(everywhere, year, tables):
+            if len(work.paycheck) > 1 and (np.diff(work.paycheck) <= 0).any():
                 raise ValueError(f"a paycheck has more than one entry of work in {state}")
             _of_the_place(results, columns, work, state, calendar, tables, recorder)
 
@@ -69,8 +67,8 @@ def _of_the_place(
     _unemployment(results, work, state, calendar, tables, recorder)
 
 
-def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str, int, Int64s]]:
-    """(state, calendar year, entries of the state work in the order of their paychecks)."""
+def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str, int, StateLaw | None, StateWork]]:
+    """(state, calendar year, its law, its part of the state work in the order of the paychecks)."""
     years = tables.federal.years
     key = work.state * len(years) + year[work.paycheck]
     if not len(key):
@@ -81,9 +79,11 @@ def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str
         order = np.argsort(key.astype(np.int16), kind="stable")
     ordered = key[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    arranged = work if len(order) == 1 else work.arranged(order)
     for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
         state, at = divmod(int(ordered[begin]), len(years))
-        yield STATES[state], years[at], order[begin:end]
+        law = tables.states.get((STATES[state], years[at]))
+        yield STATES[state], years[at], law, arranged.part(begin, end, law.elections if law is not None else ())
 
 
 def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables, recorder: Recorder | None) -> None:
