@@ -91,6 +91,18 @@ def test_pennsylvania_taxes_401k_deferrals_and_new_jersey_cafeteria_plans() -> N
     assert "state_conformity_not_recorded" not in noted(paid(check(deferral, state="TX")))  # no tax of Texas asks
 
 
+def test_california_taxes_what_goes_to_a_health_savings_account() -> None:
+    """Its income tax does; its programmes, and every other state that is not recorded, follow the federal bases."""
+    savings = Deduction(code="hsa_through_cafeteria_plan", amount=10_000)
+    medical = Deduction(code="section_125_medical_dental_vision", amount=10_000)
+    nothing, saved, insured = (paid(check(*each, state="CA")) for each in ((), (savings,), (medical,)))
+    taxes = [each.amount("state_income_tax") for each in (nothing, saved, insured)]
+    assert taxes[0] == taxes[1] > taxes[2]
+    assert saved.amount("CA_SDI") == insured.amount("CA_SDI") == 2470  # 1.3 % of 1,900.00
+    assert saved.amount("federal_income_tax") == insured.amount("federal_income_tax")
+    assert "state_conformity_not_recorded" not in noted(saved)
+
+
 @pytest.mark.parametrize(
     ("birth_year", "before", "taken"),
     [(None, 0, 2_450_000), (None, 2_400_000, 50_000), (1977, 0, 2_450_000), (1976, 0, 3_250_000),
