@@ -138,6 +138,16 @@ def test_a_locality_is_looked_up_by_name_and_its_tax_stands_by_itself() -> None:
     assert home["local_income_tax"] == told["local_income_tax"]
 
 
+@pytest.mark.parametrize(
+    "name", ["Philadelphia", "Philadelphia wage tax", "PA Philadelphia wage tax", "PA-PHILADELPHIA"]
+)
+def test_a_place_has_the_names_of_its_tax_too_and_a_home_may_be_in_none(name: str) -> None:
+    work = {"work_state": "PA", "work": [{"state": "PA", "locality": name}]}
+    assert answer(**work)["local_income_tax"] == "37.40"  # taken to live there
+    assert answer(**work, residence_locality="none")["local_income_tax"] == "34.30"
+    assert answer(work_state="PA", work=[{"state": "PA", "locality": "none"}])["local_income_tax"] == "0.00"
+
+
 def test_counties_of_indiana_and_maryland() -> None:
     form = {"allowances": 1}
     work = [{"state": "IN", "locality": "St. Joseph"}]

@@ -9,6 +9,7 @@ from backoffice.kernel.errors import FaultList
 from backoffice.payroll import batch_fields as read
 from backoffice.payroll.calc import STATES, LocalPart, Tables
 from backoffice.payroll.calc.localities import Localities, Place
+from backoffice.people.localities import NO_LOCALITY
 
 
 class Stay(NamedTuple):
@@ -65,7 +66,8 @@ def local_parts(
     faults: FaultList,
 ) -> tuple[tuple[LocalPart, ...], dict[str, int], list[str]]:  # fmt: skip
     """The places with a local tax, the rates that counties give to certificates by state, and notes. Without
-    `residence_locality` a person who lives in the state of work is taken to live in the place of most work there."""
+    `residence_locality` a person who lives in the state of work is taken to live in the place of most work there;
+    NO_LOCALITY says that there is none."""
     notes: list[str] = []
     named = [(place.state, *each) for place in places for each in place.localities]
     of_home = read.text(document, "residence_locality", "#", faults)
@@ -101,11 +103,12 @@ def local_parts(
 def _locality(
     state: str, name: str | None, pointer: str, known: Localities | None, tables: Tables, faults: FaultList
 ) -> Place | None:
-    if name is None or state not in STATES:
+    if name is None or name == NO_LOCALITY or state not in STATES:
         return None
     place = known.find(state, name) if known is not None else None
     if place is None and known is not None:
         listed = ", ".join(known.names(state))
         there = f"Known in {tables.names[state]} are {listed}" if listed else f"{tables.names[state]} has none"
-        faults.add(pointer, "unknown_locality", f"No place of that name is known to tax wages. {there}.")
+        words = f'No place of that name is known to tax wages. {there}; "{NO_LOCALITY}" says that no place does.'
+        faults.add(pointer, "unknown_locality", words)
     return place

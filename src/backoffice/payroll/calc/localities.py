@@ -69,12 +69,13 @@ class Localities:
 
     def _add(self, place: Place, names: Sequence[str]) -> None:
         self.places[place.code] = place
-        for name in (place.code, *names):
+        for name in (place.code, *names, *(f"{place.state} {name}" for name in names)):
             if self._codes.setdefault((place.state, _plain(name)), place.code) != place.code:
                 raise ValueError(f"{self.table.name}: {name} in {place.state} is two places")
 
     def find(self, state: str, name: str) -> Place | None:
-        """The place of that name in a state; its code is a name too."""
+        """The place of that name in a state, with the state's letters before it or without; its code is a name too, and
+        so is that of its tax in lists of rates ("Philadelphia wage tax")."""
         code = self._codes.get((state, _plain(name)))
         return self.places[code] if code is not None else None
 
