@@ -240,18 +240,21 @@ def test_wrong_input_is_refused_with_its_field(line: dict[str, Any], pointer: st
     assert faults(needs | line) == [(pointer, code)]
 
 
-def test_all_faults_come_at_once_and_garnishments_of_2025_have_no_law() -> None:
+def test_all_faults_come_at_once_and_of_2025_the_law_of_two_kinds_of_orders_is_known() -> None:
     line = {
         "earnings": [{"code": "x", "hours": "-1", "rate": 5}], "deductions": [{"code": "y"}],
         "garnishments": [{"kind": "z", "percent": "2"}], "birth_date": 7,
     }  # fmt: skip
     assert len(faults(line)) == 8
-    old = {
-        "taxable_wages": "1000.00",
-        "pay_date": "2025-06-06",
-        "garnishments": [{"kind": "support", "amount": "1.00"}],
-    }
-    assert faults(old) == [("#/garnishments", "year_not_supported")]
+    old = {"taxable_wages": "1000.00", "pay_date": "2025-06-06"}
+    orders = [{"kind": kind, "amount": "900.00"} for kind in ("support", "federal_levy", "student_loan", "creditor")]
+    assert faults(old | {"garnishments": orders}) == [
+        ("#/garnishments/1/kind", "year_not_supported"), ("#/garnishments/3/kind", "year_not_supported"),
+    ]  # fmt: skip
+    [loan] = answers(old | {"garnishments": orders[2:3]})
+    # 15 % of 1,000.00 less 76.50 of social security and Medicare and 80.80 of income tax
+    assert loan["garnishments"] == [{"kind": "student_loan", "amount": "126.40"}]
+    assert "us_garnishments_2025" in loan["tables"]
 
 
 def test_every_code_and_kind_is_accepted_and_a_repeated_key_is_not() -> None:

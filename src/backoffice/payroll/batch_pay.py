@@ -87,9 +87,10 @@ def read_pay(
         faults.add("#/supplemental_method", "invalid_value", f"supplemental_method must be {' or '.join(_METHODS)}.")
     reduction = read.rate(document, "futa_credit_reduction", "#", faults)
     to_date: dict[str, Any] = {key: read.money(ytd, key, "#/ytd", faults) or 0 for key in sorted(YTD)}
-    if garnishments and pay_date is not None and pay_date.year not in tables.garnishments:
-        words = f"The law of garnishments is not known for {pay_date.year}."
-        faults.add("#/garnishments", "year_not_supported", words)
+    for at, order in enumerate(garnishments if pay_date is not None and len(faults.faults) == before else ()):
+        if pay_date is not None and not tables.knows_orders(order.kind, pay_date.year):
+            words = f"The law of {order.kind} orders is not known for {pay_date.year}."
+            faults.add(f"#/garnishments/{at}/kind", "year_not_supported", words)
     if len(faults.faults) > before or pay_frequency is None or pay_date is None:
         return PayLine(None, None, (), None)
     paid: Remuneration | None = None

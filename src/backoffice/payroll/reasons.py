@@ -127,10 +127,12 @@ def _order_reasons(profile: PayProfile, check: calc.Paycheck, tables: calc.Table
     """Withholding orders that the law here does not cover, or not in the right order."""
     orders = f"GET /v1/workers/{ids.encode('worker', profile.id)}/withholding_orders"
     found, year = [], check.pay_date.year
-    if profile.orders and year not in tables.garnishments:
+    unknown = sorted({order.kind for order in profile.orders if not tables.knows_orders(order.kind, year)})
+    if unknown:
+        words = f"The law of orders on wages ({', '.join(unknown)}) is not known for {year}."
         found.append(
-            Reason("withholding_orders_not_supported", f"The law of orders on wages is not known for {year}.",
-                   "provider", f"{_OUTSIDE}, or wait for that year's law.", orders)
+            Reason("withholding_orders_not_supported", words, "provider", f"{_OUTSIDE}, or wait for that year's law.",
+                   orders)
         )  # fmt: skip
     if is_levy_first(profile.orders):
         found.append(

@@ -153,7 +153,7 @@ def test_a_plain_decimal_agrees_on_every_limit(own: list[Garnishment], gross: in
     assert result.net == left - taken >= 0
 
 
-def test_the_derivation_holds_every_order_and_2025_has_no_law() -> None:
+def test_the_derivation_holds_every_order_and_2025_has_no_law_of_levies() -> None:
     one = check(Garnishment(kind="support", percent=500_000), Garnishment(kind="federal_levy"), gross=100_000)
     derivation = explain(Columns.of([one]), Tables.load())
     result = paid(one)

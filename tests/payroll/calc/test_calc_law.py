@@ -375,7 +375,7 @@ def test_versions_name_the_content() -> None:
             "[states.IL]\nnet_share",
             "IL must say .* nothing that is no rule",
         ),
-        ("us_creditor_limits_2026", "year = 2026", "year = 2027", "must have the years of us_garnishments; 2026 is"),
+        ("us_creditor_limits_2026", "year = 2026", "year = 2027", "us_garnishments has creditors; 2026 is"),
     ],
 )
 def test_a_broken_table_is_told_as_it_loads(table: str, old: str, new: str, says: str) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from backoffice.kernel.errors import Fault
-from backoffice.payroll.calc.detail import HOURS_SCALE, LARGEST_HOURS, Detail, Int64s
+from backoffice.payroll.calc.detail import GARNISHMENTS, HOURS_SCALE, LARGEST_HOURS, Detail, Int64s
+from backoffice.payroll.calc.garnishment_law import GarnishmentLaw
 from backoffice.payroll.calc.paycheck import LARGEST_CENTS, LARGEST_COUNT, RATE_SCALE
 
 _MOST_FAULTS = 100
 _AMOUNTS = ("elective_before", "supplemental_before", "supplemental", "bonus", "nontaxable", "tips")
 
 
-def detail_faults(detail: Detail, calendar: Int64s, garnishment_years: Container[int]) -> list[Fault]:
+def detail_faults(detail: Detail, calendar: Int64s, garnishments: Mapping[int, GarnishmentLaw]) -> list[Fault]:
     """At most a hundred faults, with pointers `#/paychecks/{row}/…` or `#/deductions/{entry}/…`."""
     faults: list[Fault] = []
     ranges: list[tuple[Any, str, str, int, int]] = [
@@ -34,9 +35,11 @@ def detail_faults(detail: Detail, calendar: Int64s, garnishment_years: Container
             words = f"{name} must lie in 0 .. {most}"
             outside = np.flatnonzero((values < least) | (values > most))[:_MOST_FAULTS].tolist()
             faults += [Fault("out_of_range", words, f"{where}/{at}/{name}") for at in outside]
-    rows = np.flatnonzero(np.bincount(detail.garnishments.paycheck, minlength=len(calendar)))
-    known = [year for year in np.unique(calendar[rows]).tolist() if year in garnishment_years]
-    for row in rows[~np.isin(calendar[rows], known)][:_MOST_FAULTS].tolist():
-        words = f"The law of garnishments is not known for {calendar[row]}."
-        faults += [Fault("year_not_supported", words, f"#/paychecks/{row}/garnishments")]
+    orders = detail.garnishments
+    for year in np.unique(calendar[orders.paycheck]).tolist():
+        kinds = garnishments[year].kinds if year in garnishments else np.zeros(len(GARNISHMENTS), dtype=np.bool_)
+        unknown = np.flatnonzero((calendar[orders.paycheck] == year) & ~kinds[orders.kind])
+        for row, kind in zip(orders.paycheck[unknown].tolist(), orders.kind[unknown].tolist(), strict=True):
+            words = f"The law of {GARNISHMENTS[kind]} orders is not known for {year}."
+            faults.append(Fault("year_not_supported", words, f"#/paychecks/{row}/garnishments"))
     return faults[:_MOST_FAULTS]

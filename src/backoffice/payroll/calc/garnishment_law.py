@@ -1,4 +1,4 @@
-"""The yearly table of orders on wages (us_garnishments_2026.toml) as arrays."""
+"""The yearly tables of orders on wages (us_garnishments_2026.toml) as arrays."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backoffice.payroll.calc.detail import GARNISHMENTS
 from backoffice.payroll.calc.exact import cents, scaled
 from backoffice.payroll.calc.methods import TableVersion
 from backoffice.payroll.calc.paycheck import FILING_STATUSES, FREQUENCIES, RATE_SCALE, Bools, Int64s
@@ -15,11 +16,13 @@ from backoffice.payroll.calc.paycheck import FILING_STATUSES, FREQUENCIES, RATE_
 
 @dataclass(frozen=True, slots=True)
 class GarnishmentLaw:
-    """One year. Shares in millionths, amounts in cents. `support[other family, arrears]`; `exempt[frequency, status]`
-    with the amount for a dependent last; `protected[frequency]`."""
+    """One year. Shares in millionths, amounts in cents. `kinds`: which of GARNISHMENTS the table has; the others are
+    refused. `support[other family, arrears]`; `exempt[frequency, status]` with the amount for a dependent last;
+    `protected[frequency]`."""
 
     table: TableVersion
     text: Mapping[str, Any]
+    kinds: Bools
     support: Int64s
     exempt: Int64s
     exempt_verified: Bools
@@ -31,11 +34,13 @@ class GarnishmentLaw:
 
 
 def garnishment_law(document: Mapping[str, Any], table: TableVersion) -> GarnishmentLaw:
-    support, exempt, protected = document["support"], document["federal_levy"]["exempt"], document["protected"]
+    support, levy, protected = document["support"], document.get("federal_levy"), document["protected"]
     keys = (*FILING_STATUSES, "dependent")
+    exempt = [] if levy is None else [levy["exempt"][word] for word in FREQUENCIES]
     return GarnishmentLaw(
         table=table,
         text=document,
+        kinds=np.array([kind in document for kind in GARNISHMENTS], dtype=np.bool_),
         support=np.array(
             [
                 [scaled(support[key], RATE_SCALE) for key in (name, f"{name}_arrears")]
@@ -43,11 +48,11 @@ def garnishment_law(document: Mapping[str, Any], table: TableVersion) -> Garnish
             ],
             dtype=np.int64,
         ),
-        exempt=np.array([[cents(exempt[word][key]) for key in keys] for word in FREQUENCIES], dtype=np.int64),
-        exempt_verified=np.array([exempt[word]["verified"] for word in FREQUENCIES], dtype=np.bool_),
+        exempt=np.array([[cents(row[key]) for key in keys] for row in exempt], dtype=np.int64),
+        exempt_verified=np.array([row["verified"] for row in exempt], dtype=np.bool_),
         loan_share=scaled(document["student_loan"]["share"], RATE_SCALE),
         loan_together=scaled(document["student_loan"]["together"], RATE_SCALE),
-        creditor_share=scaled(document["creditor"]["share"], RATE_SCALE),
+        creditor_share=scaled(document.get("creditor", {"share": "0"})["share"], RATE_SCALE),
         protected=np.array([cents(protected[word]["amount"]) for word in FREQUENCIES], dtype=np.int64),
         protected_verified=np.array([protected[word]["verified"] for word in FREQUENCIES], dtype=np.bool_),
     )

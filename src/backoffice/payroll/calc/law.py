@@ -33,6 +33,7 @@ from backoffice.payroll.calc.compiled import StateLaw, Withholding, federal_law,
 from backoffice.payroll.calc.creditor_law import CreditorLimit, creditor_law
 from backoffice.payroll.calc.deduction_law import DeductionLaw, deduction_law
 from backoffice.payroll.calc.derivation import decimal_text
+from backoffice.payroll.calc.detail import GARNISHMENTS
 from backoffice.payroll.calc.earning_law import EarningLaw
 from backoffice.payroll.calc.exact import cents
 from backoffice.payroll.calc.garnishment_law import GarnishmentLaw, garnishment_law
@@ -126,11 +127,12 @@ class Tables:
             raise ValueError(
                 f"us_deductions and us_supplemental must have the federal years; {min(without)} is missing"
             )
-        without = self.garnishments.keys() - (self.creditor_limits.keys() & self.minimum_wage.keys())
+        of_creditors = {year for year in self.garnishments if self.knows_orders("creditor", year)}
+        without = of_creditors - (self.creditor_limits.keys() & self.minimum_wage.keys())
         if without:
             raise ValueError(
-                f"us_creditor_limits and us_minimum_wage must have the years of us_garnishments; {min(without)} is "
-                "missing"
+                "us_creditor_limits and us_minimum_wage must have the years in which us_garnishments has creditors; "
+                f"{min(without)} is missing"
             )
         self._laws_of: dict[str, list[StateLaw]] = {}  # that know withholding, as the files come
         for (code, _), law in self.states.items():
@@ -159,6 +161,11 @@ class Tables:
 
     def has_income_tax(self, state: str) -> bool:
         return state in self._taxing
+
+    def knows_orders(self, kind: str, year: int) -> bool:
+        """Whether the law of withholding orders of a kind of GARNISHMENTS is known for a year."""
+        law = self.garnishments.get(year)
+        return law is not None and bool(law.kinds[GARNISHMENTS.index(kind)])
 
     def untaxed_because(self, state: str) -> str:
         """The source that says a state does not tax wages."""
