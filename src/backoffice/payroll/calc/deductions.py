@@ -106,17 +106,19 @@ def _asked(
     by_code = np.argsort(orders.code.astype(np.int8), kind="stable")
     edges = np.searchsorted(orders.code[by_code], np.arange(len(DEDUCTIONS) + 1))
     used: Used = defaultdict(list)
+    same_year = bool((year == year[:1]).all())
     for code in range(len(DEDUCTIONS)):
         entries = by_code[edges[code] : edges[code + 1]]
         if not len(entries):
             continue
-        years = year[orders.paycheck[entries]]
-        for at in [int(years[0])] if (years == years[0]).all() else sorted(set(years.tolist())):
+        years = year[:1] if same_year else year[orders.paycheck[entries]]
+        for at in sorted(set(years.tolist())):
             law = tables.deductions[tables.federal.years[at]]
             if bool(law.lowers[code].any()) != lowering:
                 continue
             name = law.limit_name[code]
-            rows, cents, asked = sums(orders, entries[years == at], wages, int(law.line_limit[code]))
+            mine = entries if same_year else entries[years == at]
+            rows, cents, asked = sums(orders, mine, wages, int(law.line_limit[code]))
             before = [(own, cents) for other, own, cents in taken if law.limit_name[other] == name]
             most = limits(columns, detail, law, code, rows, before + used[name])
             if law.line_limit[code] < LARGEST_CENTS:
