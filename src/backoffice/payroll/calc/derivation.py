@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,7 @@ from backoffice.kernel.money import format_minor
 Number = int | NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """An exact number with its unit (`usd`, `usd_per_hour`, `hours`, `rate`, `count`) or a word (`text`)."""
 
     unit: str
@@ -49,15 +49,21 @@ class Value:
 
 def usd(cents: Number, divisor: Number = 1) -> Value:
     """Dollars from cents, or from an exact quotient of cents. Arrays give their only entry."""
-    return Value("usd", Fraction(_one(cents), 100 * _one(divisor)))
+    return Value("usd", _fraction(_one(cents), 100 * _one(divisor)))
 
 
 def rate(numerator: Number, divisor: Number) -> Value:
-    return Value("rate", Fraction(_one(numerator), _one(divisor)))
+    return Value("rate", _fraction(_one(numerator), _one(divisor)))
 
 
 def count(number: Number) -> Value:
     return Value("count", Fraction(_one(number)))
+
+
+@lru_cache(maxsize=1024)
+def _fraction(numerator: int, denominator: int) -> Fraction:
+    """Most numbers of a derivation stand in it several times, and a fraction is dear to make."""
+    return Fraction(numerator, denominator)
 
 
 def text(words: str) -> Value:
@@ -76,8 +82,7 @@ class TableRow:
         return {"table": self.table, "version": self.version, "row": self.row}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step. `name` is how later steps refer to `result`; `rule` is the line of the publication's own worksheet."""
 
     name: str
@@ -247,4 +252,4 @@ def _terminates(number: Fraction) -> bool:
 
 
 def _one(number: Number) -> int:
-    return number if isinstance(number, int) else int(np.asarray(number).reshape(-1)[0])
+    return number if isinstance(number, int) else int(number.item(0))
