@@ -25,6 +25,7 @@ from backoffice.payroll.calc import (
     explain,
     gross_to_net,
 )
+from backoffice.payroll.calc.formula import evaluate
 
 FOLDER = Path(calc.__file__).parent / "tables"
 PLACES: dict[str, Any] = tomllib.loads((FOLDER / "us_localities_2026.toml").read_text())
@@ -194,7 +195,10 @@ def test_every_local_line_can_be_redone_from_its_derivation() -> None:
         derived = explain(one, Tables.load()).lines
         assert sorted((line.code, line.jurisdiction, line.cents) for line in derived) == lines
         for line in derived:
-            assert line.steps[-1].result.number() * 100 == line.cents, line.as_text()
+            last = line.steps[-1]
+            assert last.result.number() * 100 == line.cents, line.as_text()
+            numbers = {name: value.number() for name, value in last.inputs.items() if value.unit != "text"}
+            assert evaluate(last.formula, numbers) == last.result.number(), line.as_text()  # of net pay too
 
 
 def test_home_and_work_decide_what_is_owed_where() -> None:

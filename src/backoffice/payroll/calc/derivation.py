@@ -181,6 +181,11 @@ class Derivation:
         ]
 
 
+def name_at(code: str, place: str) -> str:
+    """The name of a tax of a place in a formula: without hyphens, which would subtract."""
+    return f"{code}_{place}".replace("-", "_")
+
+
 class Recorder:
     """Collects steps until `line` closes them into the derivation of one result line."""
 

@@ -18,7 +18,7 @@ from math import floor
 from typing import Any
 
 from backoffice.kernel.money import format_minor
-from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Step, Value
+from backoffice.payroll.calc.derivation import Derivation, LineDerivation, Step, Value, name_at
 from backoffice.payroll.calc.formula import evaluate
 from backoffice.payroll.calc.result import EARNING, EMPLOYER_TAX, NET
 
@@ -170,7 +170,7 @@ def _by_place(
     (one a workweek) the last is the paycheck's."""
     found: dict[tuple[Any, ...], LineDerivation] = {}
     for line in derivation.lines:
-        is_taken = not taken.isdisjoint({line.code, f"{line.code}_{line.jurisdiction}"})
+        is_taken = not taken.isdisjoint({line.code, name_at(line.code, line.jurisdiction)})
         is_earned = line.kind == EARNING and (line.code == "gross_pay") != with_details
         if not (is_earned or (is_taken and line.kind not in {EARNING, EMPLOYER_TAX, NET})):
             continue

@@ -14,7 +14,7 @@ from backoffice.kernel.errors import ValidationFailed
 from backoffice.payroll.calc.affordable import affordable
 from backoffice.payroll.calc.coverage import MOST_FAULTS, amount_faults, refuse_uncovered
 from backoffice.payroll.calc.deductions import Taken, after_tax, before_tax, sum_of
-from backoffice.payroll.calc.derivation import Derivation, Recorder, usd
+from backoffice.payroll.calc.derivation import Derivation, Recorder, name_at, usd
 from backoffice.payroll.calc.exact import part_of
 from backoffice.payroll.calc.federal import federal_income_tax
 from backoffice.payroll.calc.fica import additional_medicare, futa, futa_reduction, medicare, social_security
@@ -187,9 +187,10 @@ def _record_net(results: Results, recorder: Recorder) -> None:
     orders = False
     for line in results.lines:
         if line.kind in {EMPLOYEE_TAX, DEDUCTION, GARNISHMENT}:
-            place = "" if line.jurisdiction == FEDERAL or line.programme else f"_{line.jurisdiction}"
+            is_plain = line.jurisdiction == FEDERAL or line.programme
             alike = sum(name.split("__")[0] == line.code for name in taxes)  # several orders of one kind
-            taxes[f"{line.code}{place}{f'__{alike + 1}' if alike else ''}"] = usd(line.cents)
+            name = line.code if is_plain else name_at(line.code, line.jurisdiction)
+            taxes[f"{name}{f'__{alike + 1}' if alike else ''}"] = usd(line.cents)
             orders = orders or line.kind != EMPLOYEE_TAX
     says = "gross less every tax of the employee" + (", deduction and garnishment" if orders else "")
     recorder.step(
