@@ -192,6 +192,13 @@ def test_a_second_person_must_exist_when_one_is_asked_for() -> None:
     text = NORTHWIND.replace('"payroll_checker"', '"viewer"').replace('["admin"]', '["viewer"]')
     assert [(fault.key, fault.code) for fault in refusals(text)] == [("people", "no_second_person")]
     parse(text.replace('["payroll_run.approve"]', "[]").encode())
+    # an administrator makes keys, not payroll
+    admins = NORTHWIND.replace('["payroll_checker"]', '["admin"]').replace(', "payroll_checker"]', "]")
+    assert [(fault.key, fault.code) for fault in refusals(admins)] == [("people", "no_second_person")]
+    pays = NORTHWIND.replace('["payroll_run.approve"]', '["payroll_run.approve", "payroll_run.pay"]')
+    [fault] = refusals(pays)  # Marisol alone may pay, and she opens the runs
+    assert (fault.code, fault.detail.partition(" ")[0]) == ("no_second_person", "payroll_run.pay")
+    parse(pays.replace('roles = ["payroll_checker"]', 'roles = ["payroll_maker", "payroll_checker"]').encode())
 
 
 def test_no_table_with_a_name_is_a_fault() -> None:

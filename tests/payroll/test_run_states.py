@@ -7,11 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.factories.crew import Crew, Hand, crew
+from msgspec import structs
+from tests.factories.crew import Crew, Hand, crew, northwind
 from tests.factories.desk import Body, Desk, desk, etag, key
 from tests.factories.payday import payday
 from tests.world import World
 
+from backoffice.accounts.tenant_file.structs import Authority
 from backoffice.payroll.states import MOVES, STATES
 
 VERBS = ("calculate", "approve", "pay", "reopen", "cancel")
@@ -141,6 +143,22 @@ async def test_the_maker_is_refused_with_any_key_and_the_refusal_is_audited(worl
         noted = await at.rows("SELECT reason FROM app.audit_event WHERE tenant_id = $1 AND action = 'request.refused'")
         assert len(noted) == 2
         assert (await at.see(run))["status"] == "ready"
+
+
+async def test_the_maker_does_not_pay_either_where_the_firm_wants_another(world: World) -> None:
+    file = northwind()
+    theo = structs.replace(file.people["theo-lindqvist"], roles=("payroll_maker", "payroll_checker"))
+    wanted = Authority(second_person_for=("payroll_run.approve", "payroll_run.pay"))
+    file = structs.replace(file, people={**file.people, "theo-lindqvist": theo}, authority=wanted)
+    made = await crew(world, Hand("A"), file=file)
+    async with desk(world, made.tenant) as at:
+        run = await at.approved(await at.calculated(await at.open()))
+        for query in ("", "?dry_run=true"):
+            answer = await at.ask(run, "pay", query=query)
+            assert (answer.status_code, answer.json()["code"]) == (403, "second_person_required")
+            assert "cannot pay it" in answer.json()["detail"]
+        assert (await at.see(run))["status"] == "approved"
+        assert (await at.ask(run, "pay", by=at.checker)).status_code == 202
 
 
 async def test_a_version_that_was_not_read_is_refused(world: World) -> None:

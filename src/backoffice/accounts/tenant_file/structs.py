@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from backoffice.accounts import roles as _roles
 from backoffice.accounts.tenant_file.values import (
     ACCOUNT_NUMBER,
     COLOR,
@@ -44,7 +45,7 @@ Between = Iterator[tuple[str, str, str]]
 
 MODULES = frozenset({"people", "staffing", "payroll", "ledger", "documents", "webhooks"})
 PLANS = frozenset(plans())
-ROLES = frozenset({"admin", "integrator", "payroll_maker", "payroll_checker", "viewer"})
+ROLES = frozenset(_roles.ROLES)
 SECOND_PERSON_VERBS = frozenset({"payroll_run.approve", "payroll_run.pay"})
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Areas the Social Security Administration has never assigned: 000, 666 and 900-999 (POMS RM 10201.035).
@@ -296,14 +297,13 @@ class TenantFile(Table, frozen=True, kw_only=True):
         people, authority = values.get("people"), values.get("authority")
         if people is None or authority is None or not authority.second_person_for:
             return
-        makers = {name for name, person in people.items() if {"payroll_maker", "admin"} & set(person.roles)}
-        checkers = {name for name, person in people.items() if {"payroll_checker", "admin"} & set(person.roles)}
-        if not makers or not checkers or len(makers | checkers) < 2:
-            yield (
-                "people",
-                "no_second_person",
-                "authority.second_person_for needs two persons: one who makes payroll and another who checks it",
-            )
+        may = {name: _roles.scopes_of(person.roles) for name, person in people.items()}
+        makers = {name for name, scopes in may.items() if "payroll_runs:write" in scopes}
+        for act in authority.second_person_for:
+            others = {name for name, scopes in may.items() if f"payroll_runs:{act.partition('.')[2]}" in scopes}
+            if not makers or not others or len(makers | others) < 2:
+                detail = f"{act} in authority.second_person_for needs two persons: one who opens runs, another who may"
+                yield "people", "no_second_person", detail
 
 
 def _within(areas: str, unassigned: frozenset[int]) -> tuple[int, int]:

@@ -17,15 +17,14 @@ from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.staffing import commands as staffing
 
-APPROVE = "payroll_run.approve"
+APPROVE, PAY = "payroll_run.approve", "payroll_run.pay"  # as a firm's authority.second_person_for names them
 
 
 async def approve_run(tx: Tx, id_: str, if_version: int) -> PayrollRun:
     """A second person lets the run be paid. SecondPersonRequired (403) for the maker with any key, VersionConflict
     (412), RunNotInState (409), RunBlocked (409) with the list."""
     run = await find_run(tx, id_, lock=True)
-    if APPROVE in (await accounts.tenant_settings(tx)).second_person_for and run["created_by"] == tx.principal.actor:
-        raise SecondPersonRequired("Whoever opened the run cannot approve it, with any key. Ask another person.")
+    await must_be_another(tx, run, APPROVE)
     await must_go_on(tx, run, "approve", if_version)
     values = {"approved_by": tx.principal.actor, "approved_at": await tx.now()}
     row = await move(tx, run, "approve", "approved", values)
@@ -59,6 +58,13 @@ async def cancel_run(tx: Tx, id_: str, if_version: int) -> PayrollRun:
         message=f"The payroll for {row['pay_date']} was canceled; nobody is paid by it.",
     )
     return tell(tx, events.RUN_CANCELED, row, run["status"], [effect], ("status", "totals", "paycheck_count"))
+
+
+async def must_be_another(tx: Tx, run: Row, act: str) -> None:
+    """SecondPersonRequired (403) for whoever opened the run, where the firm wants a second person for this act."""
+    if act in (await accounts.tenant_settings(tx)).second_person_for and run["created_by"] == tx.principal.actor:
+        verb = act.partition(".")[2]
+        raise SecondPersonRequired(f"Whoever opened the run cannot {verb} it, with any key. Ask another person.")
 
 
 async def must_go_on(tx: Tx, run: Row, verb: str, if_version: int) -> None:

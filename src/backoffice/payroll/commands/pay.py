@@ -17,7 +17,7 @@ from backoffice.ledger import commands as ledger
 from backoffice.payroll import chart, events, models
 from backoffice.payroll.bank_file import BankFile
 from backoffice.payroll.commands.calculate import must_be_few
-from backoffice.payroll.commands.decide import must_go_on
+from backoffice.payroll.commands.decide import PAY, must_be_another, must_go_on
 from backoffice.payroll.commands.moves import ended, move, tell, totals, wanted
 from backoffice.payroll.commands.payments import send
 from backoffice.payroll.errors import PaymentUnderWay, RunBlocked, WorkNotWanted
@@ -40,11 +40,13 @@ _checks, _lines, _ytd = models.paycheck, models.paycheck_line, models.year_to_da
 
 
 async def start_payment(tx: Tx, id_: str, if_version: int) -> JobView:
-    """Queue the payment of an approved run. VersionConflict (412), RunNotInState (409), RunBlocked (409) with the
-    list, PaymentUnderWay (409) while a payment that came back is sent again. One run of an employer is paid at a time:
-    each counts on the year-to-date that the one before has left."""
+    """Queue the payment of an approved run. SecondPersonRequired (403) for the maker where the firm wants another,
+    VersionConflict (412), RunNotInState (409), RunBlocked (409) with the list, PaymentUnderWay (409) while a payment
+    that came back is sent again. One run of an employer is paid at a time: each counts on the year-to-date that the
+    one before has left."""
     await accounts.hold_employer(tx)
     run = await find_run(tx, id_, lock=True)
+    await must_be_another(tx, run, PAY)
     await must_go_on(tx, run, "pay", if_version)
     again = await payment_being_retried(tx)
     if again is not None:
