@@ -6,11 +6,10 @@
 4. Watch `sequence`, which rises by exactly 1. Only one object's events are in order, so a hole is a gap when it is
    there after a moment too; then, and at every start, ask `GET …/events?after_sequence=N` for what is missing.
 5. Prove it: hash what came, and compare with the daily digest. An event with `"test": true` is no fact, but counts.
+6. `tenant.reset`: a test tenant was emptied. What has a smaller number is void and does not come; ids may come again.
 
 `BACKOFFICE_API_KEY=bo_sk_test_… python receiver.py http://127.0.0.1:8000 events.jsonl` registers an endpoint for itself
-(BACKOFFICE_WEBHOOK=we_…,whsec_… names one that is there) and appends each event once, as one JSON line. That file is
-also its memory. Or use `Receiver` from a program of your own.
-"""
+(BACKOFFICE_WEBHOOK=we_…,whsec_… names one that is there). The file gets each event once, a line, and is its memory."""
 
 import contextlib
 import hashlib
@@ -27,6 +26,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 LARGEST = 64 * 1024  # bytes; a webhook has at most 20 kB
 PATIENCE = 2.0  # seconds between two looks for holes in the numbers
+NOTHING = "0" * 64  # the hash before the first event
 
 
 class Inbox:
@@ -34,10 +34,10 @@ class Inbox:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
-        self._seen = set[str]()
+        self._seen = dict[str, int]()  # id → number
         self.ahead: dict[int, dict[str, Any]] = {}  # events beyond the first hole, by number
         self.complete_to = 0  # every number up to this one is here
-        self.hashes = ["0" * 64]  # after each number up to that one
+        self.hashes = {0: NOTHING}  # after each number up to that one
         self.proven_to, self.disproved = 0, list[str]()  # the last number a digest proved; days whose digest differs
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             self._note(json.loads(line))
@@ -45,27 +45,28 @@ class Inbox:
     def accept(self, event: dict[str, Any]) -> bool:
         """Whether the event is new."""
         with self._lock:
-            if new := event["id"] not in self._seen:
+            if new := event["sequence"] > self.complete_to and self._seen.get(event["id"]) != event["sequence"]:
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(event) + "\n")
                 self._note(event)
             return new
 
     def _note(self, event: dict[str, Any]) -> None:
-        self._seen.add(event["id"])
-        self.ahead[event["sequence"]] = event
+        self.ahead[event["sequence"]], self._seen[event["id"]] = event, event["sequence"]
+        if event.get("type") == "tenant.reset" and not event.get("test"):
+            self.ahead = {number: each for number, each in self.ahead.items() if number >= event["sequence"]}
+            self._seen = {each["id"]: number for number, each in self.ahead.items()}
+            self.complete_to, self.hashes = event["sequence"] - 1, {event["sequence"] - 1: NOTHING}
         while following := self.ahead.pop(self.complete_to + 1, None):
+            link = f"{self.hashes[self.complete_to]}:{self.complete_to + 1}:{following['id']}"
             self.complete_to += 1
-            link = f"{self.hashes[-1]}:{self.complete_to}:{following['id']}"
-            self.hashes.append(hashlib.sha256(link.encode()).hexdigest())
+            self.hashes[self.complete_to] = hashlib.sha256(link.encode()).hexdigest()
             if following.get("type") == "webhook_endpoint.digest" and not following.get("test"):
-                self._check(following["data"]["object"]["digest"])
-
-    def _check(self, digest: dict[str, Any]) -> None:
-        if self.hashes[digest["last_sequence"]] == digest["hash"]:
-            self.proven_to = digest["last_sequence"]
-        else:
-            self.disproved.append(digest["day"])  # events were exchanged or left out: tell a person
+                digest = following["data"]["object"]["digest"]
+                if self.hashes.get(digest["last_sequence"]) == digest["hash"]:
+                    self.proven_to = digest["last_sequence"]
+                else:
+                    self.disproved.append(digest["day"])  # events were exchanged or left out: tell a person
 
 
 class Receiver:
@@ -73,8 +74,7 @@ class Receiver:
 
     def __init__(self, events: Path, api: str, key: str, port: int = 0) -> None:
         self.inbox, self.secrets, self.endpoint_id = Inbox(events), list[str](), ""
-        self._api, self._key, self._stopped = api, key, threading.Event()
-        receive = self.receive
+        self._api, self._key, self._stopped, receive = api, key, threading.Event(), self.receive
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

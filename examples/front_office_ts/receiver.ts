@@ -15,6 +15,7 @@ import { Webhook } from "standardwebhooks";
 
 const LARGEST = 64 * 1024; // bytes; a webhook has at most 20 kB
 const PATIENCE = 2000; // milliseconds between two looks for holes in the numbers
+const NOTHING = "0".repeat(64); // the hash before the first event
 
 interface Digest { day: string; last_sequence: number; hash: string }
 interface Event {
@@ -29,36 +30,41 @@ interface Page { data: Event[]; has_more: boolean }
 /** Events, each accepted once and written down before it counts. */
 class Inbox {
   readonly ahead = new Map<number, Event>(); // events beyond the first hole, by number
-  readonly hashes = ["0".repeat(64)]; // after each number up to the first hole
+  completeTo = 0; // every number up to this one is here
   readonly disproved: string[] = []; // days whose digest differs
   provenTo = 0; // the last number a digest proved
-  private readonly seen = new Set<string>();
+  private hashes = new Map([[0, NOTHING]]); // after each number up to the first hole
+  private seen = new Map<string, number>(); // id → number
 
   constructor(private readonly path: string) {
     const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
     for (const line of lines) if (line) this.note(JSON.parse(line) as Event);
   }
 
-  /** Every number up to this one is here. */
-  get completeTo(): number {
-    return this.hashes.length - 1;
-  }
-
   accept(event: Event): void {
-    if (this.seen.has(event.id)) return;
+    if (event.sequence <= this.completeTo || this.seen.get(event.id) === event.sequence) return;
     appendFileSync(this.path, JSON.stringify(event) + "\n");
     this.note(event);
   }
 
   private note(event: Event): void {
-    this.seen.add(event.id);
+    this.seen.set(event.id, event.sequence);
     this.ahead.set(event.sequence, event);
+    if (event.type === "tenant.reset" && !event.test) this.beginAt(event.sequence);
     for (let next = this.take(); next !== undefined; next = this.take()) {
-      const link = `${this.hashes.at(-1)}:${next.sequence}:${next.id}`;
-      this.hashes.push(createHash("sha256").update(link).digest("hex"));
+      const link = `${this.hashes.get(this.completeTo)}:${next.sequence}:${next.id}`;
+      this.hashes.set(++this.completeTo, createHash("sha256").update(link).digest("hex"));
       const digest = next.data.object.digest;
       if (next.type === "webhook_endpoint.digest" && !next.test && digest) this.check(digest);
     }
+  }
+
+  /** A test tenant was emptied: smaller numbers are void and do not come, and ids may come again. */
+  private beginAt(number: number): void {
+    for (const each of this.ahead.keys()) if (each < number) this.ahead.delete(each);
+    this.seen = new Map([...this.ahead.values()].map((event) => [event.id, event.sequence]));
+    this.completeTo = number - 1;
+    this.hashes = new Map([[number - 1, NOTHING]]);
   }
 
   private take(): Event | undefined {
@@ -68,7 +74,7 @@ class Inbox {
   }
 
   private check(digest: Digest): void {
-    if (this.hashes[digest.last_sequence] === digest.hash) this.provenTo = digest.last_sequence;
+    if (this.hashes.get(digest.last_sequence) === digest.hash) this.provenTo = digest.last_sequence;
     else {
       this.disproved.push(digest.day); // events were exchanged or left out: tell a person
       console.error(`the digest of ${digest.day} differs`);

@@ -117,6 +117,32 @@ def test_it_proves_what_it_has_by_the_digests(example: ModuleType, tmp_path: Pat
     assert (tried.proven_to, tried.disproved) == (0, [])
 
 
+def test_it_begins_anew_where_a_test_tenant_was_emptied(example: ModuleType, tmp_path: Path) -> None:
+    """Ids of before come again after it, and numbers that were under way then do not come."""
+    inbox = example.Inbox(tmp_path / "events.jsonl")
+    reset = {"id": "evt_r", "type": "tenant.reset", "sequence": 6}
+    again = {"id": "evt_2", "sequence": 7}  # it overtook the reset
+    for event in (
+        {"id": "evt_1", "sequence": 1},
+        {"id": "evt_2", "sequence": 2},
+        {"id": "evt_4", "sequence": 4},
+        again,
+    ):
+        assert inbox.accept(event)
+    assert inbox.accept({**reset, "id": "evt_e", "sequence": 3, "test": True})
+    assert (inbox.complete_to, set(inbox.ahead)) == (4, {7})
+    assert inbox.accept(reset)
+    assert (inbox.complete_to, inbox.ahead) == (7, {})
+    assert inbox.accept({"id": "evt_1", "sequence": 8})
+    assert [inbox.accept(event) for event in (again, reset, {"id": "evt_5", "sequence": 5})] == [False] * 3
+    hash_ = calc.chained(calc.FIRST, [(6, "evt_r"), (7, "evt_2"), (8, "evt_1")])
+    told = {"digest": {"day": "2026-11-16", "last_sequence": 8, "hash": hash_}}
+    inbox.accept({"id": "evt_d", "type": "webhook_endpoint.digest", "sequence": 9, "data": {"object": told}})
+    assert (inbox.proven_to, inbox.disproved) == (8, [])
+    remembered = example.Inbox(tmp_path / "events.jsonl")
+    assert (remembered.complete_to, remembered.hashes) == (9, inbox.hashes)
+
+
 async def test_it_registers_receives_and_fills_a_gap_from_the_api(
     world: Any, bench: Bench, settings: Any, example: ModuleType, tmp_path: Path, monkeypatch: Any
 ) -> None:

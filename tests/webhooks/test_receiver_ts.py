@@ -20,7 +20,7 @@ from tests.world import set_clock
 
 from backoffice.kernel import clock, ids
 from backoffice.platform import signatures
-from backoffice.webhooks import commands
+from backoffice.webhooks import calc, commands
 
 
 @pytest.fixture(scope="module")
@@ -110,4 +110,24 @@ async def test_it_takes_each_event_once_fills_gaps_and_checks_digests(
         events.write_text(events.read_text().replace(came[3]["id"], came[3]["id"][:-1] + "x"))
         async with running(api, **known):  # what it remembers is not what was sent
             await until(lambda: says.read_text() != "", 20)
+        events.write_text("".join(json.dumps(event) + "\n" for event in emptied(came[1]["id"])))
+        async with running(api, **known):
+            await until(lambda: "2020-01-02 differs" in says.read_text(), 20)
     assert printed[2] == "the digest of 2026-11-16 differs\n"
+    assert "2020-01-01" not in printed[3]
+
+
+def emptied(id_: str) -> list[dict[str, Any]]:
+    """A memory in which the tenant was emptied: an id of before came again and overtook that, a number under way did
+    not come. One digest of after it is right, another is not."""
+
+    def event(id_: str, sequence: int, type_: str = "job.told", **object_: Any) -> dict[str, Any]:
+        return {"id": id_, "type": type_, "sequence": sequence, "data": {"object": object_}}
+
+    def digest(sequence: int, day: str, hash_: str) -> dict[str, Any]:
+        told = {"day": day, "last_sequence": 5, "hash": hash_}
+        return event(f"evt_{sequence}", sequence, "webhook_endpoint.digest", digest=told)
+
+    right = calc.chained(calc.FIRST, [(4, "evt_r"), (5, id_)])
+    before = [event("evt_1", 1), event(id_, 2), event(id_, 5), event("evt_r", 4, "tenant.reset")]
+    return [*before, digest(6, "2020-01-01", right), digest(7, "2020-01-02", "no hash")]
