@@ -16,7 +16,7 @@ from backoffice.platform import logs, traces
 from backoffice.platform.collector import collect_seldom
 from backoffice.platform.courier import loopback
 from backoffice.platform.courier.engine import Engine, Options
-from backoffice.platform.courier.ports import Post
+from backoffice.platform.courier.ports import COURIER_LOCK, Post
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import open_listener
 from backoffice.platform.runtime import open_runtime
@@ -60,7 +60,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, option
     async with contextlib.AsyncExitStack() as stack:
         await dispatch.open()
         stack.push_async_callback(dispatch.close)
-        listener = await stack.enter_async_context(open_listener(dsn))
+        listener = await stack.enter_async_context(open_listener(dsn, presence=COURIER_LOCK))
         runtime = await stack.enter_async_context(open_runtime(settings))
         await Engine(runtime, dispatch, POST, listener, options).run(stop)
 

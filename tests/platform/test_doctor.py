@@ -8,7 +8,7 @@ import pytest
 
 from backoffice.platform.doctor.examine import Band, Facts, examine, healthy
 
-WELL = Facts(leader=True, slots=8, bands={"normal": Band(3, 0.4)}, released=1, running=2, connections=20,
+WELL = Facts(leader=True, courier=True, slots=8, bands={"normal": Band(3, 0.4)}, released=1, running=2, connections=20,
              max_connections=200, transaction_seconds=0.1)  # fmt: skip
 OLD = {"normal": Band(7, 300.0)}
 
@@ -29,9 +29,10 @@ def test_nothing_is_said_when_nothing_is_wrong() -> None:
         ({"bands": OLD, "at_cap": 1}, "jobs_wait", False),
         ({"unknown_kinds": {"payroll.predict": 4}}, "unknown_kind", True),
         ({"dead": {"payroll.calculate": 2}}, "dead_jobs", False),
-        ({"deliveries_due": 5, "deliveries_oldest_seconds": 90.0}, "no_courier", True),
+        ({"courier": False}, "no_courier", True),
+        ({"deliveries_due": 5, "deliveries_oldest_seconds": 90.0}, "deliveries_late", False),  # left in peace, all
         ({"deliveries_due": 5, "deliveries_oldest_seconds": 90.0, "deliveries_leased": 3}, "deliveries_late", False),
-        ({"delivery_leases_late": 1}, "no_courier", True),
+        ({"delivery_leases_late": 1}, "deliveries_not_swept", True),
         ({"events_waiting": 9}, "events_waiting", False),
         ({"deliveries_stopped": 40}, "deliveries_stopped", False),
         ({"transaction_seconds": 700.0}, "long_transaction", True),

@@ -88,13 +88,15 @@ async def open_doorbell(dsn: str) -> AsyncIterator[Doorbell]:
 
 
 class Listener:
-    """Hears these bells, on a direct connection that is made again when it is lost.
+    """Hears these bells, on a direct connection that is made again when it is lost. With `presence`, an advisory lock
+    that it shares, the doctor sees that somebody listens.
 
     A ring sets a flag, also while its owner is at work, so that none is lost: look for work, then `wait`."""
 
-    def __init__(self, dsn: str, *channels: str) -> None:
+    def __init__(self, dsn: str, *channels: str, presence: int | None = None) -> None:
         self._dsn = dsn
         self._channels = channels
+        self._presence = presence
         self._rang = asyncio.Event()
         self._news = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._listening())
@@ -135,6 +137,8 @@ class Listener:
         connection = await asyncpg.connect(self._dsn, timeout=2)
         try:
             connection.add_termination_listener(lambda _: lost.set())
+            if self._presence is not None:
+                await connection.execute("SELECT pg_advisory_lock_shared($1)", self._presence)
             for channel in self._channels:
                 await connection.add_listener(channel, self._heard)
             self.wake()  # what rang while nobody listened
@@ -161,9 +165,9 @@ def _taken(flag: asyncio.Event) -> bool:
 
 
 @asynccontextmanager
-async def open_listener(dsn: str, *also: str) -> AsyncIterator[Listener]:
+async def open_listener(dsn: str, *also: str, presence: int | None = None) -> AsyncIterator[Listener]:
     """A listener for the life of the block: for work, and for these bells."""
-    listener = Listener(dsn, CHANNEL, *also)
+    listener = Listener(dsn, CHANNEL, *also, presence=presence)
     try:
         yield listener
     finally:

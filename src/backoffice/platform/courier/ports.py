@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from backoffice.platform.db import Tx
+
+COURIER_LOCK: Final = 0x626F5F636F757269
+"""Shared by every courier that is connected, for the doctor to see."""
 
 
 class Dispatch(Protocol):

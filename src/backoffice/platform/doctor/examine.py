@@ -33,6 +33,7 @@ class Facts:
     """
 
     leader: bool
+    courier: bool
     slots: int | None
     broker_error: str | None = None
     bands: Mapping[str, Band] = field(default_factory=dict)
@@ -138,26 +139,36 @@ def _jobs(facts: Facts) -> Iterator[Finding]:
 
 def _deliveries(facts: Facts) -> Iterator[Finding]:
     late = facts.deliveries_oldest_seconds > DELIVERY_LATE_SECONDS
-    if (late and not facts.deliveries_leased) or facts.delivery_leases_late:
+    due = f"{facts.deliveries_due} webhooks are due"
+    if not facts.courier:
         yield _problem(
             "no_courier",
-            f"{facts.deliveries_due} webhooks are due, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
-            "Nobody holds any of them: no courier is delivering.",
+            f"No courier is there; {due}.",
+            "None is connected to the database, so nothing is delivered.",
             "Start one: `backoffice courier` (or `backoffice up`). Nothing is lost meanwhile.",
         )
-    elif late:
+    if facts.delivery_leases_late:
+        yield _problem(
+            "deliveries_not_swept",
+            f"{facts.delivery_leases_late} webhooks hold a lease that ran out {LEASE_LATE_SECONDS:.0f} s ago or more.",
+            "Their courier is gone or stands still, and no other has taken them back.",
+            "Restart the courier; they are then sent again under the same ids.",
+        )
+    elif late and facts.courier:
         yield _notice(
             "deliveries_late",
-            f"{facts.deliveries_due} webhooks are due, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
-            "Their endpoints answer slowly or not at all, or more come than the courier sends.",
-            "Look at bo_courier_breakers_open and bo_courier_in_flight in its metrics.",
+            f"{due}, the oldest for {_span(facts.deliveries_oldest_seconds)}.",
+            "Their endpoints fail and are left in peace for up to 15 minutes, or answer slowly, or more come than the "
+            "courier sends.",
+            "Look at bo_courier_breakers_open and bo_courier_in_flight in its metrics. A firm sees which endpoint of "
+            "its own it is (`backoffice webhooks`: health, deliveries).",
         )
-    if facts.events_waiting and not facts.deliveries_leased and (late or not facts.deliveries_due):
+    if facts.courier and facts.events_waiting and not facts.deliveries_leased and (late or not facts.deliveries_due):
         yield _notice(
             "events_waiting",
             f"{facts.events_waiting} events have not been handed to their endpoints yet.",
             "The courier does so within a second when it runs.",
-            "Look again in a moment; if they are still there, start or restart the courier.",
+            "Look again in a moment; if they are still there, restart the courier.",
         )
     if facts.deliveries_stopped:
         yield _notice(

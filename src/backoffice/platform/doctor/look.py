@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from backoffice.platform.courier.ports import COURIER_LOCK
 from backoffice.platform.db import Database, Unavailable
 from backoffice.platform.doctor.examine import LEASE_LATE_SECONDS, Band, Facts
 from backoffice.platform.jobs import registry
@@ -16,8 +17,9 @@ from backoffice.platform.jobs.dispatch import LEADER_LOCK
 from backoffice.platform.settings import Settings, SettingsRefused
 
 BROKER_SECONDS: Final = 5.0
-_LEADER: Final = """
+_HELD: Final = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND ((classid::bigint << 32) | objid::bigint) = $1)"""
 _BANDS: Final = """
 SELECT band, count(*) AS ready, max(extract(epoch FROM clock_timestamp() - run_at))::float8 AS oldest
@@ -71,7 +73,8 @@ async def _routing(connection: asyncpg.Connection) -> dict[str, Any]:
     deliveries = await connection.fetchrow(_DELIVERIES, LEASE_LATE_SECONDS)
     known = set(registry.load())
     return {
-        "leader": await connection.fetchval(_LEADER, LEADER_LOCK),
+        "leader": await connection.fetchval(_HELD, LEADER_LOCK),
+        "courier": await connection.fetchval(_HELD, COURIER_LOCK),
         "bands": {row["band"]: Band(row["ready"], row["oldest"]) for row in await connection.fetch(_BANDS)},
         "released": live["released"],
         "running": live["running"],
