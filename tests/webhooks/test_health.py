@@ -7,9 +7,14 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+import pytest
 from aiohttp import web
 from tests.webhooks.bench import FAST, Bench, Request, couriers
 
+from backoffice.platform.courier import engine
+from backoffice.platform.courier.client.faults import ProxyUnreachable
+from backoffice.platform.courier.lane import FAILURES_IN_A_ROW
+from backoffice.platform.courier.sender import Sender
 from backoffice.webhooks import commands
 from backoffice.webhooks.schemas import UpdateWebhookEndpoint
 
@@ -101,3 +106,27 @@ async def spoil_secret(world: Any, tenant: Any, endpoint: str) -> None:
     spoiled = webhook_endpoint.update().where(c.tenant_id == TENANT, c.id == id_).values(secret_sealed=b"\x01" * 60)
     async with world.tx(tenant) as tx:
         await tx.execute(spoiled)
+
+
+async def test_a_proxy_of_ours_that_is_away_opens_no_breaker_and_uses_up_no_try(
+    world: Any, bench: Bench, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm = await world.firm(keys=False)
+    send, away = Sender.send, 3 * FAILURES_IN_A_ROW
+
+    async def tunneled(self: Sender, *args: Any, **kwargs: Any) -> Any:
+        nonlocal away
+        away -= 1
+        if away >= 0:
+            raise ProxyUnreachable("it does not answer")
+        return await send(self, *args, **kwargs)
+
+    monkeypatch.setattr(Sender, "send", tunneled)
+    monkeypatch.setattr(engine, "OURS_AGAIN_SECONDS", 0.02)
+    async with bench.receiver() as receiver:
+        endpoint = await bench.endpoint(firm.test, receiver.url)
+        await bench.tell(firm.test, 1, times=3)
+        async with couriers(settings, replace(FAST, first_probe=60.0)):
+            await bench.settled(firm.test, "delivered")
+    assert [row["attempt"] for row in await bench.deliveries(firm.test)] == [1, 1, 1]
+    assert (await bench.row(firm.test, endpoint))["health"] == "healthy"

@@ -22,6 +22,7 @@ from tests.platform.test_ssrf import Lying
 
 from backoffice.kernel import clock
 from backoffice.platform import signatures
+from backoffice.platform.courier.client import dialing
 from backoffice.platform.courier.client.faults import ProxyUnreachable
 from backoffice.platform.courier.ports import Envelope
 from backoffice.platform.courier.sender import Sender
@@ -185,6 +186,35 @@ async def test_what_the_proxy_refuses_is_a_failed_try_and_a_lost_proxy_is_none(
     async with sender(["8.8.8.8"], proxy="http://127.0.0.1:9") as tunneling:
         with pytest.raises(ProxyUnreachable):
             await tunneling.send(envelope(), loopback=False)
+
+
+@pytest.mark.parametrize("lives", [False, True])
+async def test_a_proxy_that_hangs_is_told_from_a_receiver_that_does(monkeypatch: Any, lives: bool) -> None:
+    """Both open no tunnel in time. A proxy that lives answers when it is asked about itself."""
+    monkeypatch.setattr(dialing, "_PROXY_SECONDS", 0.2)
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[0])
+        if lives and asked[-1] != "CONNECT":
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    tunneling = Sender(total=3.0, connect=0.2, resolver=Lying(["8.8.8.8"]), proxy=url)
+    try:
+        if lives:
+            assert (await tunneling.send(envelope(), loopback=False)).error_code == "connect_timeout"
+        else:
+            with pytest.raises(ProxyUnreachable):
+                await tunneling.send(envelope(), loopback=False)
+        assert asked == ["CONNECT", "OPTIONS"]
+    finally:
+        await tunneling.close()
+        server.close()
 
 
 async def test_no_proxy_variable_of_the_environment_is_ever_read(tmp_path: Path, monkeypatch: Any) -> None:

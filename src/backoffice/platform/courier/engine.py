@@ -308,8 +308,8 @@ class Engine:
         self._slots.suspects -= suspect
         self._fairness.charge(lane, monotonic() - began)
         if answer is None:
-            back, _ = lane.refused(item, monotonic(), delay=OURS_AGAIN_SECONDS, hold=0.0, slower=False)
-            self._hands.troubled[lane.key] = lane
+            again = OURS_AGAIN_SECONDS
+            back, _ = lane.refused(item, monotonic(), delay=again, hold=again, slower=False, ours=True)
             self._hands.give_back(back, OURS_AGAIN_SECONDS)
             self._hands.results.append(Result(claimed, "ready", delay=OURS_AGAIN_SECONDS, ends_chain=True))
         else:

@@ -232,11 +232,13 @@ class Lane:
         elif chain.items[0].envelope is not None:
             self._queue(chain.items[0])
 
-    def refused(self, item: Item, now: float, *, delay: float, hold: float, slower: bool) -> tuple[list[Item], bool]:
+    def refused(
+        self, item: Item, now: float, *, delay: float, hold: float, slower: bool, ours: bool = False
+    ) -> tuple[list[Item], bool]:
         """A failed try: the items of the same object, to be given back with the same `delay`, and whether the breaker
-        opened just now."""
+        opened just now. The breaker does not count what is our own fault."""
         self._landed(item, now)
-        opened = self.breaker.failed(now)
+        opened = not ours and self.breaker.failed(now)
         if slower:
             self.limit = max(1, self.limit // 2)
         self.hold_until = max(self.hold_until, now + hold)

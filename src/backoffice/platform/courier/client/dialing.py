@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiohappyeyeballs import start_connection
 
 from backoffice.platform.courier.client.connection import Connection
+from backoffice.platform.courier.client.deadline import within
 from backoffice.platform.courier.client.faults import NoAnswer, ProxyUnreachable
 from backoffice.platform.courier.client.target import Origin
 from backoffice.platform.ssrf import GuardedResolver, SocketFactory
@@ -22,7 +23,9 @@ NAME_SECONDS: Final = 10.0  # for which an answer of the resolver is used again
 _MOST_NAMES: Final = 10_000
 _NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305: then the next one is tried beside it
 _TUNNEL_LIMIT: Final = 16 * 1024
+_PROXY_SECONDS: Final = 2.0  # in which a proxy that lives answers a question about itself
 _TUNNEL: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+_TO_ITSELF: Final = "OPTIONS * HTTP/1.1\r\nHost: {}:{}\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"
 _GOODBYE_SECONDS: Final = 1.0  # for the end of TLS
 AddressInfo = tuple[Any, ...]  # as getaddrinfo tells it
 
@@ -51,6 +54,22 @@ class Dialer:
             sock.close()
             raise
         return connection
+
+    async def proxy_is_silent(self) -> bool:
+        """Whether there is a proxy and it says nothing, whatever it is asked. A tunnel that does not open in time does
+        not tell: the proxy may have been waiting for the receiver."""
+        if self._proxy is None:
+            return False
+        loop = asyncio.get_running_loop()
+        try:
+            async with within(_PROXY_SECONDS):
+                sock = await self._to_proxy(*self._proxy)
+                with sock:
+                    await loop.sock_sendall(sock, _TO_ITSELF.format(*self._proxy).encode("ascii"))
+                    await loop.sock_recv(sock, 1)
+        except (OSError, ProxyUnreachable):
+            return True
+        return False
 
     async def _straight(self, origin: Origin) -> socket.socket:
         infos = _literal(origin) or await self._addresses(origin)
@@ -81,11 +100,7 @@ class Dialer:
 
     async def _tunnel(self, origin: Origin, host: str, port: int) -> socket.socket:
         loop = asyncio.get_running_loop()
-        try:
-            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            sock = await start_connection(infos, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, interleave=1)
-        except (OSError, RuntimeError) as error:
-            raise ProxyUnreachable(str(error)) from error
+        sock = await self._to_proxy(host, port)
         try:
             asked = f"CONNECT {origin.authority} HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n"
             await loop.sock_sendall(sock, asked.encode("ascii"))
@@ -103,6 +118,13 @@ class Dialer:
             sock.close()
             raise
         return sock
+
+    async def _to_proxy(self, host: str, port: int) -> socket.socket:
+        try:
+            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return await start_connection(infos, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, interleave=1)
+        except (OSError, RuntimeError) as error:
+            raise ProxyUnreachable(str(error)) from error
 
 
 def _seen(looked_up: asyncio.Future[Sequence[AddressInfo]]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from backoffice.platform.courier.client.connection import Connection, Reply
 from backoffice.platform.courier.client.deadline import within
 from backoffice.platform.courier.client.dialing import Dialer
-from backoffice.platform.courier.client.faults import NoAnswer, code_of
+from backoffice.platform.courier.client.faults import NoAnswer, ProxyUnreachable, code_of
 from backoffice.platform.courier.client.target import Origin
 
 IDLE_SECONDS: Final = 4.0  # receivers close idle connections from 5 s on; a POST that meets a closed one fails
@@ -38,6 +38,8 @@ class Pool:
                 async with within(self._connect):
                     connection = await self._dialer.open(origin, self._lost)
             except OSError as error:
+                if isinstance(error, TimeoutError) and await self._dialer.proxy_is_silent():
+                    raise ProxyUnreachable("it does not answer") from error
                 raise NoAnswer(code_of(error)) from error
         reply = await connection.ask(request, until=until, keep=keep)
         if connection.usable:
