@@ -173,10 +173,12 @@ _one("getBankAccount", "/v1/bank_accounts/{id}", Maker.bank_account)
 _act("closeBankAccount", "/v1/bank_accounts/{id}/close", Maker.bank_account)
 _act("createDeduction", "/v1/workers/{id}/deductions", Maker.worker, Maker.deducted)
 _one("getDeduction", "/v1/deductions/{id}", Maker.deduction)
+_one("getDeductionWithheld", "/v1/deductions/{id}/withheld", Maker.deduction)
 _act("updateDeduction", "/v1/deductions/{id}", Maker.deduction, {"effective_until": "2026-12-31"}, method="PATCH",
      if_match=True)  # fmt: skip
 _act("createWithholdingOrder", "/v1/workers/{id}/withholding_orders", Maker.worker, Maker.ordered)
 _one("getWithholdingOrder", "/v1/withholding_orders/{id}", Maker.withholding_order)
+_one("getWithholdingOrderWithheld", "/v1/withholding_orders/{id}/withheld", Maker.withholding_order)
 _act("updateWithholdingOrder", "/v1/withholding_orders/{id}", Maker.withholding_order,
      {"effective_until": "2026-12-31"}, method="PATCH", if_match=True)  # fmt: skip
 _act("revealWithholdingOrder", "/v1/withholding_orders/{id}/reveal", Maker.withholding_order,

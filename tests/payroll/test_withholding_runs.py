@@ -126,7 +126,18 @@ async def test_from_the_records_to_the_ledger_and_the_stub(world: World) -> None
 
         async with world.tx(made.tenant) as tx:  # the net came back: what was withheld stays withheld
             await commands.return_payment(tx, payment["id"], "R01")
-        second = await paid(at, await at.open(NEXT))
+        repaid = f"/v1/deductions/{advance['id']}/withheld"
+        assert await at.get(repaid) == {
+            "id": advance["id"], "object": "deduction_withheld", "livemode": False, "paychecks": 1,
+            "last_pay_date": "2026-11-25", "in_all": usd("100.00"), "this_year": usd("100.00"), "left": usd("50.00"),
+        }  # fmt: skip
+        waiting = await at.calculated(await at.open(NEXT))
+        assert (await at.get(repaid))["left"] == usd("50.00")  # what is not paid does not count
+        second = await at.paid(await at.approved(waiting))
+        assert [(await at.get(repaid))[name] for name in ("paychecks", "left")] == [2, usd("0.00")]
+        assert (await at.get(f"/v1/deductions/{medical['id']}/withheld"))["left"] is None
+        satisfied = await at.get(f"/v1/withholding_orders/{support['id']}/withheld")
+        assert (satisfied["in_all"], "left" in satisfied) == (usd("120.00"), False)
         last = (await at.paychecks(second))[worker]
         assert (taken(last)["advance_repayment"], last["net"]) == ("50.00", usd("389.44"))
         assert taken(last)["social_security"] == "46.50"

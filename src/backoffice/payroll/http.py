@@ -8,6 +8,8 @@ from backoffice.payroll import commands, queries
 from backoffice.payroll.schemas import (
     BlockerList,
     CreatePayrollRun,
+    DeductionWithheld,
+    OrderWithheld,
     Paycheck,
     PaycheckDerivation,
     PaycheckDetail,
@@ -119,6 +121,18 @@ async def retry_payment(tx: InTx, payment_id: FromPath[str], if_match: IfMatch) 
     return await commands.start_retry(tx, payment_id, if_match)
 
 
+@get("/v1/deductions/{deduction_id:str}/withheld", scope="deductions:read")
+async def get_deduction_withheld(tx: InTx, deduction_id: FromPath[str]) -> DeductionWithheld:
+    """What paid paychecks took by a deduction, and what is left of its goal."""
+    return await queries.deduction_withheld(tx, deduction_id)
+
+
+@get("/v1/withholding_orders/{order_id:str}/withheld", scope="withholding_orders:read")
+async def get_withholding_order_withheld(tx: InTx, order_id: FromPath[str]) -> OrderWithheld:
+    """What paid paychecks withheld by an order on wages."""
+    return await queries.order_withheld(tx, order_id)
+
+
 handlers: list[object] = [
     create_payroll_run,
     list_payroll_runs,
@@ -136,4 +150,6 @@ handlers: list[object] = [
     list_payments,
     get_payment,
     retry_payment,
+    get_deduction_withheld,
+    get_withholding_order_withheld,
 ]

@@ -238,3 +238,23 @@ class OpenRun(JobPayload, frozen=True, kw_only=True):
     kind: ClassVar[str] = "payroll.open_run"
     pay_schedule: str
     scheduled_for: datetime
+
+
+class OrderWithheld(msgspec.Struct, kw_only=True):
+    """`id` is the order's. What posted paychecks withheld by it: in all, and with a payday in this year of the tenant's
+    clock. An order has no total: that it is satisfied is the issuer's to say."""
+
+    id: str
+    object: str = "withholding_order_withheld"
+    livemode: bool
+    paychecks: int
+    last_pay_date: date | None
+    in_all: MoneyBody
+    this_year: MoneyBody
+
+
+class DeductionWithheld(OrderWithheld, kw_only=True):
+    """`id` is the deduction's. `left`: what its goals still want, the nearer one; null without a goal."""
+
+    object: str = "deduction_withheld"
+    left: MoneyBody | None

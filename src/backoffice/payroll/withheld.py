@@ -26,12 +26,12 @@ NOTHING_TAKEN = TakenBefore()
 def goal_left(deduction: DeductionOn, taken: TakenBefore) -> int | None:
     """What its goals still want, the nearer one; None without a goal."""
     in_all, in_year = taken.by_deduction.get(deduction.id, (0, 0))
-    wants = [
-        max(0, goal - before)
-        for goal, before in ((deduction.total_goal, in_all), (deduction.yearly_goal, in_year))
-        if goal is not None
-    ]
-    return min(wants, default=None)
+    return nearer_left((deduction.total_goal, in_all), (deduction.yearly_goal, in_year))
+
+
+def nearer_left(*goals: tuple[int | None, int]) -> int | None:
+    """The least that is left of (goal, what was taken towards it), in cents; None where no goal is set."""
+    return min((max(0, goal - before) for goal, before in goals if goal is not None), default=None)
 
 
 def deductions_told(deductions: Sequence[DeductionOn], taken: TakenBefore) -> tuple[calc.Deduction, ...]:
