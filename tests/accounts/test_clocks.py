@@ -129,6 +129,9 @@ async def test_what_falls_due_runs_in_the_order_of_its_time(world: World) -> Non
 
 async def test_one_move_at_a_time_forward_and_not_too_far(world: World) -> None:
     clock = await standing(world)
+    another = await clock.http.post("/v1/test/clocks", json={"frozen_time": START.isoformat()})
+    assert (another.status_code, another.json()["code"]) == (409, "clock_exists")
+    assert f"POST {clock.path}/advance" in another.json()["detail"]  # there is no list to find it in
     back = await clock.advance(START - HOUR)
     assert (back.status_code, back.json()["code"]) == (409, "clock_goes_forward")
     far = await clock.advance(START + timedelta(days=401))

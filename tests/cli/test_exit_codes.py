@@ -79,6 +79,9 @@ def test_a_port_that_is_taken() -> None:
         with pytest.raises(SettingsRefused, match=f"port {port} of 127.0.0.1"):
             must_be_free("127.0.0.1", port, "BACKOFFICE_PORT")
         assert f"port {port}" in one_sentence(invoke("up", BACKOFFICE_PORT=str(port)))
+        told = one_sentence(invoke("up", BACKOFFICE_PORT=str(free_port()), BACKOFFICE_METRICS_PORT=str(port - 2)))
+        assert f"port {port}" in told  # the first worker's
+        assert "BACKOFFICE_METRICS_PORT" in told
     must_be_free("127.0.0.1", port, "BACKOFFICE_PORT")
 
 

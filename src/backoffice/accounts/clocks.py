@@ -50,7 +50,8 @@ async def freeze(tx: Tx, data: CreateTestClock, *, seed_: int | None = None) -> 
         metadata=data.metadata,
     )
     if row is None:
-        raise ClockExists
+        there = ids.encode("test_clock", (await _held(tx))["id"])
+        raise ClockExists(f"It is {there}: POST /v1/test/clocks/{there}/advance.")
     await schedules.clock_was_frozen(tx, data.frozen_time)
     view = queries.clock_view(tx, row)
     message = f"The tenant's clock stands at {rfc3339(row['frozen_time'])} until it is advanced."

@@ -11,8 +11,9 @@ from pathlib import Path
 from backoffice.local.keeping import kept_alive
 from backoffice.local.place import DATABASE_URL, Place, open_place
 from backoffice.local.processes import drained, freeing, must_be_free, resting, units
+from backoffice.platform import observed
 from backoffice.platform.postgres.refusal import PORT_SETTING
-from backoffice.platform.settings import Settings, read_port
+from backoffice.platform.settings import PORTS, Settings, read_number, read_port
 from backoffice.platform.supervisor import Supervisor
 
 POSTGRES_PORT = 8032
@@ -25,6 +26,9 @@ def up(workers: int, say: Callable[[str], None], environ: Mapping[str, str] | No
     env = dict(os.environ if environ is None else environ)
     host = env.get("BACKOFFICE_HOST", Settings.host)
     must_be_free(host, read_port(env, "BACKOFFICE_PORT", Settings.port), "BACKOFFICE_PORT")
+    metrics = int(read_number(env, "BACKOFFICE_METRICS_PORT", 0, 0, PORTS[1]))
+    for taken in range(metrics, metrics + len(observed.PLACES) + workers - 1) if metrics else ():
+        must_be_free(host, taken, "BACKOFFICE_METRICS_PORT")
     embedded = not env.get(DATABASE_URL)
     port = read_port(env, PORT_SETTING, POSTGRES_PORT) if embedded else None
     with open_place(env, port=port, defaults={"BACKOFFICE_DRAIN_SECONDS": DRAIN_SECONDS}) as place:

@@ -14,16 +14,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from backoffice.platform import metrics, pulse
 from backoffice.platform.settings import Settings, SettingsRefused
 
-_PLACES = {"dispatcher": 0, "courier": 1, "worker": 2}
+PLACES = {"dispatcher": 0, "courier": 1, "worker": 2}
 
 
 @contextmanager
 def observed(settings: Settings, process: str, number: int = 0) -> Iterator[None]:
     """Show this process's metrics for the life of the block, where a port is set. SettingsRefused when it is taken."""
-    if not settings.metrics_port or process not in _PLACES:
+    if not settings.metrics_port or process not in PLACES:
         yield
         return
-    port = settings.metrics_port + _PLACES[process] + number
+    port = settings.metrics_port + PLACES[process] + number
     try:
         server = ThreadingHTTPServer((settings.host, port), _Looking)
     except (OSError, OverflowError) as error:

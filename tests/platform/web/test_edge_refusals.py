@@ -159,6 +159,11 @@ async def test_every_unknown_parameter_is_named(maker: Maker) -> None:
     assert [each["parameter"] for each in told["errors"]] == ["a", "b"]
     worker = await maker.worker()
     assert (await maker.http.get(f"/v1/workers/{worker['id']}?expand=client")).status_code == 400
+    told = problem(await maker.http.get("/v1/workers?limit=0&fields=id&status[gt]=a&sort=age&status=no"), 400)
+    assert [(each["parameter"], each["code"]) for each in told["errors"]] == [
+        ("fields", "unknown_parameter"), ("status[gt]", "unknown_parameter"),
+        ("limit", "out_of_range"), ("sort", "not_allowed"), ("status", "invalid"),
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------- paths and methods

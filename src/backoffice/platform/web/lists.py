@@ -119,10 +119,19 @@ class Query:
         return hashlib.sha256(told).hexdigest()[:32]
 
 
-def parse(listing: Listing, parameters: Sequence[tuple[str, str]], *, path: str, tenant: UUID) -> Query:
-    """Read the query string; BadRequest with every fault, CursorInvalid for a cursor of another list or tenant."""
-    named = [name for name, _ in parameters]
-    faults = [Fault("repeated", "may be given once", parameter=name) for name in _ONCE if named.count(name) > 1]
+def parse(
+    listing: Listing,
+    parameters: Sequence[tuple[str, str]],
+    *,
+    path: str,
+    tenant: UUID,
+    unknown: Sequence[Fault] = (),
+) -> Query:
+    """Read the query string; BadRequest with every fault, the `unknown` parameters first, CursorInvalid for a cursor of
+    another list or tenant."""
+    strange, named = {fault.parameter for fault in unknown}, [name for name, _ in parameters]
+    faults = [*unknown]
+    faults += [Fault("repeated", "may be given once", parameter=name) for name in _ONCE if named.count(name) > 1]
     limit, sort, cursor, total = 25, "", None, False
     where: list[tuple[str, str, str]] = []
     for name, text in parameters:
@@ -144,7 +153,7 @@ def parse(listing: Listing, parameters: Sequence[tuple[str, str]], *, path: str,
             total = text == "total_count"
             if not total:
                 faults.append(Fault("not_allowed", "must be total_count", parameter="include"))
-        else:
+        elif name not in strange:
             base, _, operator = name.partition("[")
             where.append((base, operator.rstrip("]") or "eq", text))
             reason = _filter_fault(listing.filters[base], operator.rstrip("]") or "eq", text)

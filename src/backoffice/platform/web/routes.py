@@ -134,21 +134,20 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         raise ScopeMissing(opt["scope"])
     listing: Listing | None = opt["listing"]
     mutates = request.method not in ("GET", "HEAD")
-    if request.query:
-        _refuse_unknown(request.query, opt["query"], listing, mutates=mutates)
+    unknown = _unknown(request.query, opt["query"], listing, mutates=mutates) if request.query else []
+    if unknown and listing is None:
+        raise BadRequest("The query has parameters that are not known here.", errors=unknown)
     _check_media(request, handler, mutates=mutates)
     if listing is not None:
-        request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant)
+        request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant, unknown=unknown)
     if opt["if_match"]:
         request.if_match = _if_match(request.header("if-match"))
     if opt.get("dry_run_is_a_job"):
         tx.dry_run = request.dry_run = False
+    if opt["keyed"] == "none" or tx.dry_run:
+        return
     header = request.header("idempotency-key")
-    if opt["keyed"] == "none":
-        return
     key = None if header is None else idempotency.parse_key(header)
-    if tx.dry_run:
-        return
     if key is None:
         if opt["keyed"] == "required":
             raise IdempotencyKeyRequired
@@ -187,17 +186,12 @@ def _check_body(body: bytes, type_: Any) -> None:
         raise validation.refuse(body, type_) from None
 
 
-def _refuse_unknown(
+def _unknown(
     query: list[tuple[str, str]], named: Mapping[str, Any], listing: Listing | None, *, mutates: bool
-) -> None:
+) -> list[Fault]:
     known = set(named) | (listing.parameters() if listing else set()) | ({"dry_run"} if mutates else set())
-    unknown = [name for name, _ in query if name not in known]
-    if unknown:
-        detail = f"is not a parameter here; there are: {', '.join(sorted(known)) or 'none'}"
-        raise BadRequest(
-            "The query has parameters that are not known here.",
-            errors=[Fault("unknown_parameter", detail, parameter=name) for name in unknown],
-        )
+    detail = f"is not a parameter here; there are: {', '.join(sorted(known)) or 'none'}"
+    return [Fault("unknown_parameter", detail, parameter=name) for name, _ in query if name not in known]
 
 
 def _if_match(header: str | None) -> int:
