@@ -36,6 +36,21 @@ def test_each_type_has_a_schema_whose_example_validates(name: str) -> None:
     assert schema["examples"][0]["data"]["object"]["id"].startswith(examples.id_of(kind.object_type)[:3])
 
 
+STATUS_OF_ITS_NAME = {
+    "approved", "available", "blocked", "canceled", "closed", "disabled", "ended", "failed", "paid", "paused", "ready",
+    "rejected", "returned", "submitted", "succeeded",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_an_example_has_the_status_that_its_type_speaks_of(name: str) -> None:
+    """Whoever tries a receiver with examples sees the paid run as paid."""
+    object_, verb = catalogue.example(CATALOGUE[name])["data"]["object"], name.partition(".")[2]
+    assert object_.get("status") != "text", "give its event_type a status"
+    if "status" in object_ and verb in STATUS_OF_ITS_NAME:
+        assert object_["status"] == verb
+
+
 def test_a_body_that_differs_is_refused() -> None:
     body = catalogue.example(CATALOGUE["webhook_endpoint.created"])
     assert faults(json.dumps(body)) == []

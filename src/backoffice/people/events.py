@@ -6,8 +6,10 @@ from backoffice.people.schemas import BankAccount, Employment, OpeningBalance, T
 from backoffice.people.withholding_schemas import Deduction, WithholdingOrder
 from backoffice.platform.events import event_type
 
-WORKER_CREATED = event_type("worker.created", Worker, "/v1/workers/{id}", "A worker was added.")
-WORKER_UPDATED = event_type("worker.updated", Worker, "/v1/workers/{id}", "What is known of a worker changed.")
+WORKER_CREATED = event_type("worker.created", Worker, "/v1/workers/{id}", "A worker was added.", status="active")
+WORKER_UPDATED = event_type(
+    "worker.updated", Worker, "/v1/workers/{id}", "What is known of a worker changed.", status="active"
+)
 EMPLOYMENT_CREATED = event_type(
     "employment.created", Employment, "/v1/employments/{id}", "A worker was hired by the tenant's employer."
 )
@@ -19,10 +21,18 @@ TAX_ELECTION_CREATED = event_type(
     "tax_election.created", TaxElection, "/v1/tax_elections/{id}", "A signed withholding certificate is on file."
 )
 BANK_ACCOUNT_CREATED = event_type(
-    "bank_account.created", BankAccount, "/v1/bank_accounts/{id}", "A worker's net pay goes to this account now."
+    "bank_account.created",
+    BankAccount,
+    "/v1/bank_accounts/{id}",
+    "A worker's net pay goes to this account now.",
+    status="active",
 )
 BANK_ACCOUNT_CLOSED = event_type(
-    "bank_account.closed", BankAccount, "/v1/bank_accounts/{id}", "An account no longer receives net pay."
+    "bank_account.closed",
+    BankAccount,
+    "/v1/bank_accounts/{id}",
+    "An account no longer receives net pay.",
+    status="closed",
 )
 OPENING_BALANCE_SET = event_type(
     "opening_balance.set",

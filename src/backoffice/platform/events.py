@@ -28,12 +28,13 @@ _GRAMMAR = re.compile(r"^[a-z][a-z_]*\.[a-z][a-z_]*$")
 @dataclass(frozen=True, slots=True)
 class EventType:
     """`name` is `resource.past_tense`; `payload` is the outward struct of the object it is about; `path` is where
-    that object is read, with `{id}`."""
+    that object is read, with `{id}`; `status` is what examples say of it, where it has one."""
 
     name: str
     payload: type[msgspec.Struct]
     path: str
     means: str
+    status: str | None = None
 
     @property
     def object_type(self) -> str:
@@ -58,11 +59,13 @@ def nearest(name: str, offered: Sequence[str]) -> str:
     return f"there are {', '.join(sorted(offered))}" if len(offered) <= 20 else "see the catalogue of events"
 
 
-def event_type(name: str, payload: type[msgspec.Struct], path: str, means: str) -> EventType:
+def event_type(
+    name: str, payload: type[msgspec.Struct], path: str, means: str, *, status: str | None = None
+) -> EventType:
     """Declare an event type once; the catalogue is published in OpenAPI and as JSON Schemas."""
     assert _GRAMMAR.match(name), name
     assert name not in CATALOGUE, f"{name} is declared twice"
-    CATALOGUE[name] = EventType(name, payload, path, means)
+    CATALOGUE[name] = EventType(name, payload, path, means, status)
     return CATALOGUE[name]
 
 

@@ -66,7 +66,11 @@ CREATED = event_type(
 )
 UPDATED = event_type("webhook_endpoint.updated", WebhookEndpointView, _PATH, "An endpoint was changed.")
 PAUSED = event_type(
-    "webhook_endpoint.paused", WebhookEndpointView, _PATH, "Somebody paused an endpoint; its events are kept for it."
+    "webhook_endpoint.paused",
+    WebhookEndpointView,
+    _PATH,
+    "Somebody paused an endpoint; its events are kept for it.",
+    status="paused",
 )
 ENABLED = event_type(
     "webhook_endpoint.enabled", WebhookEndpointView, _PATH, "An endpoint is sent events again, the kept ones first."
@@ -100,6 +104,7 @@ DISABLED = event_type(
     WebhookEndpointView,
     _PATH,
     "Deliveries to an endpoint stopped: it answered 410, or the last try of a delivery failed. Its events are kept.",
+    status="disabled",
 )
 RECOVERED = event_type(
     "webhook_endpoint.recovered", WebhookEndpointView, _PATH, "An endpoint that was failing accepts deliveries again."

@@ -78,16 +78,21 @@ def example(kind: EventType) -> dict[str, Any]:
         "object_sequence": 7,
         "request_id": examples.id_of("request"),
         "actor": {"type": "person", "id": examples.id_of("person"), "api_key": examples.id_of("api_key")},
-        "data": {"object": examples.example(kind.payload, kind.object_type), "changed": [], "effects": []},
+        "data": {"object": _object(kind), "changed": [], "effects": []},
     }
 
 
 def example_object(kind: EventType, id_: UUID, *, livemode: bool) -> msgspec.Struct:
     """The example of the object that an event of this type is about, under an id of its own."""
-    told = examples.example(kind.payload, kind.object_type)
+    told = _object(kind)
     told |= {"id": ids.encode(kind.object_type, id_), **({"livemode": livemode} if "livemode" in told else {})}
     made: msgspec.Struct = msgspec.convert(told, kind.payload)
     return made
+
+
+def _object(kind: EventType) -> dict[str, Any]:
+    told: dict[str, Any] = examples.example(kind.payload, kind.object_type)
+    return told if kind.status is None else {**told, "status": kind.status}
 
 
 def _closed(properties: dict[str, Any], *, optional: tuple[str, ...]) -> dict[str, Any]:
