@@ -7,15 +7,20 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.webhooks.bench import Bench, couriers, verified
 from tests.webhooks.bodies import faults
 from tests.webhooks.test_http import SCOPES, Door
 from tests.world import set_clock
 
+from backoffice.accounts.clocks import freeze
+from backoffice.accounts.schemas import CreateTestClock
 from backoffice.kernel import ids
+from backoffice.platform.models import job
+from backoffice.platform.tables import TENANT
 from backoffice.webhooks import calc, commands
 from backoffice.webhooks.errors import DayNotOver
-from backoffice.webhooks.schemas import StartDigests
+from backoffice.webhooks.schemas import CreateWebhookEndpoint, StartDigests
 
 MONDAY = date(2026, 11, 16)
 
@@ -44,7 +49,6 @@ class Days:
         self.endpoint = await self.bench.endpoint(self.tenant, url, ["job.*"])
         self.id = ids.decode("webhook_endpoint", self.endpoint.id)
         assert self.id is not None
-        from backoffice.platform.tables import TENANT
         from backoffice.webhooks.models import webhook_endpoint as table
 
         types = ["job.told", "webhook_endpoint.digest"]  # no filter may name the tests' own
@@ -106,6 +110,21 @@ async def test_digests_follow_one_another_without_a_hole(world: Any, bench: Benc
     await days.digest(MONDAY + timedelta(days=4))  # the digest of Thursday alone
     quiet = await days.digest(MONDAY + timedelta(days=5))
     assert (quiet.first_sequence, quiet.count, quiet.hash) == (None, 0, quiet.previous_hash)
+
+
+async def test_an_endpoint_that_was_made_before_the_clock_was_set_back_has_digests(world: Any, bench: Bench) -> None:
+    """As after a reset, which a front office's endpoint outlives: what is played then lies before it was made."""
+    tenant = (await world.firm(keys=False)).test
+    old = await bench.endpoint(tenant, "http://127.0.0.1:9/")
+    async with world.tx(tenant) as tx:
+        await freeze(tx, CreateTestClock(frozen_time=datetime(2026, 1, 26, 9, tzinfo=UTC)))
+    scheduled = StartDigests(scheduled_for=datetime(2026, 1, 26, 5, 10, tzinfo=UTC))
+    async with world.tx(tenant) as tx:
+        tx.forget_time()
+        new = await commands.create_endpoint(tx, CreateWebhookEndpoint(url="http://127.0.0.1:9/new"))
+        assert await commands.start_digests(tx, scheduled) == {"endpoints": 1}  # the new one had no yesterday
+        keys = await tx.fetch(select(job.c.key).where(job.c.tenant_id == TENANT, job.c.kind == "webhooks.digest"))
+    assert [row["key"].partition(":")[0] for row in keys] == [old.id] != [new.id]
 
 
 async def test_the_day_s_job_writes_one_for_each_endpoint_and_sends_it_signed_to_it_alone(

@@ -64,7 +64,9 @@ _ENDPOINTS = (
     .where(
         _endpoint.tenant_id == TENANT,
         _endpoint.deleted_at.is_(None),
-        _endpoint.created_at < bindparam("end", type_=Instant),
+        # made after this moment: before a clock was set back, or before a reset
+        (_endpoint.created_at < bindparam("end", type_=Instant))
+        | (_endpoint.created_at > bindparam("now", type_=Instant)),
     )
     .order_by(_endpoint.id)
 )
@@ -74,7 +76,7 @@ async def start_digests(tx: Tx, payload: StartDigests) -> dict[str, int]:
     """A `webhooks.digest` for each endpoint and the day that ended last. Asked again for the same day it starts
     nothing."""
     today = payload.scheduled_for.astimezone(UTC).date()
-    rows = await tx.fetch(_ENDPOINTS, end=_midnight(today))
+    rows = await tx.fetch(_ENDPOINTS, end=_midnight(today), now=await tx.now())
     for row in rows:
         day = today - timedelta(days=1)
         endpoint = ids.encode("webhook_endpoint", row["id"])
