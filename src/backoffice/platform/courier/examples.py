@@ -15,6 +15,7 @@ MOMENT: Final = "2026-11-16T14:00:00.000Z"
 _UUID: Final = UUID("01a1d3a0-8400-7000-8000-000000000000")
 # What a text with a pattern may look like; the first that matches is taken.
 _TEXTS: Final = (
+    "text",
     *(
         "2026-11-20",
         "12.34",
@@ -28,7 +29,7 @@ _TEXTS: Final = (
         "123456789",
         "12-3456789",
     ),
-    *("2026-11-21", "09:00", "America/New_York", "weekly", "text", "a_word", "1234", "12", "1", MOMENT),
+    *("2026-11-21", "09:00", "America/New_York", "weekly", "a_word", "1234", "12", "1", MOMENT),
 )
 
 
