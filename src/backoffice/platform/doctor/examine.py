@@ -91,7 +91,7 @@ def _jobs(facts: Facts) -> Iterator[Finding]:
             "no_worker",
             f"No worker takes jobs; {ready} could start.",
             "The broker knows no consumer of the queue.",
-            "Start workers: `backoffice worker` (or `backoffice up --workers 2`).",
+            "Start workers: `backoffice worker` (or `backoffice up --workers 2`); after a drain `jobs drain --resume`.",
         )
     if facts.leases_late:
         yield _problem(
