@@ -132,7 +132,9 @@ class _Reading:
             except Wrong as wrong:
                 self.fault(path, wrong.code, wrong.detail)
         elif get_origin(hint) is dict:
-            values[name] = self._named_tables(get_args(hint)[1], data, path)
+            tables = self._named_tables(get_args(hint)[1], data, path)
+            if isinstance(data, dict) and len(tables) == len(data):  # rules between keys ask who is there, and who not
+                values[name] = tables
         else:
             made = self.table(hint, data, path)
             if made is not None:
