@@ -36,6 +36,7 @@ WRITTEN = {"listEvents", "listWebhookEndpointEvents", "listWebhookDeliveries", "
 READ_OUT = {
     *("getTenant", "getTrialBalance", "getPaycheckDerivation", "listPayrollRunBlockers", "listTimesheetVersions"),
     *("listPayrollRunTaxLiabilities", "getEvent", "getWebhookDelivery", "getJobLogs", "getJobWhy"),
+    *("getDeductionWithheld", "getWithholdingOrderWithheld"),
 }
 
 
