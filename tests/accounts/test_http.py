@@ -181,4 +181,4 @@ async def test_a_test_clock_freezes_and_goes_forward_only(world: World) -> None:
         assert (await http.get("/v1/tenant")).json()["now"] == "2026-11-20T14:00:00Z"
     async with world.client(firm.live.keys["dana-whitfield"]) as http:
         refused = await http.post("/v1/test/clocks", json={"frozen_time": "2026-11-16T09:00:00-05:00"})
-        assert (refused.status_code, refused.json()["code"]) == (409, "clock_not_movable")
+        assert (refused.status_code, refused.json()["code"]) == (409, "test_tenants_only")

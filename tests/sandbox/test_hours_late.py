@@ -71,4 +71,4 @@ async def test_what_names_no_pay_schedule_is_refused(world: World) -> None:
         live = await http.post(
             "/v1/test/simulations/timesheet_late", json={"pay_schedule": "weekly"}, headers={"idempotency-key": "k"}
         )
-    assert (live.status_code, live.json()["code"]) == (409, "clock_not_movable")
+    assert (live.status_code, live.json()["code"]) == (409, "test_tenants_only")

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, null, select
 
 from backoffice.accounts import events, queries
-from backoffice.accounts.errors import ClockAdvancing, ClockExists, ClockGoesForward, ClockNotMovable, ClockSeeded
+from backoffice.accounts.errors import ClockAdvancing, ClockExists, ClockGoesForward, ClockSeeded, TestTenantsOnly
 from backoffice.accounts.forecast import falls_due
 from backoffice.accounts.schemas import AdvanceTestClock, CreateTestClock, MoveClock, TestClock
 from backoffice.kernel import ids
@@ -34,7 +34,7 @@ _clock, _job = models.test_clock, models.job
 
 
 async def freeze(tx: Tx, data: CreateTestClock, *, seed_: int | None = None) -> TestClock:
-    """Freeze the tenant's clock at an instant. ClockNotMovable for a tenant whose clock is the real one."""
+    """Freeze the tenant's clock at an instant. TestTenantsOnly for a tenant whose clock is the real one."""
     await must_be_movable(tx)
     faults = FaultList()
     check_instant(faults, "#/frozen_time", data.frozen_time)
@@ -101,7 +101,7 @@ async def advance(tx: Tx, id_: str, data: AdvanceTestClock) -> TestClock:
 
 async def seed(tx: Tx, seed_: int, at: datetime) -> TestClock:
     """From here on, this request included, the tenant's ids are drawn from a seed. Its clock is frozen `at`, unless it
-    stands already. ClockNotMovable; ClockAdvancing; ClockSeeded when it has a seed (409)."""
+    stands already. TestTenantsOnly; ClockAdvancing; ClockSeeded when it has a seed (409)."""
     await must_be_movable(tx)
     if await tx.value(select(_clock.c.id).where(_clock.c.tenant_id == TENANT)) is None:
         await freeze(tx, CreateTestClock(frozen_time=at), seed_=seed_)
@@ -194,9 +194,9 @@ async def preview_move(tx: Tx, payload: MoveClock) -> None:
 
 
 async def must_be_movable(tx: Tx) -> None:
-    """ClockNotMovable (409) where the clock is the real one."""
+    """TestTenantsOnly (409) where the clock is the real one."""
     if (await queries.tenant_settings(tx)).clock != "movable":
-        raise ClockNotMovable("Use a test tenant's key.")
+        raise TestTenantsOnly("Use a test tenant's key.")
 
 
 async def _held(tx: Tx) -> Row:

@@ -16,10 +16,10 @@ class KeyRevoked(StateConflict):
     title = "The key is revoked"
 
 
-class ClockNotMovable(Problem):
+class TestTenantsOnly(Problem):
     status = 409
-    code = "clock_not_movable"
-    title = "This tenant's clock is the real one"
+    code = "test_tenants_only"
+    title = "Only a test tenant can do this"
 
 
 class ClockExists(StateConflict):

@@ -41,7 +41,7 @@ LATER: Final = {  # what the API's conventions name besides → the part of the 
 
 
 async def create(tx: Tx, data: CreateTestFixture) -> JobView:
-    """Give the tenant its seed, and start to build the company. 409: ClockNotMovable where the clock is the real one,
+    """Give the tenant its seed, and start to build the company. 409: TestTenantsOnly where the clock is the real one,
     TenantResetting, TenantNotEmpty, ClockSeeded, ClockAdvancing, FixtureNotPossible."""
     await clocks.must_be_movable(tx)
     await resets.must_be_over(tx)
@@ -57,7 +57,7 @@ async def create(tx: Tx, data: CreateTestFixture) -> JobView:
 
 async def simulate(tx: Tx, simulation: str, data: RunTestSimulation) -> TestSimulation:
     """Let it happen, by the way that the real thing would take. NotFound for a name that means nothing, and for an
-    object; 409: SimulationNotOffered for a name whose time has not come, ClockNotMovable in a live tenant,
+    object; 409: SimulationNotOffered for a name whose time has not come, TestTenantsOnly in a live tenant,
     PaymentNotInState; ValidationFailed (422) for a code that no deposit comes back with, or an unknown pay schedule."""
     offered = ", ".join(OFFERED)
     if simulation in LATER:

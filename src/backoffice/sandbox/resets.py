@@ -39,7 +39,7 @@ _LAST: Final = (
 
 
 async def reset(tx: Tx) -> JobView:
-    """Start to empty the tenant; where a job does so already, that one. ClockNotMovable (409) in a live tenant."""
+    """Start to empty the tenant; where a job does so already, that one. TestTenantsOnly (409) in a live tenant."""
     await clocks.must_be_movable(tx)
     await tx.leave_seed()
     last = await tx.row(_LAST)

@@ -26,9 +26,3 @@ class TooManyEndpoints(Problem):
 class DayNotOver(StateConflict):
     code = "day_not_over"
     title = "The day is not over"
-
-
-class TestTenantsOnly(Problem):
-    status = 409
-    code = "test_tenants_only"
-    title = "Only a test tenant can do this"

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from backoffice.accounts import queries as accounts
+from backoffice.accounts.errors import TestTenantsOnly
 from backoffice.kernel import ids
 from backoffice.kernel.errors import FaultList
 from backoffice.platform.courier.catalogue import example_object
@@ -19,7 +20,7 @@ from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
 from backoffice.webhooks.commands.fan_out import delivery_of
 from backoffice.webhooks.commands.validate import check_event_type
-from backoffice.webhooks.errors import EndpointNotEnabled, TestTenantsOnly
+from backoffice.webhooks.errors import EndpointNotEnabled
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 from backoffice.webhooks.queries.deliveries import delivery
 from backoffice.webhooks.queries.endpoints import find
