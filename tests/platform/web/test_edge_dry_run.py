@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.contract.maker import ADDRESS, Ask, Maker, firm
+from tests.contract.maker import Ask, Maker, firm
 from tests.contract.recipes import FIXTURE, ONCE, RECIPES, operations
 from tests.contract.snapshot import changed, snapshot
 
@@ -133,13 +133,6 @@ async def test_a_preview_of_what_would_be_refused_is_refused(maker: Maker) -> No
     missing = ids.encode("worker", await _new_id(maker))
     answer = await maker.ask(Ask("PATCH", f"/v1/workers/{missing}", {}, if_match=1), dry_run="true")
     assert answer.status_code == 404
-
-
-async def test_a_preview_does_not_look_at_the_key(maker: Maker) -> None:
-    worker = {"first_name": "Ada", "last_name": "Planted", "address": ADDRESS}
-    for query, status in (("?dry_run=true", 200), ("", 400)):
-        headers = {"idempotency-key": '"unterminated'}
-        assert (await maker.http.post(f"/v1/workers{query}", json=worker, headers=headers)).status_code == status
 
 
 async def _new_id(maker: Maker) -> Any:

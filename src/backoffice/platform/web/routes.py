@@ -144,10 +144,12 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         request.if_match = _if_match(request.header("if-match"))
     if opt.get("dry_run_is_a_job"):
         tx.dry_run = request.dry_run = False
-    if opt["keyed"] == "none" or tx.dry_run:
-        return
     header = request.header("idempotency-key")
+    if opt["keyed"] == "none":
+        return
     key = None if header is None else idempotency.parse_key(header)
+    if tx.dry_run:
+        return
     if key is None:
         if opt["keyed"] == "required":
             raise IdempotencyKeyRequired
