@@ -24,9 +24,9 @@ import msgspec
 from backoffice.kernel import clock, ids
 from backoffice.platform.courier import loopback
 from backoffice.platform.courier.catalogue import example, example_object
-from backoffice.platform.db import Tx
 from backoffice.platform.doorbell import open_doorbell
 from backoffice.platform.events import CATALOGUE
+from backoffice.platform.tx import Tx
 from backoffice.webhooks import commands
 from backoffice.webhooks.schemas import CreateWebhookEndpoint, Replay
 from benchmarks import machine

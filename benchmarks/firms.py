@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from backoffice.platform.db import in_chunks
+from backoffice.kernel.chunks import in_chunks
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.csv_files import parse_timesheets
 from backoffice.staffing.schemas import Address, ApproveTimesheets, CreateAssignment, CreateClient, RateBody, WorkPlace

@@ -26,18 +26,20 @@ from backoffice.accounts import clocks, models, provision
 from backoffice.accounts import commands as accounts
 from backoffice.accounts.schemas import CreateTestClock
 from backoffice.accounts.tenant_file import load
+from backoffice.kernel.chunks import in_chunks
 from backoffice.local.place import Place, open_place
 from backoffice.local.processes import free_port, freeing, units
 from backoffice.people import commands as people
 from backoffice.people.csv_files import parse_workers
 from backoffice.platform import logs
-from backoffice.platform.db import Database, Tx, in_chunks
+from backoffice.platform.db import Database
 from backoffice.platform.postgres import throwaway_state
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime, new_request_id, open_runtime
 from backoffice.platform.settings import Settings
 from backoffice.platform.supervisor import Supervisor, Unit
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 
 ROOT = Path(__file__).parent.parent
 NORTHWIND = ROOT / "tenants" / "northwind-staffing"

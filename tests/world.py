@@ -18,11 +18,12 @@ from msgspec import structs
 
 from backoffice.accounts import commands, provision
 from backoffice.accounts.tenant_file import TenantFile, load
-from backoffice.platform.db import Database, Tx
+from backoffice.platform.db import Database
 from backoffice.platform.postgres import EmbeddedPostgres
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime, new_request_id, open_runtime
 from backoffice.platform.settings import Settings
+from backoffice.platform.tx import Tx
 
 ROOT = Path(__file__).parent.parent
 _EINS = itertools.count(1_000_000)  # an EIN stands in one live tenant only

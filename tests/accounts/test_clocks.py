@@ -14,10 +14,10 @@ from tests.platform.jobs.job_kinds import Failing, Family, Once
 from tests.world import Tenant, World
 
 from backoffice.kernel import ids
-from backoffice.platform.db import Tx
 from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
+from backoffice.platform.tx import Tx
 
 ADMIN = "dana-whitfield"
 START = datetime(2026, 3, 2, 14, tzinfo=UTC)

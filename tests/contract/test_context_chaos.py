@@ -23,9 +23,10 @@ from tests.world import Server, Tenant, World
 
 from backoffice.kernel.errors import Problem
 from backoffice.platform import models
-from backoffice.platform.db import LOST, Database, Tx
+from backoffice.platform.db import LOST, Database
 from backoffice.platform.runtime import new_request_id
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 
 TRANSACTIONS = at_scale(10_000, 1_000_000)
 TENANTS, TASKS = 4, 24

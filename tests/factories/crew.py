@@ -26,7 +26,7 @@ from backoffice.people.schemas import (
     SetOpeningBalance,
     StateCertificate,
 )
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.schemas import Address as ClientAddress
 from backoffice.staffing.schemas import (

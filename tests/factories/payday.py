@@ -11,10 +11,10 @@ from tests.world import ROOT, Firm, Tenant, World
 
 from backoffice.accounts import clocks
 from backoffice.accounts.schemas import CreateTestClock
+from backoffice.kernel.chunks import in_chunks
 from backoffice.kernel.csv_rows import CsvRow
 from backoffice.people import commands as people
 from backoffice.people.csv_files import WorkerRow, parse_workers
-from backoffice.platform.db import in_chunks
 from backoffice.staffing import commands as staffing
 from backoffice.staffing.csv_files import TimesheetRow, parse_timesheets
 from backoffice.staffing.schemas import Address, ApproveTimesheets, CreateAssignment, CreateClient, RateBody, WorkPlace

@@ -17,7 +17,7 @@ from backoffice.ledger.commands import Account, Line, Posting, ensure_accounts, 
 if TYPE_CHECKING:
     from tests.world import Tenant, World
 
-    from backoffice.platform.db import Tx
+    from backoffice.platform.tx import Tx
 
 DAY = date(2026, 11, 20)
 CASH = Account("assets.cash", "Cash", "asset")

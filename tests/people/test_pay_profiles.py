@@ -12,7 +12,7 @@ from backoffice.accounts import queries as accounts
 from backoffice.people import commands, csv_files, queries
 from backoffice.people.schemas import Address, CreateTaxElection, CreateWorker, StateCertificate
 from backoffice.platform.crypto import Cell
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 ON = date(2026, 11, 20)
 NO_ACCOUNT = ["NW-0023"]

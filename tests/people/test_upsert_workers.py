@@ -11,7 +11,7 @@ from backoffice.kernel.csv_rows import CsvRow
 from backoffice.people import commands, csv_files, queries
 from backoffice.people.csv_files import WorkerRow
 from backoffice.platform.bulk import Applied
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 PAYDAY = date(2026, 11, 20)
 HEADER, *LINES = (ROOT / "tenants" / "northwind-staffing" / "workers.csv").read_text(encoding="utf-8").splitlines()

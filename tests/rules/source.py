@@ -111,7 +111,7 @@ _STATEMENT = re.compile(
 
 
 def transactions(module: Module) -> Iterator[str]:
-    """BEGIN, COMMIT, ROLLBACK, SAVEPOINT, SET and set_config stand in platform/db.py."""
+    """BEGIN, COMMIT, ROLLBACK, SET and set_config stand in platform/db.py, SAVEPOINT in platform/tx.py."""
     for node, text in _texts(module.nodes):
         if _TRANSACTION.search(text):
             yield f"{_at(node)}: {text.strip()[:40]!r} opens, ends or sets up a transaction"

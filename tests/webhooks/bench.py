@@ -20,10 +20,10 @@ from tests.webhooks.bodies import own
 from backoffice import courier
 from backoffice.kernel import clock, ids
 from backoffice.platform.courier.engine import Options
-from backoffice.platform.db import Row
 from backoffice.platform.events import EventType
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row
 from backoffice.webhooks import commands
 from backoffice.webhooks.models import webhook_attempt, webhook_delivery, webhook_endpoint
 from backoffice.webhooks.schemas import CreateWebhookEndpoint, NewWebhookEndpoint

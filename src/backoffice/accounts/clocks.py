@@ -20,12 +20,12 @@ from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
 from backoffice.kernel.errors import FaultList, NotFound
 from backoffice.platform import models
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import schedules, turns
 from backoffice.platform.jobs.errors import AdvanceTooFar
 from backoffice.platform.jobs.lease import Progress
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import check_instant, find_id
 
 FARTHEST: Final = timedelta(days=400)  # of one move

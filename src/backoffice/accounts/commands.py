@@ -27,7 +27,6 @@ from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, NotFound
 from backoffice.platform import apikeys
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Peppers
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.jobs import commands as job_commands
@@ -37,6 +36,7 @@ from backoffice.platform.jobs.schedule_view import ScheduleView
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.platform.web.bodies import check_instant, find_id
 
 

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from backoffice.kernel.clock import rfc3339
 from backoffice.kernel.recurrence import due_from, parse
 from backoffice.platform import models
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import plans
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 
 _job, _schedule = models.job.c, models.schedule.c
 _NAMED = 3  # kinds, in the sentence

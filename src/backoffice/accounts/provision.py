@@ -32,13 +32,14 @@ from backoffice.accounts.tenant_file.structs import WEEKDAYS
 from backoffice.accounts.tenant_file.values import json_text
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Database, Row, Tx
+from backoffice.platform.db import Database
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import registry, schedules
 from backoffice.platform.jobs.kinds import Recurring
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _ACTOR = "tenants_apply"
 _ENVIRONMENT = ("mode", "plan", "requests_per_minute", "writes_per_minute")

@@ -23,7 +23,6 @@ from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
 from backoffice.platform.jobs.states import STATUSES, states_of
@@ -31,6 +30,7 @@ from backoffice.platform.jobs.view import JobLogs, JobView, logs_view
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.jobs.why import JobWhy, why
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

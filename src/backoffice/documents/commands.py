@@ -32,10 +32,10 @@ from backoffice.documents.links import LIFE, DownloadLinks
 from backoffice.documents.schemas import DocumentLink, NewDocument, Stored
 from backoffice.kernel import ids
 from backoffice.kernel.errors import FaultList, NotFound
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.models import job
 from backoffice.platform.tables import TENANT, Id, Instant
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id
 
 LINKS_KEPT = timedelta(days=30)

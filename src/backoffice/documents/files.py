@@ -10,8 +10,9 @@ from uuid import UUID
 from backoffice.documents.errors import DocumentUnreadable
 from backoffice.documents.schemas import Stored
 from backoffice.platform.crypto import CannotOpen, TenantCipher
-from backoffice.platform.db import Row, Unavailable
+from backoffice.platform.db import Unavailable
 from backoffice.platform.storage import NotStored, Storage, StorageFault
+from backoffice.platform.tx import Row
 
 Content = bytes | Callable[[], bytes]
 """The clear bytes, or what makes them (called in a thread, and only when they are needed)."""

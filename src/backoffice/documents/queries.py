@@ -11,8 +11,8 @@ from backoffice.documents import models
 from backoffice.documents.errors import DocumentNotAvailable
 from backoffice.documents.schemas import Document
 from backoffice.kernel.errors import NotFound
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

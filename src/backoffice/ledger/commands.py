@@ -12,7 +12,7 @@ from backoffice.kernel.errors import Fault, NotFound
 from backoffice.ledger import models, queries
 from backoffice.ledger.calc import Account, Line, Posting, account_faults, negated, posting_faults
 from backoffice.ledger.errors import AccountDiffers, AlreadyReversed, PostingKeyReused, PostingRefused
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 __all__ = ["Account", "Line", "Posting", "Reversal", "ensure_accounts", "post", "reverse", "reverse_many"]
 

@@ -23,8 +23,8 @@ from backoffice.ledger.schemas import (
     TrialBalanceLine,
     TrialBalanceTotal,
 )
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from backoffice.kernel.csv_rows import CsvFault, CsvRow, ParsedCsv
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 T = TypeVar("T")
 

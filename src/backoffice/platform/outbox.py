@@ -17,7 +17,7 @@ from backoffice.platform.events import body as event_body
 from backoffice.platform.jobs.kinds import JobPayload
 
 if TYPE_CHECKING:
-    from backoffice.platform.db import Row, Tx
+    from backoffice.platform.tx import Row, Tx
 
 
 HELD: Final = datetime(9000, 1, 1, tzinfo=UTC)

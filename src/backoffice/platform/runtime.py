@@ -13,11 +13,12 @@ from sqlalchemy import select
 from backoffice.kernel import clock, ids
 from backoffice.platform import models
 from backoffice.platform.crypto import Ciphers, DataKeyRow, FileKeyStore, Peppers
-from backoffice.platform.db import Database, Tx
+from backoffice.platform.db import Database
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.settings import Settings, SettingsRefused
 from backoffice.platform.storage import Storage
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.platform.web import lists
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Table, false, func, literal, or_, select
 
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import models
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import METADATA, TENANT, Id
+from backoffice.platform.tx import Tx
 
 _job = models.job.c
 

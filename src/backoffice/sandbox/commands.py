@@ -18,10 +18,10 @@ from backoffice.people import commands as people
 from backoffice.people import queries as people_queries
 from backoffice.people.csv_files import WorkerRow
 from backoffice.platform.bulk import Applied
-from backoffice.platform.db import Tx
 from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
+from backoffice.platform.tx import Tx
 from backoffice.sandbox import resets
 from backoffice.sandbox.companies import PLACES, Company, company
 from backoffice.sandbox.errors import FixtureNotPossible, SimulationNotOffered, TenantNotEmpty

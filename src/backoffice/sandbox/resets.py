@@ -14,7 +14,6 @@ from backoffice.accounts import clocks
 from backoffice.accounts import queries as accounts
 from backoffice.kernel import ids
 from backoffice.platform import models, wiping
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import queries as job_queries
 from backoffice.platform.jobs import schedules
@@ -22,6 +21,7 @@ from backoffice.platform.jobs.states import ENDED, LEASED
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.sandbox.errors import TenantResetting
 from backoffice.sandbox.events import TENANT_RESET
 from backoffice.sandbox.schemas import ResetTenant

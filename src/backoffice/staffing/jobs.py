@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from backoffice.kernel.chunks import in_chunks
 from backoffice.platform import bulk
-from backoffice.platform.db import in_chunks
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
 from backoffice.staffing import commands, csv_files

@@ -18,10 +18,10 @@ from backoffice.people import queries as people
 from backoffice.people.csv_files import WorkerRow
 from backoffice.platform import bulk
 from backoffice.platform.bulk import Applied
-from backoffice.platform.db import Tx
 from backoffice.platform.jobs import registry
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 
 FOLDER = ROOT / "tenants" / "northwind-staffing"
 HEADER, *LINES = (FOLDER / "workers.csv").read_text(encoding="utf-8").splitlines()

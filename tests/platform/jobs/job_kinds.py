@@ -16,10 +16,10 @@ import numpy as np
 
 from backoffice.kernel.clock import rfc3339
 from backoffice.kernel.errors import Problem
-from backoffice.platform.db import Tx
 from backoffice.platform.jobs.kinds import Band, JobPayload
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
+from backoffice.platform.tx import Tx
 
 
 async def effect(tx: Tx, mark: UUID, name: str = "effect") -> str:

@@ -22,7 +22,7 @@ import psycopg
 from tests.platform.jobs.mother import Child, Mother
 from tests.platform.jobs.rabbit_node import RabbitNode
 
-from backoffice.platform.db import Row, Tx, Unavailable
+from backoffice.platform.db import Unavailable
 from backoffice.platform.jobs import lease as lease_of_job
 from backoffice.platform.jobs import queries, routing
 from backoffice.platform.jobs.heartbeat import Heartbeat, worker_name
@@ -32,6 +32,7 @@ from backoffice.platform.postgres import EmbeddedPostgres
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime, new_request_id
 from backoffice.platform.settings import Settings, to_environment
+from backoffice.platform.tx import Row, Tx
 
 
 @dataclass

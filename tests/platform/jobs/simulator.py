@@ -16,9 +16,9 @@ from tests.platform.jobs.job_world import Tenant
 
 from backoffice.kernel.errors import Problem
 from backoffice.platform import models
-from backoffice.platform.db import Row
 from backoffice.platform.jobs import commands, ending, lease, routing
 from backoffice.platform.jobs.errors import LeaseLost
+from backoffice.platform.tx import Row
 
 CAP = 3
 FAULTS = 12  # accidents and moves before everything is left to end in peace

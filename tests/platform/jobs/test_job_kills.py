@@ -27,9 +27,10 @@ from tests.scale import CHAOS, at_scale, seeded
 from backoffice.accounts.schemas import MoveClock
 from backoffice.kernel import ids
 from backoffice.platform import models
-from backoffice.platform.db import CommitUncertain, Database, Row, Unavailable
+from backoffice.platform.db import CommitUncertain, Database, Unavailable
 from backoffice.platform.jobs import commands, lease, schedules
 from backoffice.platform.jobs.heartbeat import free_leases, worker_name
+from backoffice.platform.tx import Row
 
 pytestmark = pytest.mark.kills
 

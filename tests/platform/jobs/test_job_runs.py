@@ -17,7 +17,6 @@ from tests.platform.jobs.job_world import Bench, Place, Tenant, until
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import db, models
-from backoffice.platform.db import Tx
 from backoffice.platform.jobs import commands, lease, queries, registry, routing
 from backoffice.platform.jobs.errors import LeaseLost, NotCancelable, NotRetryable
 from backoffice.platform.jobs.heartbeat import free_leases
@@ -25,6 +24,7 @@ from backoffice.platform.jobs.run import JobRun
 from backoffice.platform.jobs.states import ENDED, LEASED, MOVES, STATUS, states_of
 from backoffice.platform.jobs.view import view
 from backoffice.platform.runtime import new_request_id
+from backoffice.platform.tx import Tx
 from backoffice.platform.web.problems import PreviewTooLarge
 
 

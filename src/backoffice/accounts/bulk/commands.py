@@ -21,10 +21,10 @@ from backoffice.kernel.errors import BadRequest, Fault, NotFound, ValidationFail
 from backoffice.platform import bulk
 from backoffice.platform.bulk import Applied, Operation
 from backoffice.platform.crypto import Cell
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import EventType
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.problems import ScopeMissing
 
 KEPT = timedelta(days=7)

@@ -8,10 +8,10 @@ from itertools import groupby
 from backoffice.accounts.bulk import commands, queries
 from backoffice.accounts.bulk.schemas import DiscardUpload, RunBulkJob
 from backoffice.kernel import ids
+from backoffice.kernel.chunks import in_chunks
 from backoffice.kernel.csv_rows import CsvFileRefused
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import bulk
-from backoffice.platform.db import in_chunks
 from backoffice.platform.jobs.registry import handles
 from backoffice.platform.jobs.run import JobRun
 

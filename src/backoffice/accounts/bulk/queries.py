@@ -18,8 +18,8 @@ from backoffice.kernel.csv_rows import CsvFault, ParsedCsv, with_errors
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import bulk
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

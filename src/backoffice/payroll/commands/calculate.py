@@ -19,12 +19,12 @@ from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.reasons import BLOCKING
 from backoffice.payroll.result_lines import ResultLine
 from backoffice.payroll.schemas import Blocker, CalculateRun
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import queries as jobs
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody
 from backoffice.platform.web.problems import PreviewTooLarge
 from backoffice.staffing import commands as staffing

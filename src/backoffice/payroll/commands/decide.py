@@ -13,8 +13,8 @@ from backoffice.payroll.queries.paychecks import payment_begun
 from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.reasons import BLOCKING
 from backoffice.payroll.schemas import PayrollRun
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import commands as staffing
 
 APPROVE, PAY = "payroll_run.approve", "payroll_run.pay"  # as a firm's authority.second_person_for names them

@@ -15,10 +15,10 @@ from backoffice.payroll.errors import RunNotInState, WorkNotWanted
 from backoffice.payroll.queries.runs import find_run, run_view
 from backoffice.payroll.schemas import PayrollRun, RunWork
 from backoffice.payroll.states import MOVES
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import EventType
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody
 
 AMOUNTS = ("gross", "employee_taxes", "employer_taxes", "deductions", "garnishments", "net")

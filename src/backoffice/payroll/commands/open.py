@@ -13,8 +13,8 @@ from backoffice.payroll import events, models
 from backoffice.payroll.errors import PeriodTaken
 from backoffice.payroll.queries.runs import run_of_period, run_view
 from backoffice.payroll.schemas import CreatePayrollRun, OpenRun, PayrollRun
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.tx import Tx
 
 _YEARS = (2008, 2099)  # a payday may be moved back into the year before, and calendars begin with 2007
 

@@ -28,12 +28,12 @@ from backoffice.payroll.queries.payments import payment_being_retried
 from backoffice.payroll.queries.runs import find_run
 from backoffice.payroll.schemas import PayRun, PrintStubs
 from backoffice.people import queries as people
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import queries as jobs
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody
 
 _checks, _lines, _ytd = models.paycheck, models.paycheck_line, models.year_to_date

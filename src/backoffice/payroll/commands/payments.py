@@ -16,8 +16,8 @@ from backoffice.payroll.queries.payments import find_payment, payment_view
 from backoffice.payroll.returns import FIXED, REASONS, comes_back_at
 from backoffice.payroll.schemas import Payment, ReturnPayment
 from backoffice.people import queries as people
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
+from backoffice.platform.tx import Row, Tx
 
 
 async def send(tx: Tx, payments: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,11 +23,11 @@ from backoffice.payroll.returns import REASONS
 from backoffice.payroll.schemas import RetryPayment
 from backoffice.people import queries as people
 from backoffice.people.schemas import PayAccount
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.jobs import queries as jobs
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
+from backoffice.platform.tx import Row, Tx
 
 
 async def start_retry(tx: Tx, id_: str, if_version: int) -> JobView:

@@ -23,7 +23,7 @@ from backoffice.payroll.result_lines import ResultLine, lines_of_result
 from backoffice.payroll.withheld import NOTHING_TAKEN, TakenBefore
 from backoffice.people import queries as people
 from backoffice.people.schemas import EmploymentOn, PayProfile
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import queries as staffing
 from backoffice.staffing.schemas import ApprovedHours
 

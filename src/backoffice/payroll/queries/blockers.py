@@ -25,8 +25,8 @@ from backoffice.payroll.schemas import Blocker, BlockerFix, BlockerList
 from backoffice.payroll.withheld import NOTHING_TAKEN
 from backoffice.people import queries as people
 from backoffice.people.schemas import PayProfile
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import queries as staffing
 
 # The bank wants the file two banking days before payday, by five in the afternoon.

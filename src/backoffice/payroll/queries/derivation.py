@@ -18,7 +18,7 @@ from backoffice.payroll.errors import LawChanged
 from backoffice.payroll.queries.paychecks import lines_of, paycheck_row
 from backoffice.payroll.result_lines import lines_of_result
 from backoffice.payroll.schemas import PaycheckComparison, PaycheckDerivation
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody
 
 

@@ -17,8 +17,8 @@ from backoffice.payroll.queries.paychecks import of_run
 from backoffice.payroll.queries.payments import files_before
 from backoffice.people import queries as people
 from backoffice.platform.crypto import Cell
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _checks = models.paycheck
 

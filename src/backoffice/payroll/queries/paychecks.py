@@ -16,8 +16,8 @@ from backoffice.kernel.errors import NotFound
 from backoffice.payroll import calc, models
 from backoffice.payroll.assembly import Inputs, PaidWeeks
 from backoffice.payroll.schemas import Paycheck, PaycheckDetail, PaycheckLine, PaycheckNote
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

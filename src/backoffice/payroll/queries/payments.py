@@ -15,8 +15,8 @@ from backoffice.payroll import models
 from backoffice.payroll.returns import REASONS, remedy
 from backoffice.payroll.schemas import Payment, PaymentReturn
 from backoffice.payroll.states import PAYMENT_STATES
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

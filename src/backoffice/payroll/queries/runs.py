@@ -14,8 +14,8 @@ from backoffice.payroll.assembly import Period
 from backoffice.payroll.chart import liability_account
 from backoffice.payroll.schemas import PayrollRun, RunTotals, TaxLiability, TaxLiabilityList
 from backoffice.payroll.states import STATES
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

@@ -22,8 +22,8 @@ from backoffice.payroll.stub import Amount, AssignmentPay, Deposit, Earning, Pay
 from backoffice.payroll.stub import Employer as StubEmployer
 from backoffice.people import queries as people
 from backoffice.people.schemas import Address, PayAccount, PayProfile
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import queries as staffing
 
 _checks, _lines, _runs = models.paycheck, models.paycheck_line, models.payroll_run

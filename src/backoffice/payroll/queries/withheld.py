@@ -21,8 +21,8 @@ from backoffice.payroll.schemas import DeductionWithheld, OrderWithheld
 from backoffice.payroll.withheld import TakenBefore, nearer_left
 from backoffice.people import queries as people
 from backoffice.people.in_effect import DeductionOn
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Tx
 from backoffice.platform.web.bodies import MoneyBody
 
 _checks, _lines, _runs = models.paycheck, models.paycheck_line, models.payroll_run

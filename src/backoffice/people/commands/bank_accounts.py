@@ -14,9 +14,9 @@ from backoffice.people.commands.facts import label
 from backoffice.people.errors import BankAccountClosed, BankAccountExists
 from backoffice.people.schemas import BankAccount, CreateBankAccount
 from backoffice.platform.crypto import Cell, TenantCipher
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _accounts = models.bank_account
 

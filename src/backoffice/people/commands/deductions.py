@@ -10,7 +10,7 @@ from backoffice.people.commands import patches
 from backoffice.people.commands.facts import label
 from backoffice.people.withholding import column_of, judge_deduction, stored
 from backoffice.people.withholding_schemas import CreateDeduction, Deduction, UpdateDeduction
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 _deductions = models.deduction
 _FIELDS = ("code", "amount", "percent", "effective_from", "effective_until", "total_goal", "yearly_goal")

@@ -11,8 +11,8 @@ from backoffice.kernel.places import STATES
 from backoffice.people import events, models, queries, state_forms
 from backoffice.people.commands.facts import label
 from backoffice.people.schemas import W4, CreateTaxElection, StateElection, TaxElection
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
+from backoffice.platform.tx import Row, Tx
 
 _NOT_ON_OLDER_FORM = ("step2_checkbox", "step3", "step4a", "step4b")
 _AMOUNTS = ("step3", "step4a", "step4b", "step4c")

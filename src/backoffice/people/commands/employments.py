@@ -12,9 +12,9 @@ from backoffice.people import events, models, queries
 from backoffice.people.commands.facts import Facts, facts_of, label
 from backoffice.people.errors import EmploymentEnded, EmploymentOpen
 from backoffice.people.schemas import CreateEmployment, Employment, EndEmployment
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id
 
 _employments = models.employment

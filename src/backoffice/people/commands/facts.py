@@ -10,7 +10,7 @@ from uuid import UUID
 from backoffice.accounts import queries as accounts
 from backoffice.kernel.dates import local_date
 from backoffice.kernel.errors import FaultList, NotFound
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.tx import Row, Tx
 
 
 @dataclass(frozen=True, slots=True)

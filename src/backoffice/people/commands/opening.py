@@ -14,9 +14,9 @@ from backoffice.kernel.places import STATES
 from backoffice.people import events, models, queries
 from backoffice.people.commands.facts import Facts, facts_of, label
 from backoffice.people.schemas import OpeningBalance, SetOpeningBalance
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody
 
 _AMOUNTS = ("gross", "social_security_wages", "medicare_wages", "futa_wages", "elective_deferrals")

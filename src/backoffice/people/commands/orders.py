@@ -18,7 +18,7 @@ from backoffice.people.withholding_schemas import (
     WithholdingOrder,
 )
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 SHOWN = 4  # characters of a case number
 _orders = models.withholding_order

@@ -13,9 +13,9 @@ from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, VersionCon
 from backoffice.people import models, queries
 from backoffice.people.commands.facts import label
 from backoffice.people.withholding import column_of, stored
-from backoffice.platform.db import Row, Taken, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.events import EventType
+from backoffice.platform.tx import Row, Taken, Tx
 from backoffice.platform.web.bodies import merged_metadata
 
 

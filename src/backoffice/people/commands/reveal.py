@@ -13,8 +13,8 @@ from backoffice.people.errors import RevealLimitReached
 from backoffice.people.schemas import Reveal, Revealed
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 MOST: Final = 20  # fields a person may see within WITHIN (tenancy and security §6)
 WITHIN: Final = timedelta(hours=1)

@@ -50,8 +50,8 @@ from backoffice.people.localities import check_locality
 from backoffice.people.queries import any_of
 from backoffice.people.schemas import CreateTaxElection, OpeningBalance
 from backoffice.platform.bulk import Applied, RowOutcome
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _workers, _employments, _elections = models.worker, models.employment, models.tax_election
 _accounts, _openings = models.bank_account, models.opening_balance

@@ -20,9 +20,9 @@ from backoffice.people.localities import check_locality
 from backoffice.people.schemas import CreateWorker, UpdateWorker, Worker
 from backoffice.platform import models as platform_models
 from backoffice.platform.crypto import Cell
-from backoffice.platform.db import Row, Taken, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Taken, Tx
 from backoffice.platform.web.bodies import merged_metadata
 
 FIRST_NUMBER = 1001

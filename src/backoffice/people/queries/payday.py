@@ -22,8 +22,8 @@ from backoffice.people.schemas import (
     YearOpening,
 )
 from backoffice.platform.crypto import Sealed
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _workers, _employments, _elections = models.worker, models.employment, models.tax_election
 _accounts, _openings = models.bank_account, models.opening_balance

@@ -24,9 +24,9 @@ from backoffice.people.schemas import (
     TaxElection,
     Worker,
 )
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.statements import by_id
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import MoneyBody, find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

@@ -17,8 +17,8 @@ from backoffice.people.queries.records import any_of, of_worker, record
 from backoffice.people.withholding import GOALS, money_shown, percent_shown
 from backoffice.people.withholding_schemas import Deduction, WithholdingOrder
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 

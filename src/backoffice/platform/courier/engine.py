@@ -14,6 +14,7 @@ from time import monotonic, perf_counter
 from uuid import UUID, uuid4
 
 from backoffice.kernel import clock
+from backoffice.kernel.chunks import in_chunks
 from backoffice.platform import logs, metrics, traces
 from backoffice.platform.courier import loopback, measures
 from backoffice.platform.courier.fairness import Fairness
@@ -28,7 +29,7 @@ from backoffice.platform.courier.starts import Starts
 from backoffice.platform.courier.tenants import Tenants
 from backoffice.platform.courier.verdict import WAITS, Answer, Verdict, judge
 from backoffice.platform.courier.watch import Watch
-from backoffice.platform.db import Database, in_chunks
+from backoffice.platform.db import Database
 from backoffice.platform.doorbell import Listener
 from backoffice.platform.runtime import Runtime
 

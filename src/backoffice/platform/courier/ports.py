@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 
 COURIER_LOCK: Final = 0x626F5F636F757269
 """Shared by every courier that is connected, for the doctor to see."""

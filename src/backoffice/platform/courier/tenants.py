@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from backoffice.kernel.errors import NotFound
-from backoffice.platform.db import Tx
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime, new_request_id
+from backoffice.platform.tx import Tx
 
 _MOST = 20_000
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from uuid import UUID
 
+from backoffice.kernel.chunks import in_chunks
 from backoffice.platform.courier import measures
 from backoffice.platform.courier.hands import Hands
 from backoffice.platform.courier.lane import Lane
 from backoffice.platform.courier.ports import Claimed, LaneKey, Post
 from backoffice.platform.courier.tenants import Tenants
-from backoffice.platform.db import Database, in_chunks
+from backoffice.platform.db import Database
 
 EXTENDED_AT_ONCE = 100
 

@@ -10,12 +10,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import models
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import ending, queries
 from backoffice.platform.jobs.errors import NotCancelable, NotRetryable
 from backoffice.platform.jobs.states import ENDED, STATUS
 from backoffice.platform.outbox import HELD
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _job = models.job
 

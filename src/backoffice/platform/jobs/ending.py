@@ -10,7 +10,6 @@ from sqlalchemy import func, null, select, true
 
 from backoffice.kernel import ids
 from backoffice.platform import models
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import Cause, EventType
 from backoffice.platform.jobs import lease, registry
@@ -19,6 +18,7 @@ from backoffice.platform.jobs.events import JOB_CANCELED, JOB_FAILED, JOB_SUCCEE
 from backoffice.platform.jobs.states import STATUS
 from backoffice.platform.jobs.view import view
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _job = models.job
 _EVENTS: dict[str, EventType] = {"succeeded": JOB_SUCCEEDED, "canceled": JOB_CANCELED, "dead": JOB_FAILED}

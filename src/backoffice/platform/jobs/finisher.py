@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from backoffice.platform.db import CommitUncertain, Database, Row, Unavailable
+from backoffice.platform.db import CommitUncertain, Database, Unavailable
 from backoffice.platform.jobs import ending, lease
 from backoffice.platform.jobs.errors import LeaseLost
 from backoffice.platform.jobs.lease import Progress
 from backoffice.platform.jobs.run import JobRun, told
 from backoffice.platform.principal import Principal, TenantFacts
+from backoffice.platform.tx import Row
 
 MOST: Final = 100  # in one transaction
 _REQUEST: Final = "system:worker"

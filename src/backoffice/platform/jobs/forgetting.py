@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Integer, Interval, any_, bindparam, exists, func, literal, select
 
 from backoffice.platform import models
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Tx
 
 KEPT: Final = timedelta(days=90)  # after the end, in database time
 

@@ -31,10 +31,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from backoffice.platform import models
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs.errors import LeaseLost
 from backoffice.platform.jobs.states import RELEASABLE
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 
 CRASH_LIMIT: Final = 3  # without a finished step between them
 Progress = tuple[int, int, str | None]  # done, of how many, in words

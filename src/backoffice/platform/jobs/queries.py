@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from backoffice.kernel.errors import NotFound
 from backoffice.platform import models
-from backoffice.platform.db import Database, Row, Tx
+from backoffice.platform.db import Database
 from backoffice.platform.jobs.states import ENDED
 from backoffice.platform.principal import Principal
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 _job = models.job
 _step = models.job_step

@@ -24,8 +24,8 @@ from backoffice.platform.jobs.kinds import JobPayload, Recurring
 from backoffice.platform.web.problems import PreviewTooLarge
 
 if TYPE_CHECKING:
-    from backoffice.platform.db import Tx
     from backoffice.platform.jobs.run import JobRun
+    from backoffice.platform.tx import Tx
 
 P = TypeVar("P", bound=JobPayload)
 

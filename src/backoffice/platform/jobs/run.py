@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from backoffice.kernel import ids
 from backoffice.platform import models
-from backoffice.platform.db import Database, Tx
+from backoffice.platform.db import Database
 from backoffice.platform.events import Cause
 from backoffice.platform.jobs import lease
 from backoffice.platform.jobs.ending import announce
@@ -25,6 +25,7 @@ from backoffice.platform.jobs.lease import Progress
 from backoffice.platform.principal import Principal
 from backoffice.platform.runtime import Runtime
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 
 A = ParamSpec("A")
 R = TypeVar("R")

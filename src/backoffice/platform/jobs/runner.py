@@ -19,7 +19,7 @@ from backoffice.kernel import ids
 from backoffice.kernel.errors import Problem
 from backoffice.platform import logs, metrics, traces
 from backoffice.platform.connections import CLOSED, says_closed
-from backoffice.platform.db import CommitUncertain, Row, Tx, Unavailable
+from backoffice.platform.db import CommitUncertain, Unavailable
 from backoffice.platform.jobs import ending, lease, registry
 from backoffice.platform.jobs.errors import Canceled, DeadlinePassed, Drained, JobCrashed, LeaseLost, Waiting
 from backoffice.platform.jobs.finisher import Finisher
@@ -29,6 +29,7 @@ from backoffice.platform.jobs.registry import Handled
 from backoffice.platform.jobs.run import JobRun
 from backoffice.platform.principal import Principal, TenantFacts
 from backoffice.platform.runtime import Runtime
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web import problems
 
 TENANT_SECONDS: Final = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import Noun, noun_fields
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import bindparam, func, null, select
 from backoffice.kernel.clock import rfc3339
 from backoffice.kernel.recurrence import CatchUp, Rule, caught_up, due_from, next_fire, parse
 from backoffice.platform import models
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import plans, registry
 from backoffice.platform.jobs.errors import PayloadRefused, SchedulePaused
@@ -25,6 +24,7 @@ from backoffice.platform.jobs.kinds import JobPayload
 from backoffice.platform.jobs.schedule_view import ScheduleView, schedule_view
 from backoffice.platform.outbox import HELD, first_fence
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 
 ACTOR: Final = "system:schedule"
 

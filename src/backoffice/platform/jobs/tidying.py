@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Final
 
-from backoffice.platform.db import Tx
 from backoffice.platform.jobs.run import JobRun
+from backoffice.platform.tx import Tx
 
 Forget = Callable[[JobRun], Awaitable[int]]
 AT_ONCE: Final = 500  # rows of one transaction, and what hangs on them

@@ -21,7 +21,7 @@ from backoffice.platform.statements import Prepared
 from backoffice.platform.tables import TENANT, Id, Instant
 
 if TYPE_CHECKING:
-    from backoffice.platform.db import Tx
+    from backoffice.platform.tx import Tx
 
 _job, _clock, _schedule = models.job.c, models.test_clock.c, models.schedule.c
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from backoffice.kernel import ids
-from backoffice.platform.db import Row
 from backoffice.platform.jobs.states import STATUS
 from backoffice.platform.principal import Principal
+from backoffice.platform.tx import Row
 
 Status = Literal["queued", "running", "succeeded", "canceled", "failed"]
 

@@ -12,13 +12,13 @@ from sqlalchemy import ARRAY, Text, and_, any_, func, literal, or_, select
 from backoffice.kernel import ids
 from backoffice.kernel.clock import rfc3339
 from backoffice.platform import models
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.jobs import plans
 from backoffice.platform.jobs.lease import TENANT_NOW
 from backoffice.platform.jobs.plans import KindLimit
 from backoffice.platform.jobs.states import LEASED, RELEASABLE
 from backoffice.platform.jobs.view import Status, view
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 PATIENCE: Final = timedelta(seconds=5)  # a free worker takes less
 _job, _clock = models.job, models.test_clock

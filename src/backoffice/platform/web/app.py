@@ -20,7 +20,7 @@ from litestar.openapi.config import OpenAPIConfig
 
 from backoffice.kernel.errors import BadRequest, NotFound, Problem
 from backoffice.platform import logs, metrics
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 from backoffice.platform.web import problems, validation
 from backoffice.platform.web.edge import Request
 from backoffice.platform.web.idempotency import Replay

@@ -13,8 +13,8 @@ from sqlalchemy import Table, bindparam, select
 from backoffice.kernel import ids
 from backoffice.kernel.errors import FaultList, NotFound
 from backoffice.kernel.money import Money, format_minor, parse_minor
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 
 ExternalId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]*$")]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]

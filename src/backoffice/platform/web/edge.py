@@ -20,9 +20,10 @@ import msgspec
 from backoffice.kernel import clock, ids
 from backoffice.kernel.errors import BadRequest, Fault, NotFound, Problem
 from backoffice.platform import logs, metrics, traces
-from backoffice.platform.db import Database, Tx
+from backoffice.platform.db import Database
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.principal import Principal
+from backoffice.platform.tx import Tx
 from backoffice.platform.web import encodings, idempotency, problem_pages, problems
 from backoffice.platform.web.authenticate import Authenticator
 from backoffice.platform.web.limits import Quotas, Slots

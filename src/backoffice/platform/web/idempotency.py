@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from backoffice.kernel.errors import BadRequest
 from backoffice.platform import models
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.platform.web.problems import IdempotencyInProgress, IdempotencyKeyReused
 
 KEPT = timedelta(days=30)

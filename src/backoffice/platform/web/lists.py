@@ -37,8 +37,8 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from backoffice.kernel import clock, ids
 from backoffice.kernel.errors import BadRequest, Fault
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import Instant
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import SkipValidation
 
 from backoffice.kernel.errors import BadRequest, Fault
-from backoffice.platform.db import Tx
+from backoffice.platform.tx import Tx
 from backoffice.platform.web import idempotency, validation
 from backoffice.platform.web.encodings import is_accepted
 from backoffice.platform.web.lists import Listing, Query, parse

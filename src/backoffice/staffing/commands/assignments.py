@@ -13,9 +13,9 @@ from backoffice.kernel.errors import Fault, FaultList, NotFound, ValidationFaile
 from backoffice.kernel.places import STATES
 from backoffice.people import queries as people
 from backoffice.people.localities import check_locality
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id, merged_metadata
 from backoffice.staffing import events, models, queries
 from backoffice.staffing.errors import AssignmentEnded, AssignmentExists

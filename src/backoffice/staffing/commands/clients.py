@@ -9,8 +9,8 @@ from msgspec import UNSET
 from backoffice.kernel.errors import Fault, FaultList, VersionConflict
 from backoffice.kernel.places import STATES
 from backoffice.people.schemas import Address, AddressPatch
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.tx import Tx
 from backoffice.platform.web.bodies import merged_metadata
 from backoffice.staffing import events, models, queries
 from backoffice.staffing.errors import ClientExists

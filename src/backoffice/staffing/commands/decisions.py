@@ -12,8 +12,8 @@ from backoffice.kernel import ids
 from backoffice.kernel.errors import Fault, FaultList, ValidationFailed, VersionConflict
 from backoffice.people import queries as people
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id
 from backoffice.staffing import events, models, queries
 from backoffice.staffing.commands import hours

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import FRONT_OFFICE_AND_WORKER, Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import models
 from backoffice.staffing.errors import TimesheetInPayrollRun, TimesheetState
 from backoffice.staffing.models import DAY_HUNDREDTHS

@@ -13,9 +13,9 @@ from backoffice.kernel import ids
 from backoffice.kernel.dates import local_date, workweek
 from backoffice.kernel.errors import FaultList
 from backoffice.people import queries as people
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.staffing import events, models
 from backoffice.staffing.queries import assignment_view
 from backoffice.staffing.schemas import CheckTimesheets, LateHours

@@ -10,8 +10,8 @@ from sqlalchemy import or_
 from backoffice.kernel import ids
 from backoffice.kernel.errors import Fault
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.staffing import models
 from backoffice.staffing.errors import TimesheetInPayrollRun
 

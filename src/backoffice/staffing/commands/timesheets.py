@@ -14,8 +14,8 @@ from backoffice.kernel import ids
 from backoffice.kernel.dates import workweek
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, VersionConflict
 from backoffice.people import queries as people
-from backoffice.platform.db import Row, Taken, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Taken, Tx
 from backoffice.platform.web.bodies import find_id, merged_metadata
 from backoffice.staffing import events, models, queries
 from backoffice.staffing.commands import hours

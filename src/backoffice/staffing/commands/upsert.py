@@ -17,8 +17,8 @@ from backoffice.kernel.dates import workweek
 from backoffice.people import queries as people
 from backoffice.people.queries import any_of
 from backoffice.platform.bulk import Applied, RowOutcome
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import models, queries
 from backoffice.staffing.commands import hours
 from backoffice.staffing.commands.timesheets import tell_submitted

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 
 from backoffice.people.queries import any_of
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.staffing import models
 from backoffice.staffing.schemas import ApprovedHours, AssignmentPlace, OpenTimesheet
 

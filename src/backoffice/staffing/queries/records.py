@@ -12,9 +12,9 @@ from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
 from backoffice.people.queries import any_of
 from backoffice.people.schemas import Address
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.statements import by_id
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 from backoffice.staffing import models

@@ -10,10 +10,10 @@ from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, case, func, null, 
 from backoffice.kernel import ids
 from backoffice.platform.courier.ports import Claimed, Envelope
 from backoffice.platform.crypto import Cell, Sealed, TenantCipher
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.models import event as event_table
 from backoffice.platform.statements import Prepared
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 from backoffice.webhooks.queries.bodies import as_asked, numbered
 

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList
 from backoffice.platform import signatures
 from backoffice.platform.crypto import Cell
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import API_VERSION
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.webhooks import events
 from backoffice.webhooks.commands.validate import check_address, check_event_types, check_version
 from backoffice.webhooks.errors import TooManyEndpoints

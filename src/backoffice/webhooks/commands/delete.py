@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.tx import Tx
 from backoffice.webhooks import events
 from backoffice.webhooks.models import webhook_endpoint
 from backoffice.webhooks.queries.endpoints import endpoint_view, find

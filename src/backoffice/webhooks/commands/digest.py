@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, bindparam, func, select
 
 from backoffice.kernel import ids
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT, Id, Instant
+from backoffice.platform.tx import Row, Tx
 from backoffice.webhooks import calc, events
 from backoffice.webhooks.errors import DayNotOver
 from backoffice.webhooks.events import WebhookDigestView, WebhookEndpointDigest

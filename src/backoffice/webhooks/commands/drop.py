@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import any_, func, literal, null
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import TENANT
+from backoffice.platform.tx import Tx
 from backoffice.webhooks.models import webhook_delivery
 from backoffice.webhooks.states import OPEN_STATES
 

@@ -14,10 +14,10 @@ from backoffice.accounts.errors import TestTenantsOnly
 from backoffice.kernel import ids
 from backoffice.kernel.errors import FaultList
 from backoffice.platform.courier.catalogue import example_object
-from backoffice.platform.db import Tx
 from backoffice.platform.events import CATALOGUE
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Tx
 from backoffice.webhooks.commands.fan_out import delivery_of
 from backoffice.webhooks.commands.validate import check_event_type
 from backoffice.webhooks.errors import EndpointNotEnabled

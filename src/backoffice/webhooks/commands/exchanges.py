@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import ARRAY, SmallInteger, Text, bindparam, column, func
 
 from backoffice.platform.courier.ports import Exchange
-from backoffice.platform.db import Tx
 from backoffice.platform.statements import Prepared
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Tx
 from backoffice.webhooks.models import webhook_attempt
 
 _attempt = webhook_attempt.c

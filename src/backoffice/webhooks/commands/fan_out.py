@@ -12,11 +12,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backoffice.kernel import ids
 from backoffice.platform.courier.ports import FannedOut
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.events import resource
 from backoffice.platform.models import event as event_table
 from backoffice.platform.statements import Prepared
 from backoffice.platform.tables import TENANT, Id, Instant
+from backoffice.platform.tx import Row, Tx
 from backoffice.webhooks.events import DIGEST
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import ARRAY, Integer, Interval, Text, any_, bindparam, exists, func, literal, select
 
-from backoffice.platform.db import Tx
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Tx
 from backoffice.webhooks.models import webhook_attempt, webhook_delivery
 from backoffice.webhooks.queries.events import KEPT
 from backoffice.webhooks.states import OPEN_STATES

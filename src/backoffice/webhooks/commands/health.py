@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.events import EventType
+from backoffice.platform.tx import Tx
 from backoffice.webhooks import events
 from backoffice.webhooks.models import webhook_endpoint
 from backoffice.webhooks.queries.endpoints import endpoint_view

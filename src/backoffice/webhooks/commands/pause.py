@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.tx import Tx
 from backoffice.webhooks import events
 from backoffice.webhooks.commands.release import release
 from backoffice.webhooks.errors import EndpointAlreadyEnabled, EndpointNotEnabled

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Integer, any_, bindparam, case, func, null, select, text
 
-from backoffice.platform.db import Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Tx
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint
 
 MOST = 5_000

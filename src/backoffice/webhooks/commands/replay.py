@@ -16,13 +16,13 @@ from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, Text, any_, bi
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import FaultList, Fix
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.jobs import queries as jobs
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.jobs.view import view as job_view
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id, Instant
+from backoffice.platform.tx import Row, Tx
 from backoffice.webhooks import events
 from backoffice.webhooks.errors import EndpointNotEnabled
 from backoffice.webhooks.models import webhook_delivery, webhook_endpoint

@@ -10,8 +10,8 @@ from sqlalchemy import Interval, func, literal, null
 
 from backoffice.platform import signatures
 from backoffice.platform.crypto import Cell, Sealed
-from backoffice.platform.db import Tx
 from backoffice.platform.effects import Effect
+from backoffice.platform.tx import Tx
 from backoffice.webhooks import events
 from backoffice.webhooks.commands.address import PURPOSE
 from backoffice.webhooks.models import webhook_endpoint

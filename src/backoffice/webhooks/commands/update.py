@@ -9,9 +9,9 @@ from msgspec import UNSET
 from sqlalchemy import bindparam, select
 
 from backoffice.kernel.errors import AlreadyExists, Fault, FaultList, VersionConflict
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.effects import Effect
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import merged_metadata
 from backoffice.webhooks import events
 from backoffice.webhooks.commands.validate import check_address, check_event_types, check_version

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from backoffice.platform.db import Row
 from backoffice.platform.event_versions import as_of
 from backoffice.platform.events import API_VERSION, CATALOGUE, cut
+from backoffice.platform.tx import Row
 
 _MARK = ',"object_sequence":'
 

@@ -9,9 +9,9 @@ from sqlalchemy import ARRAY, any_, bindparam, select
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import NotFound
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 from backoffice.webhooks.models import webhook_attempt, webhook_delivery
 from backoffice.webhooks.queries.endpoints import find

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backoffice.kernel import ids
-from backoffice.platform.db import Row, Tx
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 from backoffice.webhooks.events import WebhookDigestView
 from backoffice.webhooks.models import webhook_digest

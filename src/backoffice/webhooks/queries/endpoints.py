@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, any_, bindparam, select
 
 from backoffice.kernel.errors import NotFound
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.bodies import find_id, noun_fields
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 from backoffice.webhooks.events import WebhookEndpointView

@@ -9,10 +9,10 @@ from sqlalchemy import BigInteger, Integer, Interval, bindparam, func, literal, 
 
 from backoffice.kernel import ids
 from backoffice.kernel.errors import BadRequest, Fault, NotFound
-from backoffice.platform.db import Row, Tx
 from backoffice.platform.events import CATALOGUE, nearest
 from backoffice.platform.models import event as event_table
 from backoffice.platform.tables import TENANT, Id
+from backoffice.platform.tx import Row, Tx
 from backoffice.platform.web.lists import Filter, Listing, Page, Query, page
 from backoffice.webhooks.models import webhook_delivery
 from backoffice.webhooks.queries.bodies import as_asked, numbered
