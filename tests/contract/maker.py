@@ -292,15 +292,24 @@ class Maker:
         """An assignment of a worker who can be paid, from whose pay is taken what may be."""
 
         async def make() -> Body:
-            worker = await self.worker()
-            await self.employment(worker)
-            await self.bank_account(worker)
-            await self.post(f"/v1/workers/{worker['id']}/tax_elections", self.w4())
-            await self.post(f"/v1/workers/{worker['id']}/deductions", self.deducted())
-            await self.post(f"/v1/workers/{worker['id']}/withholding_orders", self.ordered())
-            return await self.assignment(worker)
+            assignment = await self.payable()
+            await self.post(f"/v1/workers/{assignment['worker_id']}/deductions", self.deducted())
+            await self.post(f"/v1/workers/{assignment['worker_id']}/withholding_orders", self.ordered())
+            return assignment
 
         return await self.once("paid_worker", make)
+
+    async def payable(self) -> Body:
+        """An assignment of a worker who can be paid."""
+        worker = await self.worker()
+        await self.employment(worker)
+        await self.bank_account(worker)
+        await self.post(f"/v1/workers/{worker['id']}/tax_elections", self.w4())
+        return await self.assignment(worker)
+
+    async def approvable(self) -> Body:
+        """Submitted hours of somebody who can be paid: once approved, the next run pays for them, late as they are."""
+        return await self.submitted(await self.payable())
 
     async def week(self) -> date:
         """The next week that has no run yet, by whatever request and in whatever order of tests it came to have one."""

@@ -221,7 +221,7 @@ _collection("listTimesheets", "/v1/timesheets", Maker.timesheet)
 _one("getTimesheet", "/v1/timesheets/{id}", Maker.timesheet)
 _act("updateTimesheet", "/v1/timesheets/{id}", Maker.timesheet, {"entries": []}, method="PATCH", if_match=True)
 _act("submitTimesheet", "/v1/timesheets/{id}/submit", Maker.timesheet)
-_act("approveTimesheet", "/v1/timesheets/{id}/approve", Maker.submitted, if_match=True, by=CHECKER)
+_act("approveTimesheet", "/v1/timesheets/{id}/approve", Maker.approvable, if_match=True, by=CHECKER)
 _act("rejectTimesheet", "/v1/timesheets/{id}/reject", Maker.submitted, {"reason": "not there"}, by=CHECKER)
 
 
@@ -243,7 +243,7 @@ async def create_timesheet(maker: Maker) -> Ask:
 
 @recipe("approveTimesheets")
 async def approve_timesheets(maker: Maker) -> Ask:
-    sheets = [(await maker.submitted())["id"] for _ in range(2)]
+    sheets = [(await maker.approvable())["id"] for _ in range(2)]
     return Ask("POST", "/v1/timesheets/approve", {"timesheet_ids": sheets}, by=CHECKER)
 
 
