@@ -10,7 +10,7 @@ from dataclasses import replace
 from backoffice.platform import logs, traces
 from backoffice.platform.collector import collect_seldom
 from backoffice.platform.db import Database
-from backoffice.platform.doorbell import ROOM, open_doorbell, open_listener
+from backoffice.platform.doorbell import ROOM, ROOM_SOON, open_doorbell, open_listener
 from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import Dispatcher
@@ -28,14 +28,14 @@ async def serve(settings: Settings) -> None:
     # a worker commits upon it takes it along.
     silent = f"{SILENT_SECONDS}s"
     dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=silent, **routing.PLANS)
-    db = Database(dsn, size=2)
+    db = Database(dsn, size=3)  # to lead, and to keep the books
     looking = Database(settings.dsn("bo_dispatch"), size=1)
     await db.open()
     await looking.open()
     broker = open_broker(settings, name="dispatcher")
     try:
         async with (
-            open_listener(settings.dsn("bo_dispatch"), ROOM) as listener,
+            open_listener(settings.dsn("bo_dispatch"), ROOM, ROOM_SOON) as listener,
             open_doorbell(settings.dsn("bo_app")) as doorbell,
             open_runtime(replace(settings, pool_size=1), ring=doorbell.ring) as runtime,
         ):

@@ -102,7 +102,7 @@ def collect(told: Told, server: Server) -> None:
             ).fetchall()
             told.say(channel, *(row[0] for row in rows))
         for id_, fence in admin.execute("SELECT id, fence FROM app.job WHERE tenant_id = %s", (tenant,)):
-            told.say("queue messages", message([(tenant, id_, fence)]).encode())
+            told.say("queue messages", message([(tenant, id_, fence)], soon=False).encode())
         told.say("dump", *dump(admin))
         admin.execute("CHECKPOINT")
     told.say("raw files", *files(server.postgres.state))

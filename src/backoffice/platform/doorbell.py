@@ -1,10 +1,10 @@
 """The doorbell between processes: who left work rings after the commit, the dispatcher and the courier listen.
 
-Never a NOTIFY in a business transaction (it takes a lock of the whole database at the commit), and never more than one
-in 5 ms from a process. A ring that is lost costs a poll, nothing more: nobody relies on it.
+Never a NOTIFY in a business transaction (it takes a lock of the whole database at the commit), and not more than one in
+5 ms from a process, unless it is for a newcomer. A ring that is lost costs a poll, nothing more: nobody relies on it.
 
-That a worker has room again rings another bell, which the dispatcher alone hears: in a flood it rings all the time, and
-is no reason to look who else has work."""
+That a worker has room again rings other bells, which the dispatcher alone hears. In a flood it is said all the time, is
+no reason to look who else has work, and can wait for more of its kind; that a newcomer's jobs have ended cannot."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from backoffice.platform.connections import CLOSED
 
 CHANNEL: Final = "bo_jobs"  # there is work
 ROOM: Final = "bo_room"
+ROOM_SOON: Final = "bo_room_soon"  # for more of a newcomer, who waits for it
 COALESCE_SECONDS: Final = 0.005
 RECONNECT_SECONDS: Final = 0.2
 _LOST = (asyncpg.PostgresError, *CLOSED, OSError, TimeoutError)
@@ -37,6 +38,7 @@ class Doorbell:
         self._connection: asyncpg.Connection | None = None
         self._channels: set[str] = set()
         self._asked = asyncio.Event()
+        self._at_once = asyncio.Event()
         self._task = self._loop.create_task(self._ringing())
 
     def ring(self, channel: str = CHANNEL) -> None:
@@ -46,6 +48,8 @@ class Doorbell:
     def _ask(self, channel: str) -> None:
         self._channels.add(channel)
         self._asked.set()
+        if channel == ROOM_SOON:
+            self._at_once.set()
 
     async def close(self) -> None:
         """Send what was asked for, and hang up."""
@@ -61,8 +65,9 @@ class Doorbell:
         while True:
             await self._asked.wait()
             self._asked.clear()
+            self._at_once.clear()
             await self._send()
-            await asyncio.sleep(COALESCE_SECONDS)
+            await _until(self._at_once, COALESCE_SECONDS)
 
     async def _send(self) -> None:
         channels, self._channels = sorted(self._channels), set()
@@ -99,6 +104,7 @@ class Listener:
         self._presence = presence
         self._rang = asyncio.Event()
         self._news = asyncio.Event()
+        self._soon = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._listening())
 
     async def wait(self, seconds: float) -> bool:
@@ -106,18 +112,20 @@ class Listener:
         await _until(self._rang, seconds)
         return _taken(self._rang)
 
-    async def wait_for_news(self, seconds: float) -> None:
-        """Until a ring that there is work, since this was last told by `news`, at most so long."""
-        await _until(self._news, seconds)
+    async def pause(self, seconds: float) -> None:
+        """Until a ring that cannot wait (there is work, or room for a newcomer) since `news` was last asked, at most
+        so long."""
+        await _until(self._soon, seconds)
 
     def news(self) -> bool:
-        """Whether it was rung that there is work since this was last asked."""
+        """Whether it was rung that there is work since this was last asked. Ask before looking at anything."""
+        self._soon.clear()
         return _taken(self._news)
 
     def wake(self) -> None:
         """As if it had rung."""
-        self._rang.set()
-        self._news.set()
+        for flag in (self._rang, self._news, self._soon):
+            flag.set()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -150,6 +158,8 @@ class Listener:
         self._rang.set()
         if channel == CHANNEL:
             self._news.set()
+        if channel != ROOM:
+            self._soon.set()
 
 
 async def _until(flag: asyncio.Event, seconds: float) -> None:

@@ -53,18 +53,18 @@ class MortalProcess(process.WorkerProcess):
 
 
 class DiesBeforePublish(dispatch.Dispatcher):
-    async def _publish(self, connection: Any, keys: list[Any]) -> None:
+    async def _publish(self, connection: Any, keys: list[Any], *, soon: bool) -> None:
         die_once()
-        await super()._publish(connection, keys)
+        await super()._publish(connection, keys, soon=soon)
 
 
 class Doubling(dispatch.Dispatcher):
     """Every message twice and in another order."""
 
-    async def _publish(self, connection: Any, keys: list[Any]) -> None:
+    async def _publish(self, connection: Any, keys: list[Any], *, soon: bool) -> None:
         twice = keys * 2
         random.shuffle(twice)
-        await super()._publish(connection, twice)
+        await super()._publish(connection, twice, soon=soon)
 
 
 def serve_worker(settings: Settings, moment: str) -> int:

@@ -9,19 +9,19 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import psycopg
 import pytest
 from tests.platform.jobs.job_kinds import Bulk, Interactive, Once
-from tests.platform.jobs.job_world import Bench, Place, Processes, marks, until
+from tests.platform.jobs.job_world import Bench, Place, Processes, Tenant, marks, until
 from tests.scale import at_scale
 
 from backoffice.platform import metrics
 from backoffice.platform.db import Database
-from backoffice.platform.doorbell import COALESCE_SECONDS, ROOM, open_doorbell, open_listener
-from backoffice.platform.jobs import dispatch, routing
+from backoffice.platform.doorbell import COALESCE_SECONDS, ROOM, ROOM_SOON, open_doorbell, open_listener
+from backoffice.platform.jobs import dispatch, fairness, routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import LEADER_LOCK, Dispatcher, Transport
 from backoffice.platform.jobs.fairness import Key
@@ -34,11 +34,13 @@ class Recording:
     def __init__(self, slots: int) -> None:
         self.count = slots
         self.sent: list[Key] = []
+        self.calls: list[tuple[bool, set[UUID]]] = []  # whether its end is waited for, whose jobs
         self.broken = False
 
-    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
+    def publish(self, batches: Sequence[Sequence[Key]], *, soon: bool) -> None:
         if self.broken:
             raise ConnectionError("the broker is away")
+        self.calls.append((soon, {key[0] for batch in batches for key in batch}))
         self.sent += chain.from_iterable(batches)
 
     def slots(self) -> int:
@@ -48,9 +50,9 @@ class Recording:
 @asynccontextmanager
 async def dispatching(place: Place, transport: Transport, lease: float = 1.0) -> AsyncIterator[Dispatcher]:
     dsn = place.settings.dsn("bo_dispatch", **routing.PLANS)
-    db = Database(dsn, size=2)
+    db = Database(dsn, size=3)
     await db.open()
-    async with open_listener(dsn, ROOM) as listener:
+    async with open_listener(dsn, ROOM, ROOM_SOON) as listener:
         dispatcher = Dispatcher(db, listener, transport, lease_seconds=lease)
         task = asyncio.create_task(dispatcher.run())
         try:
@@ -258,8 +260,54 @@ async def test_room_at_a_worker_is_no_news(place: Place) -> None:
         assert not await courier.wait(0.05)
         bell.ring()
         assert await courier.wait(5)
-        await dispatcher.wait_for_news(5)
+        await dispatcher.pause(5)
         assert dispatcher.news()
+
+
+async def test_room_for_a_newcomer_ends_the_pause_between_two_releases(place: Place) -> None:
+    dsn = place.settings.dsn("bo_app")
+    async with open_doorbell(dsn) as bell, open_listener(dsn, ROOM, ROOM_SOON) as dispatcher:
+        assert await dispatcher.wait(5)  # what rang while nobody listened
+        dispatcher.news()
+        bell.ring(ROOM)
+        assert await dispatcher.wait(5)
+        pausing = asyncio.create_task(dispatcher.pause(30))
+        await asyncio.sleep(0.02)
+        assert not pausing.done()
+        bell.ring(ROOM_SOON)
+        await asyncio.wait_for(pausing, 5)
+        assert not dispatcher.news()  # it says nothing of new work
+
+
+async def test_newcomers_are_released_and_published_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a tenant whose backlog has been there for long."""
+    monkeypatch.setattr(fairness, "NEW_SECONDS", 60.0)
+    flood, others = place.tenant(), [place.tenant() for _ in range(3)]
+    transport = Recording(slots=0)
+    async with dispatching(place, transport, lease=30) as dispatcher:
+        await until(lambda: _leads(dispatcher))
+        await flood.start(*(Once(mark=mark) for mark in marks(20)))
+        await until(lambda: _are_ready(dispatcher, [flood]))
+        dispatcher._fairness._since[flood.facts.id] -= 100
+        for tenant in others:
+            await tenant.start(Once(mark=uuid4()))
+        await until(lambda: _are_ready(dispatcher, others))
+        transport.count = 40
+        await until(lambda: _count(transport, 23))
+    newcomers = {tenant.facts.id for tenant in others}
+    assert transport.calls[:2] == [(True, newcomers), (False, {flood.facts.id})]
+
+
+@pytest.mark.parametrize("soon", [True, False])
+async def test_a_worker_says_whose_end_is_waited_for(bench: Bench, place: Place, soon: bool) -> None:
+    tenant = place.tenant()
+    await tenant.start(Once(mark=uuid4()))
+    released = await bench.release(tenant)
+    said: list[bool] = []
+    bench.runner._on_room = said.append
+    await bench.runner.run(tenant.facts.id, released, soon=soon)
+    assert said == [soon]
+    assert await tenant.states() == {"succeeded": 1}
 
 
 async def test_rings_are_coalesced_and_none_is_lost(place: Place) -> None:
@@ -296,6 +344,12 @@ async def test_rings_are_coalesced_and_none_is_lost(place: Place) -> None:
 
 async def _count(transport: Recording, least: int) -> bool:
     return len(transport.sent) >= least
+
+
+async def _are_ready(dispatcher: Dispatcher, tenants: Sequence[Tenant]) -> bool:
+    """Seen by the last tick, and met."""
+    ids = {tenant.facts.id for tenant in tenants}
+    return ids <= dispatcher._ready["normal"] and ids <= dispatcher._fairness._since.keys()
 
 
 async def _leads(dispatcher: Dispatcher) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice.platform.jobs.dispatch import window
-from backoffice.platform.jobs.fairness import BANDS, Fairness, InFlight, Limit
+from backoffice.platform.jobs.fairness import BANDS, NEW_SECONDS, Fairness, InFlight, Limit
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 
@@ -102,6 +102,53 @@ def test_what_was_not_there_is_not_paid_for() -> None:
             book.correct(grant, [])
     grants = book.plan(slots=2, window=2, live=[], ready={"normal": [A, B]})
     assert {grant.tenant: grant.count for grant in grants} == {A: 1, B: 1}
+
+
+def test_who_had_no_work_a_moment_ago_is_a_newcomer() -> None:
+    book = Fairness({A: Limit(1, 100), B: Limit(1, 100)})
+    assert book.meet([A], 10.0) == {A}
+    assert book.meet([A], 10.0 + NEW_SECONDS - 0.01) == {A}
+    assert book.meet([A, B], 10.0 + NEW_SECONDS) == {B}
+    assert book.meet([A], 11.0) == set()
+    assert book.meet([A, B], 12.0) == {B}  # after a pause it comes anew
+    assert book.meet([A, B], 12.0 + NEW_SECONDS) == set()  # who always has work is none
+
+
+def _granted(book: Fairness, live: int, *, slots: int = 64) -> dict[UUID, int]:
+    """What A and B get who have endless work, when A has so many in flight."""
+    running = [InFlight((A, UUID(int=place), 1), "normal", 0.001) for place in range(live)]
+    grants = book.plan(slots=slots, window=window(slots), live=running, ready={"normal": [A, B]})
+    for grant in grants:
+        book.correct(grant, [])
+    return {grant.tenant: grant.count for grant in grants}
+
+
+def test_quick_jobs_leave_room_while_newcomers_come() -> None:
+    book = Fairness({A: Limit(4, 64), B: Limit(1, 8)})
+    _after(book, A, 0.001, 20)
+    book.meet([A], 10.0)
+    assert _granted(book, 0) == {A: 64, B: 8}  # itself a newcomer
+    book.meet([A], 11.0)
+    book.meet([A], 12.0)
+    assert _granted(book, 0) == {A: 64, B: 8}  # nobody else came
+    book.meet([A, B], 13.0)
+    assert _granted(book, 0) == {A: 32, B: 8}
+    assert _granted(book, 30) == {A: 2, B: 8}
+    assert _granted(book, 50) == {B: 8}
+    assert sum(_granted(book, 0, slots=8).values()) == 12  # of few slots the window alone holds it
+    book.meet([A], 13.9)
+    assert _granted(book, 0)[A] == 32  # the next may come
+    book.meet([A], 15.0)
+    assert _granted(book, 0)[A] == 64
+
+
+def test_jobs_that_are_not_quick_leave_no_room() -> None:
+    """They wait for something else than a processor, and slots are there for them."""
+    book = Fairness({A: Limit(4, 64), B: Limit(1, 8)})
+    _after(book, A, 0.2, 20)
+    book.meet([A], 10.0)
+    book.meet([A, B], 11.0)
+    assert _granted(book, 0) == {A: 64, B: 8}
 
 
 def _after(book: Fairness, tenant: UUID, seconds: float, times: int) -> list[int]:

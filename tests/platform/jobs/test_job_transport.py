@@ -75,11 +75,14 @@ def test_what_is_published_arrives_in_order_and_once(brokers: Open) -> None:
     sender, receiver = brokers("a"), brokers("b")
     consumer = receiver.consume(queue_name=QUEUE, prefetch=100, timeout=100)
     sent = [*batches(20), *batches(10, jobs=3)]
-    sender.publish(sent[:10])
-    sender.publish(sent[10:])
+    sender.publish(sent[:10], soon=False)
+    sender.publish(sent[10:], soon=True)
     got = take(consumer, 30)
-    told = [(str(batch[0][0]), [[str(job), fence] for _, job, fence in batch]) for batch in sent]
-    assert [(message.args[0], list(map(list, message.args[1]))) for message in got] == told  # type: ignore[attr-defined]
+    told = [
+        [str(batch[0][0]), [[str(job), fence] for _, job, fence in batch], place >= 10]
+        for place, batch in enumerate(sent)
+    ]
+    assert [list(message.args) for message in got] == told  # type: ignore[attr-defined]
     for message in got:
         consumer.ack(message)  # type: ignore[arg-type]
     assert next(consumer) is None
@@ -88,7 +91,7 @@ def test_what_is_published_arrives_in_order_and_once(brokers: Open) -> None:
 
 def test_a_consumer_holds_no_more_than_its_prefetch(brokers: Open) -> None:
     sender, receiver, other = brokers("a"), brokers("b"), brokers("c")
-    sender.publish(batches(10))
+    sender.publish(batches(10), soon=False)
     consumer = receiver.consume(queue_name=QUEUE, prefetch=2, timeout=100)
     got = take(consumer, 3, 1)
     assert len(got) == 2
@@ -118,7 +121,7 @@ def test_slots_are_those_of_living_consumers(brokers: Open) -> None:
 
 def test_a_consumer_that_leaves_gives_back_what_it_did_not_begin(brokers: Open) -> None:
     sender, receiver, other = brokers("a"), brokers("b"), brokers("c")
-    sender.publish(batches(4))
+    sender.publish(batches(4), soon=False)
     consumer = receiver.consume(queue_name=QUEUE, prefetch=4, timeout=100)
     got = take(consumer, 4)
     consumer.ack(got[0])  # type: ignore[arg-type]
@@ -135,7 +138,7 @@ def test_the_messages_of_a_dead_worker_are_offered_again(place: Place) -> None:
     sender, dead, other = (PgBroker(dsn, name=name) for name in ("a", worker_name(pid), "other"))
     for broker in (sender, dead, other):
         broker.declare_queue(QUEUE)
-    sender.publish(batches(2))
+    sender.publish(batches(2), soon=False)
     lost = dead.consume(queue_name=QUEUE, prefetch=2, timeout=100)
     assert len(take(lost, 2)) == 2
     consumer = other.consume(queue_name=QUEUE, prefetch=2, timeout=100)
@@ -156,7 +159,11 @@ def test_a_broker_that_cannot_be_reached_says_so() -> None:
     broker = PgBroker("postgresql://bo_queue:x@127.0.0.1:1/backoffice_queue")
     broker.declare_queue(QUEUE)
     began = time.monotonic()
-    for call in (broker.slots, lambda: broker.publish(batches(1)), lambda: broker.consume(queue_name=QUEUE)):
+    for call in (
+        broker.slots,
+        lambda: broker.publish(batches(1), soon=False),
+        lambda: broker.consume(queue_name=QUEUE),
+    ):
         with pytest.raises(ConnectionClosed):
             call()
     assert time.monotonic() - began < 3
@@ -177,12 +184,12 @@ def test_a_queue_that_lost_its_members_is_made_anew(rabbit: RabbitNode) -> None:
     """A node that is killed soon after the declaration cannot serve the queue any more; messages are only hints."""
     broker = rabbitmq_broker(rabbit.url, threads=2)
     broker.declare_queue(QUEUE)
-    broker.publish(batches(3))
+    broker.publish(batches(3), soon=False)
     broker.renew(QUEUE)
     consumer = broker.consume(queue_name=QUEUE, prefetch=10, timeout=100)
     assert next(consumer) is None
     sent = batches(2)
-    broker.publish(sent)
+    broker.publish(sent, soon=False)
     got = take(consumer, 2)
     assert [message.args[1][0][0] for message in got] == [str(batch[0][1]) for batch in sent]  # type: ignore[attr-defined]
     for message in got:

@@ -17,6 +17,7 @@ from tests.platform.jobs.job_world import Bench, Place, Tenant, marks, until
 from tests.platform.jobs.test_job_dispatch import Recording, dispatching
 
 from backoffice.platform.jobs import kind_limits, plans, registry, routing
+from backoffice.platform.jobs.dispatch import Dispatcher
 from backoffice.platform.jobs.errors import NotInPlan
 from backoffice.platform.jobs.kind_limits import MINUTE, KindLimits
 from backoffice.platform.jobs.plans import KindLimit, Plan
@@ -97,6 +98,14 @@ async def _finish(bench: Bench, transport: Recording, count: int) -> None:
     await asyncio.gather(*(bench.runner.run(tenant, [(job, fence)]) for tenant, job, fence in keys))
 
 
+async def _nothing_ready(dispatcher: Dispatcher) -> bool:
+    return not any(dispatcher._ready.values())
+
+
+async def _is_held(dispatcher: Dispatcher, tenant: Tenant) -> bool:
+    return (tenant.facts.id, "normal") in dispatcher._kinds._held
+
+
 async def _kinds(tenant: Tenant, transport: Recording) -> Counter[str]:
     return Counter([(await tenant.job(key[1]))["kind"] for key in transport.sent if key[0] == tenant.facts.id])
 
@@ -158,6 +167,22 @@ async def test_a_new_leader_knows_what_started_before_it(place: Place, bench: Be
         await until(lambda: _sent(transport, 1))
         await asyncio.sleep(0.5)
         assert len(transport.sent) == 1
+
+
+async def test_a_tenant_that_has_nothing_left_is_not_held(place: Place, bench: Bench, tight: str) -> None:
+    """A release that finds nothing says that kinds are at their limit only where something is due: else the next job
+    of the tenant would wait for nothing."""
+    tenant = place.tenant(plan=tight, cap=3)
+    transport = Recording(slots=10)
+    async with dispatching(place, transport, lease=30) as dispatcher:
+        await tenant.start(*(Steps(mark=mark, count=1) for mark in marks(3)))  # as many as are granted: more may wait
+        await until(lambda: _sent(transport, 3))
+        await _finish(bench, transport, 3)
+        await until(lambda: _nothing_ready(dispatcher))
+        assert not dispatcher._kinds._held
+        await tenant.start(*(Once(mark=mark) for mark in marks(4)))
+        await until(lambda: _sent(transport, 2))
+        await until(lambda: _is_held(dispatcher, tenant))  # two more are due, and two are at once
 
 
 @pytest.mark.moment

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backoffice.platform.jobs.rabbitmq_broker import QuorumBroker
 
 AnyBroker: TypeAlias = "PgBroker | QuorumBroker"
-Run = Callable[[UUID, "Sequence[Held]"], Awaitable[None]]
+Run = Callable[[UUID, "Sequence[Held]", bool], Awaitable[None]]
 
 
 def open_broker(settings: Settings, *, name: str = "", middleware: list[Middleware] | None = None) -> AnyBroker:
@@ -32,7 +32,7 @@ def open_broker(settings: Settings, *, name: str = "", middleware: list[Middlewa
 def declare_run(broker: AnyBroker, run: Run) -> None:
     """Declare the actor of every job: it hands what the message says to `run` on the worker's event loop."""
 
-    async def run_jobs(tenant_id: str, jobs: list[tuple[str, int]]) -> None:
-        await run(UUID(tenant_id), [(UUID(job), int(fence)) for job, fence in jobs])
+    async def run_jobs(tenant_id: str, jobs: list[tuple[str, int]], soon: bool) -> None:
+        await run(UUID(tenant_id), [(UUID(job), int(fence)) for job, fence in jobs], soon)
 
     dramatiq.actor(actor_name=ACTOR, queue_name=QUEUE, broker=broker)(run_jobs)

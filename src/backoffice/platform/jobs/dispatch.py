@@ -21,6 +21,7 @@ from backoffice.platform.connections import CLOSED
 from backoffice.platform.db import Database, Unavailable
 from backoffice.platform.doorbell import Listener
 from backoffice.platform.jobs import plans, routing
+from backoffice.platform.jobs.bookkeeping import Bookkeeping
 from backoffice.platform.jobs.fairness import BANDS, Fairness, Grant, InFlight, Key, Limit
 from backoffice.platform.jobs.kind_limits import KindLimits
 
@@ -33,12 +34,10 @@ ELECTION_SECONDS: Final = 0.25
 POLL_SECONDS: Final = 0.25  # a lost ring costs at most this
 LIMITS_SECONDS: Final = 1.0
 SLOTS_SECONDS: Final = 1.0
-DEPTH_LEAST_SECONDS: Final = 1.0
-DEPTH_SHARE: Final = 100
 BROKER_SECONDS: Final = 5.0  # less than what the server allows a silent leader
 SCAN_LEAST_SECONDS: Final = 0.002
 SCAN_SECONDS: Final = 0.05  # without word of new work: for what is due by the clock alone
-PACE_LEAST_SECONDS, PACE_SECONDS = 0.001, 0.003
+PACE_LEAST_SECONDS, PACE_SECONDS = 0.001, 0.010
 SCAN_SHARE: Final = 5  # between two looks for ready tenants passes five times what the last one took
 LOOK_AHEAD: Final = (100, 2000)  # jobs looked at past those of a kind at its limit: a little, and if need be more
 _DATABASE_LOST = (Unavailable, asyncpg.PostgresError, *CLOSED, OSError, TimeoutError)
@@ -48,8 +47,9 @@ log = logs.get("dispatcher")
 class Transport(Protocol):
     """What the dispatcher needs of a broker. Blocking; any exception means that nothing may have been sent."""
 
-    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
-        """Send one message for each batch of one tenant's releases, and return when the broker has them all."""
+    def publish(self, batches: Sequence[Sequence[Key]], *, soon: bool) -> None:
+        """Send one message for each batch of one tenant's releases, and return when the broker has them all. `soon`:
+        more of the tenant may wait for their end."""
 
     def slots(self) -> int:
         """How many jobs the living workers can run at once."""
@@ -74,13 +74,13 @@ class Dispatcher:
         self.leading = False
         self._fairness = Fairness()
         self._kinds = KindLimits()
+        self._books = Bookkeeping(db)
         self._remembers = False  # what started before it led
         self._ready: dict[str, set[UUID]] = {band: set() for band in BANDS}
         self._slots = 0
         self._due: dict[str, float] = {}
         self._news = True  # there is new work to look for
         self._scan_from = 0.0
-        self._depth_pause = DEPTH_LEAST_SECONDS
 
     def stop(self) -> None:
         """End after the present tick. From the event loop."""
@@ -101,6 +101,7 @@ class Dispatcher:
             pulse.forget("broker")
             if not self._stopping:
                 await asyncio.sleep(ELECTION_SECONDS)
+        self._books.stop()
         self._broker_thread.shutdown(wait=False)
 
     async def _stand(self) -> None:
@@ -151,13 +152,15 @@ class Dispatcher:
             self._news = False
             await self._scan(connection)
         live = await self._in_flight(connection)
-        if self._is_due("depth", self._depth_pause):
-            await self._measure_depth(connection)
+        gone = self._fairness.gone(live)
         released = await self._release(connection, live)
+        self._books.settle(self._fairness, live, gone)
+        self._books.measure()
         if released:
-            # What ends meanwhile is replaced together; new work, perhaps of who had none, does not wait for it.
+            # What ends meanwhile is replaced together; new work, perhaps of who had none, and room for a newcomer do
+            # not wait for it.
             await asyncio.sleep(PACE_LEAST_SECONDS)
-            await self._listener.wait_for_news(PACE_SECONDS - PACE_LEAST_SECONDS)
+            await self._listener.pause(PACE_SECONDS - PACE_LEAST_SECONDS)
         else:
             # Nothing could start: wait for a ring, or for what is due next. When the scan was put off, until it is.
             pause = POLL_SECONDS if scanned else max(0.0, look_at - time.monotonic())
@@ -208,40 +211,27 @@ class Dispatcher:
         self._scan_from = now + max(SCAN_LEAST_SECONDS, SCAN_SHARE * (now - began))
         self._due["scan"] = max(self._scan_from, now + SCAN_SECONDS)
 
-    async def _measure_depth(self, connection: asyncpg.Connection) -> None:
-        began = time.monotonic()
-        rows = await connection.fetch(routing.QUEUED)
-        metrics.QUEUE_DEPTH.labels("queued").set(sum(row["jobs"] for row in rows))
-        for row in rows:
-            metrics.QUEUE_AGE.labels(row["band"]).set(row["oldest"])
-        self._depth_pause = max(DEPTH_LEAST_SECONDS, DEPTH_SHARE * (time.monotonic() - began))
-
     async def _in_flight(self, connection: asyncpg.Connection) -> list[InFlight]:
         rows = await connection.fetch(routing.LIVE)
         live = [InFlight((row["tenant_id"], row["id"], row["fence"]), row["band"], row["seconds"]) for row in rows]
         self._kinds.count((row["tenant_id"], row["kind"]) for row in rows)
-        running = sum(each.seconds is not None for each in live)
-        metrics.QUEUE_DEPTH.labels("running").set(running)
-        metrics.QUEUE_DEPTH.labels("released").set(len(live) - running)
-        gone = self._fairness.gone(live)
-        if gone:
-            tenants, jobs, fences = (list(part) for part in zip(*gone, strict=True))
-            rows = await connection.fetch(routing.SETTLED, tenants, jobs, fences)
-            took = {(row["tenant_id"], row["id"], row["fence"]): row["seconds"] for row in rows}
-            self._fairness.settle({key: took.get(key) for key in gone})
-        self._fairness.observe(live)
-        metrics.show_shares(self._fairness.in_flight(live), self._fairness.paid())
         return live
 
     async def _release(self, connection: asyncpg.Connection, live: list[InFlight]) -> bool:
+        new = self._fairness.meet({each.tenant for each in live}.union(*self._ready.values()), time.monotonic())
         grants = self._fairness.plan(slots=self._slots, window=window(self._slots), live=live, ready=self._ready)
+        first = await self._release_all(connection, [grant for grant in grants if grant.tenant in new], soon=True)
+        then = await self._release_all(connection, [grant for grant in grants if grant.tenant not in new], soon=False)
+        return first or then
+
+    async def _release_all(self, connection: asyncpg.Connection, grants: Sequence[Grant], *, soon: bool) -> bool:
         released: list[Key] = []
         try:
             for grant in grants:
                 released += await self._release_one(connection, grant)
         finally:
             if released:  # also when the database was lost half-way: what is committed should not wait for its lease
-                await self._publish(connection, released)
+                await self._publish(connection, released, soon=soon)
         return bool(released)
 
     async def _release_one(self, connection: asyncpg.Connection, grant: Grant) -> list[Key]:
@@ -263,15 +253,19 @@ class Dispatcher:
             for look in LOOK_AHEAD:
                 within = (look, list(room), list(room.values()))
                 rows = rows or await connection.fetch(routing.RELEASE_WITHIN, *asked, *within)
-            if not rows:
+            if not rows and grant.band in await self._bands(connection, grant.tenant):
                 self._kinds.hold(grant.tenant, grant.band, now)
         self._kinds.note(grant.tenant, [row["kind"] for row in rows], now)
         return rows
 
-    async def _publish(self, connection: asyncpg.Connection, keys: list[Key]) -> None:
+    @staticmethod
+    async def _bands(connection: asyncpg.Connection, tenant: UUID) -> set[str]:
+        return {row["band"] for row in await connection.fetch(routing.READY, [tenant])}
+
+    async def _publish(self, connection: asyncpg.Connection, keys: list[Key], *, soon: bool) -> None:
         try:
             batches = self._fairness.batches(keys)
-            await self._in_broker_thread(lambda: self._transport.publish(batches))
+            await self._in_broker_thread(lambda: self._transport.publish(batches, soon=soon))
         except Exception as error:  # whatever a broker's client raises
             log.warning("publish_failed", count=len(keys), **logs.error_fields(error))
             self._slots = 0  # release nothing more until it answers

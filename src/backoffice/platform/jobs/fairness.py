@@ -21,6 +21,9 @@ SMOOTHING: Final = 0.2
 BULK_SHARE: Final = 10  # one slot in ten is kept for bulk
 SHORT: Final = 0.05  # slot-seconds: jobs travel together while each, with its company, takes no longer
 TOGETHER: Final = 16  # at most so many
+NEW_SECONDS: Final = 0.25  # for so long a tenant that had no work is a newcomer
+LATELY_SECONDS: Final = 1.0  # for so long room is kept for the next one
+QUICK_SHARE: Final = 2  # then quick jobs of the others get one slot in two
 
 Key = tuple[UUID, UUID, int]  # tenant, job, fence
 
@@ -63,6 +66,21 @@ class _Charge:
 
 
 @dataclass(slots=True)
+class _Quick:
+    """Tenants whose quick jobs leave room for newcomers, and how many of them may still start."""
+
+    tenants: set[UUID]
+    left: int
+
+    def takes(self, tenant: UUID) -> bool:
+        """Whether one more of the tenant may start; counts it."""
+        if tenant in self.tenants:
+            self.left -= 1
+            return self.left >= 0
+        return True
+
+
+@dataclass(slots=True)
 class Fairness:
     """The book of one leader. Losing it costs nothing but a moment of exactness."""
 
@@ -73,6 +91,9 @@ class Fairness:
     _charges: dict[Key, _Charge] = field(default_factory=dict)
     _used: dict[UUID, float] = field(default_factory=dict)
     _together: dict[UUID, int] = field(default_factory=dict)
+    _since: dict[UUID, float] = field(default_factory=dict)
+    _new: set[UUID] = field(default_factory=set)
+    _came: dict[UUID, float] = field(default_factory=dict)
 
     def gone(self, live: Iterable[InFlight]) -> list[Key]:
         """The jobs that were in flight and are not any more: settle them."""
@@ -126,6 +147,15 @@ class Fairness:
         used, self._used = self._used, {}
         return used
 
+    def meet(self, there: Iterable[UUID], now: float) -> set[UUID]:
+        """Of the tenants that have work, the newcomers: those that had none a moment ago (`now`: seconds of any
+        clock). Who always has work is none, so nobody is passed over for longer than that moment."""
+        self._since = {tenant: self._since.get(tenant, now) for tenant in there}
+        self._new = {tenant for tenant, since in self._since.items() if now - since < NEW_SECONDS}
+        self._came = {tenant: at for tenant, at in self._came.items() if now - at < LATELY_SECONDS}
+        self._came |= dict.fromkeys(self._new, now)
+        return self._new
+
     def plan(
         self, *, slots: int, window: int, live: Sequence[InFlight], ready: Mapping[str, Iterable[UUID]]
     ) -> list[Grant]:
@@ -137,10 +167,11 @@ class Fairness:
             counts[each.tenant] = counts.get(each.tenant, 0) + 1
         bulk_live = sum(each.band == "bulk" for each in live)
         kept = max(0, max(1, slots // BULK_SHARE) - bulk_live) if slots else 0
+        quick = self._quick(slots, live)
         granted: dict[tuple[UUID, str], int] = {}
         for band, most in (("bulk", min(free, kept)), ("interactive", free), ("normal", free), ("bulk", free)):
             waiting = [tenant for tenant in ready.get(band, ()) if tenant in self.limits]
-            free -= self._fill(band, waiting, min(most, free), counts, granted)
+            free -= self._fill(band, waiting, min(most, free), counts, granted, quick)
         return [Grant(tenant, band, count) for (tenant, band), count in granted.items()]
 
     def correct(self, grant: Grant, released: Sequence[Key]) -> None:
@@ -159,15 +190,23 @@ class Fairness:
             together += [keys[start : start + size] for start in range(0, len(keys), size)]
         return together
 
+    def _quick(self, slots: int, live: Sequence[InFlight]) -> _Quick:
+        """Quick jobs keep processors and database busy, not slots: with enough of them at once a newcomer's wait at
+        each of their steps. While others come as newcomers, there are fewer."""
+        tenants = {tenant for tenant, size in self._together.items() if size > 1 and self._came.keys() - {tenant}}
+        tenants -= self._new
+        return _Quick(tenants, max(TOGETHER, slots // QUICK_SHARE) - sum(each.tenant in tenants for each in live))
+
     def _fill(
-        self, band: str, waiting: list[UUID], most: int, counts: dict[UUID, int], granted: dict[tuple[UUID, str], int]
-    ) -> int:
+        self, band: str, waiting: list[UUID], most: int, counts: dict[UUID, int],
+        granted: dict[tuple[UUID, str], int], quick: _Quick,
+    ) -> int:  # fmt: skip
         heap = [self._place(tenant, counts) for tenant in waiting]
         heapq.heapify(heap)
         taken = 0
         while heap and taken < most:
             start, _, tenant = heapq.heappop(heap)
-            if counts.get(tenant, 0) >= self.limits[tenant].cap:
+            if counts.get(tenant, 0) >= self.limits[tenant].cap or not quick.takes(tenant):
                 continue
             self.now = max(self.now, start)
             self._time[tenant] = start + self._estimate.get(tenant, FIRST_ESTIMATE) / self.limits[tenant].weight

@@ -17,7 +17,8 @@ ACTOR: Final = "run"
 Held: TypeAlias = "tuple[UUID, int]"  # job, fence
 
 
-def message(keys: Sequence[Key]) -> dramatiq.Message[Any]:
-    """The message of releases of one tenant: its id, and each job with its fence."""
+def message(keys: Sequence[Key], *, soon: bool) -> dramatiq.Message[Any]:
+    """The message of releases of one tenant: its id, each job with its fence, and whether their end is waited for."""
     jobs = [[str(job), fence] for _, job, fence in keys]
-    return dramatiq.Message(queue_name=QUEUE, actor_name=ACTOR, args=(str(keys[0][0]), jobs), kwargs={}, options={})
+    args = (str(keys[0][0]), jobs, soon)
+    return dramatiq.Message(queue_name=QUEUE, actor_name=ACTOR, args=args, kwargs={}, options={})

@@ -141,9 +141,9 @@ class PgBroker(Broker):
 
     # -- what the dispatcher and the supervisor call
 
-    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
+    def publish(self, batches: Sequence[Sequence[Key]], *, soon: bool) -> None:
         """One statement for all. ConnectionClosed."""
-        messages = [message(keys) for keys in batches]
+        messages = [message(keys, soon=soon) for keys in batches]
         self._send(messages[0].queue_name, [each.encode() for each in messages])
 
     def slots(self) -> int:

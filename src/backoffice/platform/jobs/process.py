@@ -21,7 +21,7 @@ from dramatiq.middleware.middleware import MiddlewareError
 
 from backoffice.platform import logs, pulse
 from backoffice.platform.collector import collect_seldom
-from backoffice.platform.doorbell import ROOM, open_doorbell
+from backoffice.platform.doorbell import ROOM, ROOM_SOON, open_doorbell
 from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import declare_run, open_broker
 from backoffice.platform.jobs.heartbeat import Heartbeat, worker_name
@@ -62,10 +62,10 @@ class Life(Middleware):
             self.heartbeat.close()
         _loop().run_coroutine(self._stack.aclose())
 
-    async def run(self, tenant_id: UUID, jobs: Sequence[Held]) -> None:
+    async def run(self, tenant_id: UUID, jobs: Sequence[Held], soon: bool) -> None:
         """What the actor calls."""
         assert self.runner is not None
-        await self.runner.run(tenant_id, jobs)
+        await self.runner.run(tenant_id, jobs, soon=soon)
 
     async def _open(self) -> None:
         settings = self._settings
@@ -73,7 +73,9 @@ class Life(Middleware):
         runtime = await self._stack.enter_async_context(open_runtime(settings, ring=bell.ring))
         self.heartbeat = Heartbeat(settings.dsn("bo_dispatch", **routing.PLANS), settings.lease_seconds)
         self.heartbeat.start()
-        self.runner = Runner(runtime, self.heartbeat, worker=self._name, on_room=lambda: bell.ring(ROOM))
+        self.runner = Runner(
+            runtime, self.heartbeat, worker=self._name, on_room=lambda soon: bell.ring(ROOM_SOON if soon else ROOM)
+        )
         self._stack.push_async_callback(_ended, asyncio.create_task(pulse.ask(runtime.db)))
         pulse.expect("broker")
 

@@ -68,10 +68,10 @@ class QuorumBroker(RabbitmqBroker):
 
     # -- what the dispatcher and the supervisor call
 
-    def publish(self, batches: Sequence[Sequence[Key]]) -> None:
+    def publish(self, batches: Sequence[Sequence[Key]], *, soon: bool) -> None:
         """Each is confirmed by a majority before the next. ConnectionClosed."""
         for keys in batches:
-            self.enqueue(message(keys))
+            self.enqueue(message(keys, soon=soon))
 
     def slots(self) -> int:
         """Slots of the consumers the broker knows. ConnectionClosed."""

@@ -63,13 +63,13 @@ class Runner:
     """The runs of one worker process. All methods are for its event loop."""
 
     def __init__(
-        self, runtime: Runtime, heartbeat: Heartbeat, *, worker: str, on_room: Callable[[], None] | None = None
+        self, runtime: Runtime, heartbeat: Heartbeat, *, worker: str, on_room: Callable[[bool], None] | None = None
     ) -> None:
         self._runtime = runtime
         self._db = runtime.db
         self._heartbeat = heartbeat
         self._worker = worker
-        self._on_room = on_room  # there is room for the next
+        self._on_room = on_room  # there is room for the next, and whether it is waited for
         self._finisher = Finisher(runtime.db)
         self._lease = timedelta(seconds=runtime.settings.lease_seconds)
         self._tenants: dict[UUID, tuple[float, TenantFacts]] = {}
@@ -78,9 +78,9 @@ class Runner:
         self._draining = False
         self._hurried = False
 
-    async def run(self, tenant_id: UUID, jobs: Sequence[Held]) -> None:
+    async def run(self, tenant_id: UUID, jobs: Sequence[Held], *, soon: bool = False) -> None:
         """Try the jobs that a message named, all at once. Returns when nothing of them is left to do here; raises
-        nothing but cancellation."""
+        nothing but cancellation. `soon`: their end is waited for."""
         logs.begin(tenant=str(tenant_id))
         try:
             facts = await self._tenant(tenant_id)
@@ -93,7 +93,7 @@ class Runner:
             if self._suspect in [(tenant_id, *each) for each in jobs]:
                 self._suspect = None
         if self._on_room is not None:
-            self._on_room()
+            self._on_room(soon)
 
     def drain(self) -> None:
         """Take nothing new, and stop the runs at their next border."""
