@@ -132,12 +132,12 @@ def test_quick_jobs_leave_room_while_newcomers_come() -> None:
     book.meet([A], 12.0)
     assert _granted(book, 0) == {A: 64, B: 8}  # nobody else came
     book.meet([A, B], 13.0)
-    assert _granted(book, 0) == {A: 32, B: 8}
-    assert _granted(book, 30) == {A: 2, B: 8}
+    assert _granted(book, 0) == {A: 16, B: 8}
+    assert _granted(book, 14) == {A: 2, B: 8}
     assert _granted(book, 50) == {B: 8}
     assert sum(_granted(book, 0, slots=8).values()) == 12  # of few slots the window alone holds it
     book.meet([A], 13.9)
-    assert _granted(book, 0)[A] == 32  # the next may come
+    assert _granted(book, 0)[A] == 16  # the next may come
     book.meet([A], 15.0)
     assert _granted(book, 0)[A] == 64
 

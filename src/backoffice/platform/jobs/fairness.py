@@ -23,7 +23,7 @@ SHORT: Final = 0.05  # slot-seconds: jobs travel together while each, with its c
 TOGETHER: Final = 16  # at most so many
 NEW_SECONDS: Final = 0.25  # for so long a tenant that had no work is a newcomer
 LATELY_SECONDS: Final = 1.0  # for so long room is kept for the next one
-QUICK_SHARE: Final = 2  # then quick jobs of the others get one slot in two
+QUICK_SHARE: Final = 4  # then quick jobs of the others get one slot in four
 
 Key = tuple[UUID, UUID, int]  # tenant, job, fence
 
