@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from litestar.params import FromPath, JSONBody, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from backoffice.platform.jobs.view import JobView
 from backoffice.platform.web.lists import Page
@@ -28,8 +26,6 @@ _FROM_SEQUENCE = {
     "after_sequence": {"type": "integer", "minimum": 0, "maximum": 2**62, "default": 0},
     "limit": {"type": "integer", "minimum": 1, "maximum": queries.MOST_EVENTS, "default": 100},
 }
-AfterSequence = Annotated[int, Parameter(ge=0, le=2**62)]
-Limit = Annotated[int, Parameter(ge=1, le=queries.MOST_EVENTS)]
 
 
 @post("/v1/webhook_endpoints", scope=WRITE, keyed="optional")
@@ -112,7 +108,7 @@ async def list_webhook_digests(tx: InTx, endpoint_id: FromPath[str], listed: Lis
 
 @get(f"{_ONE}/events", scope="events:read", query=_FROM_SEQUENCE)
 async def list_webhook_endpoint_events(
-    tx: InTx, endpoint_id: FromPath[str], after_sequence: AfterSequence = 0, limit: Limit = 100
+    tx: InTx, endpoint_id: FromPath[str], after_sequence: FromQuery[int] = 0, limit: FromQuery[int] = 100
 ) -> Page[EventView]:
     """What an endpoint was or will be sent, from a `sequence` on: fills a receiver's gap."""
     return await queries.endpoint_events(tx, endpoint_id, after=after_sequence, most=limit)

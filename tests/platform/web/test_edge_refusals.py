@@ -284,19 +284,15 @@ async def test_a_path_or_method_that_is_not_there_says_what_is(maker: Maker) -> 
     method = problem(await maker.http.delete("/v1/workers"), 405)
     assert {"GET", "POST"} <= set(re.findall(r"[A-Z]+", method["detail"]))
     query = problem(await maker.http.get("/v1/webhook_endpoints/we_x/events?after_sequence=a&limit=0&x=1"), 400)
-    assert query["errors"] == [
-        {
-            "parameter": "x",
-            "code": "unknown_parameter",
-            "detail": "is not a parameter here; there are: after_sequence, limit",
-        }
-    ]
-    query = problem(await maker.http.get("/v1/webhook_endpoints/we_x/events?after_sequence=a&limit=0"), 400)
     assert [(each["parameter"], each["code"]) for each in query["errors"]] == [
+        ("x", "unknown_parameter"),
         ("after_sequence", "out_of_range"),
         ("limit", "out_of_range"),
     ]
-    assert query["errors"][1]["detail"] == "must be a whole number from 1 to 1000"
+    assert query["errors"][0]["detail"] == "is not a parameter here; there are: after_sequence, limit"
+    assert query["errors"][2]["detail"] == "must be a whole number from 1 to 1000"
+    twice = problem(await maker.http.get("/v1/webhook_endpoints/we_x/events?limit=5&limit=6"), 400)
+    assert [(each["parameter"], each["code"]) for each in twice["errors"]] == [("limit", "repeated")]
 
 
 @pytest.mark.parametrize(

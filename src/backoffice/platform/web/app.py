@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from litestar import Litestar, Response, route
 from litestar import Request as LitestarRequest
 from litestar.di import Provide
@@ -13,15 +12,13 @@ from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
-    SerializationException,
-    ValidationException,
 )
 from litestar.openapi.config import OpenAPIConfig
 
 from backoffice.kernel.errors import BadRequest, NotFound, Problem
 from backoffice.platform import logs, metrics
 from backoffice.platform.tx import Tx
-from backoffice.platform.web import problems, validation
+from backoffice.platform.web import problems
 from backoffice.platform.web.edge import Request
 from backoffice.platform.web.idempotency import Replay
 from backoffice.platform.web.lists import Query
@@ -106,19 +103,6 @@ def create_app(
             headers={**headers, "Idempotent-Replayed": "true"},
         )
 
-    def on_invalid(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
-        """The fast path refused the body: walk it again for all its faults. A query value of the wrong form is told
-        by its parameter."""
-        handler = request.route_handler
-        field = handler.parsed_data_field
-        if field is not None:
-            return problem_response(request, validation.refuse(_edge(request).body, field.raw))
-        named = [each.get("key", "") for each in getattr(error, "extra", None) or ()]
-        faults = [
-            validation.parameter_fault(name, schema) for name, schema in handler.opt["query"].items() if name in named
-        ]
-        return problem_response(request, BadRequest("The query has invalid parameters.", errors=faults))
-
     def on_http(request: LitestarRequest[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         if isinstance(error, NotFoundException):
             return problem_response(
@@ -128,22 +112,13 @@ def create_app(
             offered = ", ".join((error.headers or {}).values())  # it is the only one
             problem = problems.MethodNotAllowed(f"This path offers {offered}.", headers={"Allow": offered})
             return problem_response(request, problem)
-        if error.status_code < 500:  # a body that is no JSON
-            return on_invalid(request, error)
+        if error.status_code < 500:  # such as a host that is none
+            return problem_response(request, BadRequest(f"{error.detail}."))
         return on_fault(request, error)
 
     def on_fault(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
         log.error("request_failed", **logs.error_fields(error))
         return problem_response(request, problems.of_fault(error))
-
-    def on_unreadable(request: LitestarRequest[Any, Any, Any], error: Exception) -> Response[bytes]:
-        """What the decoder raises of a body that is no UTF-8, or too deep; from elsewhere it is our fault."""
-        field = request.route_handler.parsed_data_field
-        if field is not None:
-            refusal = validation.refuse(_edge(request).body, field.raw)
-            if refusal.status == 400:
-                return problem_response(request, refusal)
-        return on_fault(request, error)
 
     known_to_all: dict[str, Known] = {
         "tx": _tx,
@@ -158,11 +133,6 @@ def create_app(
         exception_handlers={
             Problem: on_problem,
             Replay: on_replay,
-            ValidationException: on_invalid,
-            SerializationException: on_invalid,
-            msgspec.ValidationError: on_invalid,
-            UnicodeDecodeError: on_unreadable,
-            RecursionError: on_unreadable,
             HTTPException: on_http,
             Exception: on_fault,
         },

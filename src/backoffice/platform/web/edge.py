@@ -63,6 +63,8 @@ class Request:
     dry_run: bool = False
     api_version: str = API_VERSION
     body: bytes = b""
+    data: Any = None  # the body as the operation takes it
+    named: dict[str, Any] = field(default_factory=dict)  # values of the operation's own query parameters
     tx: Tx = None  # type: ignore[assignment]  # set before a handler can see it
     key: str | None = None
     fingerprint: bytes = b""

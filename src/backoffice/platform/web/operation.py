@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, Response
@@ -14,11 +16,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.serialization import default_serializer
 from litestar.types import ASGIApp, ExceptionHandlersMap, Receive, Scope, Send
 
+from backoffice.platform.web import validation
 from backoffice.platform.web.lists import Page
-
-if TYPE_CHECKING:
-    from litestar._kwargs import KwargsModel
-    from litestar.types.internal_types import PathParameterDefinition
 
 _encode = msgspec.json.Encoder(enc_hook=default_serializer).encode
 _JSON = (b"content-type", b"application/json")
@@ -29,12 +28,12 @@ Known = Callable[[LitestarRequest[Any, Any, Any]], Any]
 
 
 class Operation(HTTPRouteHandler):
-    """Guards see the handler itself instead of a copy made for each request, a struct becomes an answer without a
-    response object and a second one for ASGI in between, and which exception is whose is settled once; 50 µs a request
-    together. What handlers ask for by name is known already and is put in place, where the framework would make a task
-    for each."""
+    """Guards see the handler itself instead of a copy made for each request, and which exception is whose is settled
+    once. It gives its handler what that asks for by name: what the application knows (`tx`, `listed` …), the body as
+    the guard read it (`data`), names of the path, values of the query. A struct becomes an answer without a response
+    object and a second one for ASGI in between."""
 
-    __slots__ = ("_exceptions",)
+    __slots__ = ("_asked", "_exceptions")
 
     def resolve_exception_handlers(self) -> ExceptionHandlersMap:
         try:
@@ -43,28 +42,50 @@ class Operation(HTTPRouteHandler):
             self._exceptions: ExceptionHandlersMap = super().resolve_exception_handlers()
             return self._exceptions
 
-    def create_kwargs_model(self, path_parameters: dict[str, PathParameterDefinition]) -> KwargsModel:
-        model = super().create_kwargs_model(path_parameters)
-        asked: list[tuple[str, Known]] = [
-            (each.key, each.provide.dependency) for batch in model.dependency_batches for each in batch
+    def resolve_before_request(self) -> Callable[[LitestarRequest[Any, Any, Any]], Awaitable[Any]]:
+        """The framework asks this first, and goes on with what it gives (anything that is true) in place of calling
+        the handler with arguments it would bind, and bodies it would read, itself."""
+        return self._call
+
+    async def _call(self, request: LitestarRequest[Any, Any, Any]) -> tuple[Any]:
+        try:
+            asked = self._asked
+        except AttributeError:
+            self._asked: list[tuple[str, Known]] = self._sources()
+            asked = self._asked
+        return (await self.fn(**{name: known(request) for name, known in asked}),)
+
+    def _sources(self) -> list[tuple[str, Known]]:
+        known: dict[str, Any] = {name: provide.dependency for name, provide in self.resolve_dependencies().items()}
+        known |= {"data": self._data, "request": lambda request: request}
+        in_path = {part.split(":")[0] for path in self.paths for part in re.findall(r"{([^}]+)}", path)}
+        return [
+            (name, _known(name, parameter.default, known, in_path))
+            for name, parameter in inspect.signature(self.fn).parameters.items()
         ]
 
-        async def give(values: dict[str, Any], connection: Any) -> None:
-            for name, known in asked:
-                values[name] = known(connection)
-
-        model.dependency_batches = []
-        model.extractors.append(give)
-        return model
+    def _data(self, request: LitestarRequest[Any, Any, Any]) -> Any:
+        edge = request.scope["state"]["request"]
+        return edge.data if edge.body else validation.read(b"", self.parsed_data_field)
 
     async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         for guard in self.resolve_guards():
             await guard(connection, self)  # type: ignore[misc]
 
-    async def to_response(self, app: Litestar, data: Any, request: LitestarRequest[Any, Any, Any]) -> ASGIApp:
-        if isinstance(data, msgspec.Struct):
-            return Answer(self.status_code, data, read=request.method == "GET")
-        return await super().to_response(app, data, request)
+    async def to_response(self, app: Litestar, data: tuple[Any], request: LitestarRequest[Any, Any, Any]) -> ASGIApp:
+        (told,) = data
+        if isinstance(told, msgspec.Struct):
+            return Answer(self.status_code, told, read=request.method == "GET")
+        return await super().to_response(app, told, request)
+
+
+def _known(name: str, default: Any, known: Mapping[str, Any], in_path: Collection[str]) -> Known:
+    """Where an argument of this name is found."""
+    if name in known:
+        return cast(Known, known[name])
+    if name in in_path:
+        return lambda request: request.scope["path_params"][name]
+    return lambda request: request.scope["state"]["request"].named.get(name, default)
 
 
 class Answer:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
-import msgspec
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -135,9 +134,13 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     listing: Listing | None = opt["listing"]
     mutates = request.method not in ("GET", "HEAD")
     unknown = _unknown(request.query, opt["query"], listing, mutates=mutates) if request.query else []
-    if unknown and listing is None:
-        raise BadRequest("The query has parameters that are not known here.", errors=unknown)
+    if request.query and listing is None:
+        request.named, wrong = validation.parameters(request.query, opt["query"])
+        if unknown or wrong:
+            raise BadRequest("The query has parameters that are not known or not valid here.", errors=unknown + wrong)
     _check_media(request, handler, mutates=mutates)
+    if mutates and request.body and opt["media"] is JSON_TYPES:
+        request.data = validation.read(request.body, handler.parsed_data_field)
     if listing is not None:
         request.listed = parse(listing, request.query, path=request.path, tenant=tx.tenant, unknown=unknown)
     if opt["if_match"]:
@@ -171,21 +174,6 @@ def _check_media(request: Any, handler: BaseRouteHandler, *, mutates: bool) -> N
         )
     if request.media_type not in opt["media"]:
         raise MediaTypeRefused(f"Send {' or '.join(opt['media'])}.")
-    if opt["media"] is JSON_TYPES:
-        field = handler.parsed_data_field
-        _check_body(request.body, _Nothing if field is None else field.raw)
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of an operation that takes none."""
-
-
-def _check_body(body: bytes, type_: Any) -> None:
-    """Strictly: the framework, which reads it again for the handler, would take "16" for 16 and 0 for false."""
-    try:
-        msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise validation.refuse(body, type_) from None
 
 
 def _unknown(

@@ -9,9 +9,26 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
+from litestar.typing import FieldDefinition
 from msgspec import Meta
 
 from backoffice.kernel.errors import BadRequest, Fault, Problem, ValidationFailed
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}\Z")
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of an operation that takes none."""
+
+
+def read(raw: bytes, field: FieldDefinition | None) -> Any:
+    """The body as what a handler takes as `data` (None: it takes nothing), strictly. BadRequest when it is no JSON,
+    ValidationFailed with every fault."""
+    type_ = _Nothing if field is None else field.raw
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise refuse(raw, type_) from None
 
 
 def refuse(raw: bytes, type_: Any) -> Problem:
@@ -26,13 +43,24 @@ def refuse(raw: bytes, type_: Any) -> Problem:
     return ValidationFailed(found or [Fault("invalid", "the body does not have the expected form", pointer="#")])
 
 
-def parameter_fault(name: str, schema: Mapping[str, Any]) -> Fault:
-    """What a query parameter must be, by its JSON Schema."""
-    if schema["type"] == "integer":
-        return Fault(
-            "out_of_range", f"must be a whole number from {schema['minimum']} to {schema['maximum']}", parameter=name
-        )
-    return Fault("malformed", f"must be a {schema.get('format', schema['type'])}", parameter=name)
+def parameters(query: list[tuple[str, str]], schemas: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """The values of those query parameters that have a JSON Schema, and what is wrong with them."""
+    values: dict[str, Any] = {}
+    found = []
+    for name, text in query:
+        schema = schemas.get(name)
+        if schema is None:
+            continue
+        if name in values:
+            found.append(Fault("repeated", "may be given once", parameter=name))
+        values[name] = text
+        if schema["type"] == "integer":
+            least, most = schema["minimum"], schema["maximum"]
+            values[name] = int(text) if _WHOLE.match(text) else least - 1
+            if not least <= values[name] <= most:
+                detail = f"must be a whole number from {least} to {most}"
+                found.append(Fault("out_of_range", detail, parameter=name))
+    return values, found
 
 
 def faults(value: Any, type_: Any, pointer: str) -> list[Fault]:
