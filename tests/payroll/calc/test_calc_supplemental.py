@@ -25,7 +25,7 @@ from backoffice.payroll.calc import (
     gross_to_net,
 )
 from backoffice.payroll.calc.detail import Deduction, PayDetail
-from backoffice.payroll.calc.paycheck import STATES, LocalPart
+from backoffice.payroll.calc.paycheck import STATES, GivenTaxes, LocalPart
 from backoffice.payroll.calc.result import PaycheckResult
 
 
@@ -134,6 +134,18 @@ def test_aggregate_withholds_on_one_payment_but_not_above_the_million() -> None:
     assert paid(aggregate).amount("federal_income_tax") == paid(whole).amount("federal_income_tax")
     crossing = check(100_000, aggregate=True, supplemental_wages=100_000_000)
     assert paid(crossing).amount("federal_income_tax") == REGULAR + 37_000
+
+
+@pytest.mark.parametrize("before", [0, 99_950_000, 100_000_000])
+def test_alabama_deducts_the_federal_tax_above_the_million_too_when_it_is_withheld_on_together(before: int) -> None:
+    """Its formula deducts the federal tax of the paycheck: all of it, as if the line had given the amount."""
+    one = check(100_000, state="AL", aggregate=True, supplemental_wages=before)
+    federal, tax = paid(one).amount("federal_income_tax"), paid(one).amount("state_income_tax")
+    assert tax == paid(replace(one, given=GivenTaxes(federal_income_tax=federal))).amount("state_income_tax")
+    regular = replace(one, given=GivenTaxes(federal_income_tax=REGULAR))
+    assert (tax == paid(regular).amount("state_income_tax")) is (federal == REGULAR)
+    (line,) = explain(Columns.of([one]), Tables.load()).of("state_income_tax")
+    assert redo(line) * 100 == line.cents == tax
 
 
 def test_an_exempt_worker_owes_only_the_rate_above_the_million() -> None:

@@ -122,6 +122,7 @@ def _taxed(
             of_entries = part_of(detail.supplemental[work.paycheck], work.wages, wages[work.paycheck])
             columns, apart = set_apart(columns, detail, year, tables, of_entries)
             results.keeps_exact = True
+            results.federal_above = np.where(detail.aggregate, apart.federal, 0)
     withheld = tables.agreements.withheld(columns)
     _federal_lines(results, columns, year, tables, everyone, recorder)
     state_taxes(results, columns, withheld, year, tables, recorder)

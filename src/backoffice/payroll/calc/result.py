@@ -78,7 +78,8 @@ class Results:
     they are made.
     `tables` lists (name, version, rows) of the law each paycheck used. `taxed` are the columns with the wages that
     deductions left to each tax, where a paycheck of the batch has details. `keeps_exact`: income taxes keep what they
-    were before they were rounded.
+    were before they were rounded. `federal_above`: the exact federal tax (cents x RATE_SCALE) on supplemental wages
+    above the threshold of the year where the rest is withheld on as regular wages, for states that ask for that tax.
     """
 
     gross: Int64s
@@ -88,6 +89,7 @@ class Results:
     tables: list[tuple[str, str, Int64s]] = field(default_factory=list)
     taxed: Columns | None = None
     keeps_exact: bool = False
+    federal_above: Int64s | None = None
 
     def __len__(self) -> int:
         return len(self.gross)

@@ -9,7 +9,7 @@ import numpy as np
 from backoffice.payroll.calc.certificate_notes import certificate_notes
 from backoffice.payroll.calc.compiled import StateLaw, Withholding
 from backoffice.payroll.calc.derivation import Recorder, text, usd
-from backoffice.payroll.calc.exact import Exact, half_up
+from backoffice.payroll.calc.exact import Exact, half_up, half_up_sum
 from backoffice.payroll.calc.fica import CENT
 from backoffice.payroll.calc.law import Tables
 from backoffice.payroll.calc.methods import OtherTaxes, StateRows
@@ -17,6 +17,7 @@ from backoffice.payroll.calc.paycheck import (
     NOT_GIVEN,
     OLDER_FORM,
     PERIODS,
+    RATE_SCALE,
     Bools,
     Columns,
     Int64s,
@@ -41,7 +42,7 @@ class OtherTaxesOf:
     def _make(self) -> OtherTaxes:
         column, given = self._results.column, self._columns.given
         taxes: dict[str, Int64s] = {
-            "federal_income_tax": column("federal_income_tax"),
+            "federal_income_tax": column("federal_income_tax") + self._above(),
             "fica": column("social_security") + column("medicare"),
             "fica_deducted": np.zeros(len(self._columns), dtype=np.int64),
         }
@@ -49,6 +50,18 @@ class OtherTaxesOf:
             if name in given:
                 taxes[name] = np.where(given[name] == NOT_GIVEN, computed, given[name])
         return OtherTaxes(**taxes)
+
+    def _above(self) -> Int64s:
+        """What `results.federal_above` adds to the federal tax, which is rounded once."""
+        added = np.zeros(len(self._columns), dtype=np.int64)
+        above = self._results.federal_above
+        if above is not None and above.any():
+            (line,) = [line for line in self._results.lines if line.code == "federal_income_tax"]
+            assert line.exact is not None
+            rows = np.flatnonzero(above)
+            regular = line.exact[0][rows], line.exact[1][rows]
+            added[rows] = half_up_sum(regular, (above[rows], RATE_SCALE)) - half_up(*regular)
+        return added
 
 
 def income_tax(
