@@ -251,6 +251,10 @@ def test_all_faults_come_at_once_and_of_2025_the_law_of_two_kinds_of_orders_is_k
     assert faults(old | {"garnishments": orders}) == [
         ("#/garnishments/1/kind", "year_not_supported"), ("#/garnishments/3/kind", "year_not_supported"),
     ]  # fmt: skip
+    wrong = [{"kind": "z"}, {"kind": "creditor", "percent": "2"}]
+    assert {pointer for pointer, _ in faults(old | {"garnishments": wrong, "birth_date": 7})} >= {
+        "#/garnishments/0/kind", "#/garnishments/1/kind", "#/garnishments/1/percent", "#/birth_date",
+    }  # fmt: skip
     [loan] = answers(old | {"garnishments": orders[2:3]})
     # 15 % of 1,000.00 less 76.50 of social security and Medicare and 80.80 of income tax
     assert loan["garnishments"] == [{"kind": "student_loan", "amount": "126.40"}]

@@ -15,6 +15,7 @@ from backoffice.kernel.dates import workweek
 from backoffice.payroll import calc
 from backoffice.payroll.calc.deduction_law import ELECTIVE
 from backoffice.payroll.calc.detail import HOURS_SCALE
+from backoffice.payroll.calc.paycheck import RATE_SCALE
 from backoffice.payroll.where import Unknown, located, stays_of, wages_by_stay
 from backoffice.payroll.withheld import (
     NOTHING_TAKEN,
@@ -36,8 +37,6 @@ Weeks = tuple[tuple[date, tuple[calc.Worked, ...]], ...]
 
 PaidWeeks = tuple[tuple[date, calc.PaidWeek], ...]
 """What is paid of workweeks, each with its first day."""
-
-_RATE_SCALE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +225,7 @@ def by_workweek(hours: Sequence[ApprovedHours], period: Period) -> Weeks:
                 assignment=str(each.assignment_id),
                 day=each.work_date,
                 hours=Decimal(each.hundredths) / 100,
-                rate=Decimal(each.pay_rate_micros) / _RATE_SCALE,
+                rate=Decimal(each.pay_rate_micros) / RATE_SCALE,
                 state=each.work_state,
             )
         )
@@ -271,7 +270,7 @@ def _fica_deducted(check: calc.Paycheck, opening: YearOpening, paid: PaidToDate,
     rates = int(tables.federal.social_security[year, 0]), int(tables.federal.medicare[year, 0])
     before = opening.social_security_wages * rates[0] + opening.medicare_wages * rates[1]
     since = sum(paid.get(("employee_tax", code, "US"), (0, 0))[1] for code in ("social_security", "medicare"))
-    return (2 * before + _RATE_SCALE) // (2 * _RATE_SCALE) + since
+    return (2 * before + RATE_SCALE) // (2 * RATE_SCALE) + since
 
 
 def _wages(paid: PaidToDate, code: str, jurisdiction: str) -> int:

@@ -78,7 +78,7 @@ def read_pay(
         faults.add("#/earnings", "both_given", "Give earnings or taxable_wages, not both.")
     entries = _earnings(document, tables, faults)
     deductions = _deductions(document, faults)
-    garnishments = _garnishments(document, faults)
+    garnishments = _garnishments(document, pay_date, tables, faults)
     born = read.day(document, "birth_date", faults)
     if born is not None and pay_date is not None and born >= pay_date:
         faults.add("#/birth_date", "out_of_range", "birth_date must lie before the pay date.")
@@ -87,10 +87,6 @@ def read_pay(
         faults.add("#/supplemental_method", "invalid_value", f"supplemental_method must be {' or '.join(_METHODS)}.")
     reduction = read.rate(document, "futa_credit_reduction", "#", faults)
     to_date: dict[str, Any] = {key: read.money(ytd, key, "#/ytd", faults) or 0 for key in sorted(YTD)}
-    for at, order in enumerate(garnishments if pay_date is not None and len(faults.faults) == before else ()):
-        if pay_date is not None and not tables.knows_orders(order.kind, pay_date.year):
-            words = f"The law of {order.kind} orders is not known for {pay_date.year}."
-            faults.add(f"#/garnishments/{at}/kind", "year_not_supported", words)
     if len(faults.faults) > before or pay_frequency is None or pay_date is None:
         return PayLine(None, None, (), None)
     paid: Remuneration | None = None
@@ -216,10 +212,15 @@ def _deductions(document: Mapping[str, Any], faults: FaultList) -> list[Deductio
     return orders
 
 
-def _garnishments(document: Mapping[str, Any], faults: FaultList) -> list[Garnishment]:
+def _garnishments(
+    document: Mapping[str, Any], pay_date: date | None, tables: Tables, faults: FaultList
+) -> list[Garnishment]:
     orders = []
     for at, part in _objects(document, "garnishments", _GARNISHMENT, faults):
         kind = _code(part, "kind", at, GARNISHMENTS, faults)
+        if kind is not None and pay_date is not None and not tables.knows_orders(kind, pay_date.year):
+            words = f"The law of {kind} orders is not known for {pay_date.year}."
+            faults.add(f"{at}/kind", "year_not_supported", words)
         amount, percent = _amount_or_percent(part, at, faults, required=kind != LEVY)
         family, arrears = (read.flag(part, key, at, faults) for key in _FLAGS)
         dependents = read.count(part, "dependents", at, faults) if "dependents" in part else None

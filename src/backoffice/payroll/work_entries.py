@@ -8,11 +8,10 @@ from dataclasses import replace
 
 from backoffice.accounts.schemas import Employer
 from backoffice.payroll import calc
+from backoffice.payroll.calc.paycheck import RATE_SCALE
 from backoffice.payroll.where import Where
 from backoffice.people.schemas import PayProfile
 from backoffice.people.state_forms import in_law
-
-_RATE_SCALE = 1_000_000
 
 
 def work_entries(
@@ -30,7 +29,7 @@ def work_entries(
                 state=state,
                 wages=cents if len(wages) + brings > 1 else None,
                 certificate=_certificate(profile, withheld_in(state, home), where),
-                sui_rate=None if account is None else int(account.sui_rate * _RATE_SCALE),
+                sui_rate=None if account is None else int(account.sui_rate * RATE_SCALE),
             )
         )
     if brings:

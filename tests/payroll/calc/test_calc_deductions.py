@@ -101,6 +101,9 @@ def test_california_taxes_what_goes_to_a_health_savings_account() -> None:
     assert saved.amount("CA_SDI") == insured.amount("CA_SDI") == 2470  # 1.3 % of 1,900.00
     assert saved.amount("federal_income_tax") == insured.amount("federal_income_tax")
     assert "state_conformity_not_recorded" not in noted(saved)
+    unread = [words for code, words in saved.notes if code == "unverified_value"]
+    assert [words for words in unread if words.startswith("What California taxes of the deductions is unverified")]
+    assert not [words for _, words in insured.notes if words.startswith("What California taxes")]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ _OLDEST = 120
 class DeductionLaw:
     """One year. `lowers[code]` are the four federal bases; `limit[code, age]` the most of a year (LARGEST_CENTS where
     there is none), an unknown age standing last; `unlowered[state]` the codes that do not lower (its income tax wages,
-    its programmes and unemployment insurance); `recorded[state]` those whose effect in the state is recorded."""
+    its programmes and unemployment insurance); `recorded[state]` those whose effect in the state is recorded;
+    `unverified[state]` the source of such a record that is not verified."""
 
     table: TableVersion
     text: Mapping[str, Any]
@@ -34,6 +35,7 @@ class DeductionLaw:
     keeps_minimum_wage: Bools
     unlowered: Mapping[str, tuple[frozenset[int], frozenset[int]]]
     recorded: Mapping[str, frozenset[int]]
+    unverified: Mapping[str, str]
 
     def ages(self, birth_year: Int64s) -> Int64s:
         """The place of an age on 31 December in `limit`; an unknown one is last."""
@@ -92,6 +94,7 @@ def deduction_law(document: Mapping[str, Any], table: TableVersion) -> Deduction
             for state, values in states.items()
         },
         recorded={state: _codes(values, "recorded") for state, values in states.items()},
+        unverified={state: values["source"] for state, values in states.items() if not values["verified"]},
     )
 
 

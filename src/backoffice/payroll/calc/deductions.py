@@ -224,7 +224,13 @@ def _as_states_say(
                         entries = entries[work.sui_rate[entries] != NOT_GIVEN]  # else no tax of the state asks
                     if recorded not in has:
                         has[recorded] = _has_other(len(columns), taken, recorded)
-                    _unsaid_note(results, tables.names[STATES[state]], work.paycheck[entries], has[recorded])
+                    name, paychecks = tables.names[STATES[state]], work.paycheck[entries]
+                    _unsaid_note(results, name, paychecks, has[recorded])
+                    if STATES[state] in law.unverified:
+                        other = frozenset(range(len(DEDUCTIONS))) - recorded
+                        told = paychecks[_has_other(len(columns), taken, other)[paychecks]]
+                        words = f"What {name} taxes of the deductions is unverified: {law.unverified[STATES[state]]}."
+                        results.notes += [Note("unverified_value", words, told)] if len(told) else []
     return income, insured
 
 

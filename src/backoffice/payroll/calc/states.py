@@ -36,8 +36,6 @@ def state_taxes(
     others = OtherTaxesOf(results, columns)
     together = withheld is everywhere  # nobody is withheld for another state than that of the work
     for state, calendar, law, work in _groups(withheld, year, tables):
-        if len(work.paycheck) > 1 and (np.diff(work.paycheck) <= 0).any():
-            raise ValueError(f"a paycheck has more than one entry of work in {state}")
         if law is not None:
             results.tables.append((law.table.name, law.table.version, work.paycheck))
         if tables.has_income_tax(state) and law is not None:
@@ -48,8 +46,6 @@ def state_taxes(
             _of_the_place(results, columns, work, state, calendar, tables, recorder)
     if not together:
         for state, calendar, _, work in _groups(everywhere, year, tables):
-            if len(work.paycheck) > 1 and (np.diff(work.paycheck) <= 0).any():
-                raise ValueError(f"a paycheck has more than one entry of work in {state}")
             _of_the_place(results, columns, work, state, calendar, tables, recorder)
 
 
@@ -68,7 +64,8 @@ def _of_the_place(
 
 
 def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str, int, StateLaw | None, StateWork]]:
-    """(state, calendar year, its law, its part of the state work in the order of the paychecks)."""
+    """(state, calendar year, its law, its part of the state work in the order of the paychecks). ValueError when a
+    paycheck names a state twice."""
     years = tables.federal.years
     key = work.state * len(years) + year[work.paycheck]
     if not len(key):
@@ -83,7 +80,10 @@ def _groups(work: StateWork, year: Int64s, tables: Tables) -> Iterator[tuple[str
     for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
         state, at = divmod(int(ordered[begin]), len(years))
         law = tables.states.get((STATES[state], years[at]))
-        yield STATES[state], years[at], law, arranged.part(begin, end, law.elections if law is not None else ())
+        part = arranged.part(begin, end, law.elections if law is not None else ())
+        if len(part.paycheck) > 1 and (np.diff(part.paycheck) <= 0).any():
+            raise ValueError(f"a paycheck has more than one entry of work in {STATES[state]}")
+        yield STATES[state], years[at], law, part
 
 
 def _no_income_tax(results: Results, work: StateWork, state: str, tables: Tables, recorder: Recorder | None) -> None:
