@@ -44,6 +44,15 @@ def numbers(items: list[Item]) -> list[int]:
     return [item.claimed.sequence for item in items]
 
 
+def test_what_is_our_own_fault_opens_no_breaker() -> None:
+    lane = loaded(*((n, n) for n in range(30)))
+    for item in start(lane):
+        _, opened = lane.refused(item, 0.0, delay=5.0, hold=5.0, slower=False, ours=True)
+        assert not opened
+    assert (lane.breaker.row, lane.breaker.is_open) == (0, False)
+    assert lane.hold_until == 5.0
+
+
 def test_slow_start_doubles_on_success_and_halves_on_a_timeout() -> None:
     lane = loaded(*((n, n) for n in range(40)), limit=1)
     seen = []

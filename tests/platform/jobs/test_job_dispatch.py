@@ -18,13 +18,14 @@ from tests.platform.jobs.job_kinds import Bulk, Interactive, Once
 from tests.platform.jobs.job_world import Bench, Place, Processes, Tenant, marks, until
 from tests.scale import at_scale
 
-from backoffice.platform import metrics
+from backoffice.platform import doorbell, metrics
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import COALESCE_SECONDS, ROOM, ROOM_SOON, open_doorbell, open_listener
 from backoffice.platform.jobs import dispatch, fairness, routing
+from backoffice.platform.jobs.bookkeeping import Bookkeeping
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import LEADER_LOCK, Dispatcher, Transport
-from backoffice.platform.jobs.fairness import Key
+from backoffice.platform.jobs.fairness import Fairness, InFlight, Key, Limit
 from backoffice.platform.jobs.pg_broker import PgBroker
 
 
@@ -277,6 +278,32 @@ async def test_room_for_a_newcomer_ends_the_pause_between_two_releases(place: Pl
         bell.ring(ROOM_SOON)
         await asyncio.wait_for(pausing, 5)
         assert not dispatcher.news()  # it says nothing of new work
+
+
+async def test_a_ring_for_a_newcomer_does_not_wait_for_company(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorbell, "COALESCE_SECONDS", 60.0)
+    dsn = place.settings.dsn("bo_app")
+    async with open_doorbell(dsn) as bell, open_listener(dsn, ROOM, ROOM_SOON) as dispatcher:
+        assert await dispatcher.wait(5)  # what rang while nobody listened
+        bell.ring(ROOM)
+        assert await dispatcher.wait(5)
+        bell.ring(ROOM)
+        assert not await dispatcher.wait(0.05)
+        bell.ring(ROOM_SOON)
+        assert await dispatcher.wait(5)
+
+
+async def test_a_job_under_way_is_charged_for_by_every_tick(place: Place) -> None:
+    """Whoever has run for long comes after who has not, before any of its jobs has ended."""
+    long, other = place.tenant(), place.tenant()
+    db = Database(place.settings.dsn("bo_dispatch"), size=1)
+    book = Fairness(dict.fromkeys((long.facts.id, other.facts.id), Limit(1, 100)))
+    live = [InFlight((long.facts.id, uuid4(), 1), "normal", 300.0)]
+    Bookkeeping(db).settle(book, live, [])
+    assert book.paid() == {}  # shown to whoever counts already
+    ready = {"normal": [long.facts.id, other.facts.id]}
+    grants = book.plan(slots=4, window=4, live=live, ready=ready)
+    assert {grant.tenant: grant.count for grant in grants} == {other.facts.id: 3}
 
 
 async def test_newcomers_are_released_and_published_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,9 @@ def test_quick_jobs_leave_room_while_newcomers_come() -> None:
     assert _granted(book, 0)[A] == 16  # the next may come
     book.meet([A], 15.0)
     assert _granted(book, 0)[A] == 64
+    book.meet([], 16.0)
+    book.meet([A, B], 17.0)
+    assert _granted(book, 0) == {A: 64, B: 8}  # both are newcomers: neither leaves room for the other
 
 
 def test_jobs_that_are_not_quick_leave_no_room() -> None:

@@ -19,6 +19,7 @@ from tests.platform.jobs.test_job_dispatch import Recording, dispatching
 from backoffice.platform.jobs import kind_limits, plans, registry, routing
 from backoffice.platform.jobs.dispatch import Dispatcher
 from backoffice.platform.jobs.errors import NotInPlan
+from backoffice.platform.jobs.fairness import Grant
 from backoffice.platform.jobs.kind_limits import MINUTE, KindLimits
 from backoffice.platform.jobs.plans import KindLimit, Plan
 
@@ -179,6 +180,8 @@ async def test_a_tenant_that_has_nothing_left_is_not_held(place: Place, bench: B
         await until(lambda: _sent(transport, 3))
         await _finish(bench, transport, 3)
         await until(lambda: _nothing_ready(dispatcher))
+        async with dispatcher._db.autocommit() as connection:
+            assert not await dispatcher._released(connection, Grant(tenant.facts.id, "normal", 3))
         assert not dispatcher._kinds._held
         await tenant.start(*(Once(mark=mark) for mark in marks(4)))
         await until(lambda: _sent(transport, 2))
