@@ -8,7 +8,6 @@ import resource
 import signal
 import sys
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import uvloop
 
@@ -20,7 +19,7 @@ from backoffice.platform.courier.ports import COURIER_LOCK, Post
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import open_listener
 from backoffice.platform.runtime import open_runtime
-from backoffice.platform.settings import Settings, SettingsRefused, from_environment
+from backoffice.platform.settings import INDEX_WALKS, Settings, SettingsRefused, from_environment
 from backoffice.webhooks import commands, queries
 
 POST = Post(
@@ -42,7 +41,6 @@ POST = Post(
     recovered=commands.recovered,
 )
 _DISPATCH_CONNECTIONS = 4
-_PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 _FILES = 65_536
 
 
@@ -55,21 +53,14 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, option
     loopback.configure(settings.loopback_webhooks)
     options = options or Options(lease=settings.lease_seconds, drain=max(1.0, settings.drain_seconds - 1))
     options = replace(options, proxy=settings.webhook_proxy)
-    dsn = settings.dsn("bo_dispatch")
-    dispatch = Database(pinned(dsn), size=_DISPATCH_CONNECTIONS)
+    dsn = settings.dsn("bo_dispatch", **INDEX_WALKS)
+    dispatch = Database(dsn, size=_DISPATCH_CONNECTIONS)
     async with contextlib.AsyncExitStack() as stack:
         await dispatch.open()
         stack.push_async_callback(dispatch.close)
         listener = await stack.enter_async_context(open_listener(dsn, presence=COURIER_LOCK))
         runtime = await stack.enter_async_context(open_runtime(settings))
         await Engine(runtime, dispatch, POST, listener, options).run(stop)
-
-
-def pinned(dsn: str) -> str:
-    """Sessions that reach the delivery table by its indexes alone. Its statistics are always behind, and a plan that
-    hashes the whole table for every batch is quick in the first minute and quadratic in the first hour."""
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query), *_PLANS.items()])))
 
 
 def main() -> int:

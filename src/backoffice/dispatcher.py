@@ -11,13 +11,12 @@ from backoffice.platform import logs, traces
 from backoffice.platform.collector import collect_seldom
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import ROOM, ROOM_SOON, open_doorbell, open_listener
-from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import Dispatcher
 from backoffice.platform.jobs.leaving import leave
 from backoffice.platform.jobs.scheduler import Scheduler
 from backoffice.platform.runtime import open_runtime
-from backoffice.platform.settings import Settings, SettingsRefused, from_environment
+from backoffice.platform.settings import INDEX_WALKS, Settings, SettingsRefused, from_environment
 
 SILENT_SECONDS = 10  # a leader that is stopped or cut off holds the lock so long
 
@@ -27,7 +26,7 @@ async def serve(settings: Settings) -> None:
     # Without waiting for the disk: a release that a crash takes back is made again, under the same fence, and whatever
     # a worker commits upon it takes it along.
     silent = f"{SILENT_SECONDS}s"
-    dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=silent, **routing.PLANS)
+    dsn = settings.dsn("bo_dispatch", synchronous_commit="off", idle_session_timeout=silent, **INDEX_WALKS)
     db = Database(dsn, size=3)  # to lead, and to keep the books
     looking = Database(settings.dsn("bo_dispatch"), size=1)
     await db.open()

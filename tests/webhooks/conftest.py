@@ -11,6 +11,7 @@ from tests.webhooks.bench import Bench
 
 from backoffice.platform.courier import fanning, loopback
 from backoffice.platform.db import Database
+from backoffice.platform.settings import INDEX_WALKS
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def settings(server: Any) -> Any:
 @pytest.fixture(scope="session")
 def dispatch(server: Any, loop: asyncio.AbstractEventLoop) -> Iterator[Database]:
     """A pool of `bo_dispatch`."""
-    db = Database(server.settings.dsn("bo_dispatch"), size=4)
+    db = Database(server.settings.dsn("bo_dispatch", **INDEX_WALKS), size=4)
     loop.run_until_complete(db.open())
     yield db
     loop.run_until_complete(db.close())

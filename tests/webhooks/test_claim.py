@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 import pytest
 from tests.webhooks.bench import Bench
 
 from backoffice.kernel import clock, ids
 from backoffice.platform.courier.ports import Claimed, LaneKey, Result, Want
 from backoffice.platform.db import Database
+from backoffice.platform.settings import INDEX_WALKS
 from backoffice.webhooks import commands, queries
+from backoffice.webhooks.commands.claim import _CLAIM
+from backoffice.webhooks.commands.record import _EXTEND, _RECORD, _SWEEP
+from backoffice.webhooks.queries.routing import _DUE, _REPLAYS_DUE, _STOPPED
 
 
 class Two:
@@ -48,6 +54,28 @@ async def two(world: Any, bench: Bench, dispatch: Database) -> Two:
 
 def sequences(claimed: Sequence[Claimed]) -> list[int]:
     return [each.sequence for each in claimed]
+
+
+@pytest.mark.parametrize(
+    ("statement", "indexes"),
+    [
+        (_CLAIM, {"due", "replay", "order", "pkey"}),
+        (_RECORD, {"pkey"}),
+        (_EXTEND, {"pkey"}),
+        (_SWEEP, {"lease"}),
+        (_DUE, {"due"}),
+        (_REPLAYS_DUE, {"replay"}),
+        (_STOPPED, {"stopped"}),
+    ],
+    ids=["claim", "record", "extend", "sweep", "due", "replays due", "stopped"],
+)
+def test_no_plan_depends_on_how_much_waits(settings: Any, statement: str, indexes: set[str]) -> None:
+    """As they are planned once, whatever the statistics say at that moment: no table is read through."""
+    with psycopg.connect(settings.dsn("bo_dispatch", **INDEX_WALKS)) as connection:
+        rows = connection.execute(f"EXPLAIN (GENERIC_PLAN, COSTS off) {statement}".encode()).fetchall()
+    scans = [row[0] for row in rows if re.search(r" on webhook_delivery\b", row[0]) and "Update" not in row[0]]
+    used = [re.search(r"Index (?:Only )?Scan using webhook_delivery_(\w+?)(?:_idx)? on", line) for line in scans]
+    assert {found[1] if found else None for found in used} == indexes, rows
 
 
 async def test_a_delivery_is_claimed_once(world: Any, bench: Bench, dispatch: Database) -> None:

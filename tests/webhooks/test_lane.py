@@ -22,13 +22,18 @@ def envelope(version: int = 1, most: int = 16) -> Envelope:
     return Envelope("https://a.example", "evt_1", b"{}", ("whsec_",), most, False, version)
 
 
+def accepted(lane: Lane, each: Claimed) -> Item:
+    item = lane.accept(each)
+    assert isinstance(item, Item)
+    return item
+
+
 def loaded(*numbers: tuple[int, int], limit: int = 64) -> Lane:
     """A lane with (number, object) ready to go."""
     lane = Lane(KEY, limit=limit, most=64)
     for number, about in numbers:
         each = claimed(number, about)
-        assert lane.accept(each) is None
-        lane.address(each, envelope(most=64), 0.0)
+        lane.address(accepted(lane, each), envelope(most=64), 0.0)
         lane.limit = limit
     return lane
 
@@ -85,15 +90,13 @@ def test_a_failure_takes_back_what_follows_of_its_object_until_it_is_written() -
     assert (numbers(back), opened) == ([2], False)
     assert lane.accept(claimed(4, 7)) == 5.0  # joins while the failure is not written: goes back too
     lane.written(first.claimed)
-    assert lane.accept(claimed(5, 7)) is None
+    accepted(lane, claimed(5, 7))
     lane.delivered(other, 0.0)
 
 
 def test_what_waits_for_its_payload_is_not_overtaken() -> None:
     lane = Lane(KEY, limit=8)
-    one, two = claimed(1, 7), claimed(2, 7)
-    lane.accept(one)
-    lane.accept(two)
+    one, two = accepted(lane, claimed(1, 7)), accepted(lane, claimed(2, 7))
     lane.address(two, envelope(), 0.0)
     lane.limit = 8
     assert start(lane) == []
@@ -114,8 +117,7 @@ def test_nothing_is_sent_past_its_lease() -> None:
     lane = Lane(KEY, limit=8)
     each = claimed(1)
     each.lease_ends = 10.0
-    lane.accept(each)
-    lane.address(each, envelope(), 0.0)
+    lane.address(accepted(lane, each), envelope(), 0.0)
     assert lane.next_item(10.0) is None
     assert numbers(lane.take_expired()) == [1]
     assert not lane.items
@@ -228,8 +230,9 @@ def test_no_schedule_sends_an_object_out_of_order(objects: list[int], steps: lis
             waiting.remove(number)
             leased.add(number)
             each = claimed(number, objects[number])
-            if lane.accept(each) is None:
-                lane.address(each, envelope(most=8), 0.0)
+            item = lane.accept(each)
+            if isinstance(item, Item):
+                lane.address(item, envelope(most=8), 0.0)
                 lane.limit = 8
             else:
                 leased.discard(number)
@@ -277,20 +280,17 @@ def replayed(number: int, about: int = 0, turn: Turn = "again") -> Claimed:
 def test_replays_go_last_and_leave_one_request_free() -> None:
     lane = loaded(limit=4)
     for each in (*(replayed(n, n) for n in range(10, 16)), *(claimed(n, n) for n in range(2))):
-        lane.accept(each)
-        lane.address(each, envelope(most=4), 0.0)
+        lane.address(accepted(lane, each), envelope(most=4), 0.0)
         lane.limit = 4
     assert numbers(start(lane)) == [0, 1, 10, 11]
     idle = loaded(limit=4)
     for each in (replayed(n, n) for n in range(10, 16)):
-        idle.accept(each)
-        idle.address(each, envelope(most=4), 0.0)
+        idle.address(accepted(idle, each), envelope(most=4), 0.0)
         idle.limit = 4
     first = start(idle)
     assert numbers(first) == [10, 11, 12]
     fresh = claimed(1, 1)
-    idle.accept(fresh)
-    idle.address(fresh, envelope(most=4), 0.0)
+    idle.address(accepted(idle, fresh), envelope(most=4), 0.0)
     idle.limit = 4
     assert numbers(start(idle)) == [1]
     idle.delivered(first[0], 0.0)
@@ -316,7 +316,7 @@ def test_a_repeat_holds_up_nothing_and_a_late_one_does() -> None:
         lane = loaded(limit=4)
         for each in (replayed(1, 7, turn), claimed(2, 7)):  # type: ignore[arg-type]
             lane.accept(each)
-        for each in [item.claimed for item in lane.items.values()][1:]:
-            lane.address(each, envelope(most=4), 0.0)
+        for item in list(lane.items.values())[1:]:
+            lane.address(item, envelope(most=4), 0.0)
         lane.limit = 4
         assert numbers(start(lane)) == goes

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 16, 14, 0, tzinfo=UTC)
 def verdict(
     status: int | None, tries: int = 0, *, after: str | None = None, code: str | None = None, roll: float = 0.5
 ) -> Verdict:
-    return judge(Answer(status, 3, code, after), tries, now=NOW, random=lambda: roll)
+    return judge(Answer(status, 3, code, after), tries, now=lambda: NOW, random=lambda: roll)
 
 
 def test_ten_tries_in_75_hours_and_35_minutes() -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 
@@ -14,9 +15,16 @@ class SettingsRefused(Exception):
     """A setting is missing or wrong; the text says which and what to do."""
 
 
-# A statement of the courier that was planned while its table was small would read all of a tenant's rows, and go on so
-# through the flood that follows: they are planned at each use. The dispatcher says otherwise for its own.
+# What was planned while a table was small would go on so through the flood that follows: planned at each use.
 _ROUTING = {"plan_cache_mode": "force_custom_plan"}
+INDEX_WALKS: Final[Mapping[str, str]] = {
+    "plan_cache_mode": "force_generic_plan",
+    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"), "off"),
+}
+"""For the connections of the dispatcher, the courier and the heartbeat: each of their statements walks an index in its
+order to the first few rows, or goes from key to key, by the same plan for an empty table and for one that 100,000 rows
+came into a moment ago, and is planned once. A planner that goes by the statistics of before reads and sorts a tenant's
+whole backlog for each release, or hashes the whole table for every batch, until it is analysed."""
 
 
 @dataclass(frozen=True)

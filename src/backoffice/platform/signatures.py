@@ -28,14 +28,10 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 def headers(secrets_in_force: Iterable[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """The three headers of one attempt; one signature for each secret in force, the newest first, space-separated,
     so that a receiver who knows either secret of a rotation accepts it. ValueError when no secret is given."""
-    signatures = [sign(secret, message_id, timestamp, body) for secret in secrets_in_force]
+    signatures = " ".join([sign(secret, message_id, timestamp, body) for secret in secrets_in_force])
     if not signatures:
         raise ValueError("a webhook is never sent without a signature")
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(signatures),
-    }
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": signatures}
 
 
 def _key(secret: str) -> bytes:

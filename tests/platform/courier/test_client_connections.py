@@ -117,7 +117,6 @@ async def test_each_request_on_a_connection_has_its_whole_time() -> None:
 
 async def test_an_idle_connection_is_closed_before_receivers_do_it(monkeypatch: Any) -> None:
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.05)
-    monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.1)
     async with receiver(OK) as raw, sender() as sending:
         await sending.send(envelope(raw.url), loopback=True)
         await asyncio.sleep(0.07)

@@ -13,16 +13,16 @@ LANE = Lane(LaneKey(UUID(int=1), UUID(int=2)))
 
 
 def item(number: int, turn: Turn) -> Item:
-    return Item(Claimed(LANE.key, UUID(int=number), UUID(int=9), UUID(int=9), number, 0, 1, turn))
+    return Item(LANE, Claimed(LANE.key, UUID(int=number), UUID(int=9), UUID(int=9), number, 0, 1, turn))
 
 
 async def test_fresh_ones_go_first_and_no_turn_starts_more_than_its_share() -> None:
     begun: list[int] = []
-    starts = Starts(lambda _, each, __: begun.append(each.claimed.sequence))
+    starts = Starts(lambda each, _: begun.append(each.claimed.sequence))
     for number in range(40):
-        starts.add(LANE, item(number, "again"), False)
+        starts.add(item(number, "again"), False)
     for number in range(100, 120):
-        starts.add(LANE, item(number, "fresh"), False)
+        starts.add(item(number, "fresh"), False)
     turns = []
     while len(begun) < 60:
         before = len(begun)
@@ -30,7 +30,7 @@ async def test_fresh_ones_go_first_and_no_turn_starts_more_than_its_share() -> N
         turns.append(len(begun) - before)
     assert begun == [*range(100, 120), *range(40)]
     assert max(turns) == AT_ONCE
-    starts.add(LANE, item(1, "fresh"), False)
+    starts.add(item(1, "fresh"), False)
     starts.clear()
     await asyncio.sleep(0)
     assert len(begun) == 60

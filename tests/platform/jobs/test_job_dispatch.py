@@ -27,6 +27,7 @@ from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import LEADER_LOCK, Dispatcher, Transport
 from backoffice.platform.jobs.fairness import Fairness, InFlight, Key, Limit
 from backoffice.platform.jobs.pg_broker import PgBroker
+from backoffice.platform.settings import INDEX_WALKS
 
 
 class Recording:
@@ -50,7 +51,7 @@ class Recording:
 
 @asynccontextmanager
 async def dispatching(place: Place, transport: Transport, lease: float = 1.0) -> AsyncIterator[Dispatcher]:
-    dsn = place.settings.dsn("bo_dispatch", **routing.PLANS)
+    dsn = place.settings.dsn("bo_dispatch", **INDEX_WALKS)
     db = Database(dsn, size=3)
     await db.open()
     async with open_listener(dsn, ROOM, ROOM_SOON) as listener:
@@ -237,7 +238,7 @@ async def test_no_plan_depends_on_how_much_waits(place: Place) -> None:
     """As they are planned once, whatever the statistics say at that moment: no table is read through, no backlog
     sorted."""
     ready = ("READY", "RELEASE", "RELEASE_WITHIN", "STARTED_LATELY")
-    with psycopg.connect(place.settings.dsn("bo_dispatch", **routing.PLANS)) as connection:
+    with psycopg.connect(place.settings.dsn("bo_dispatch", **INDEX_WALKS)) as connection:
         for name in (*ready, "LIVE", "TAKE_BACK", "SETTLED", "SWEEP"):
             explain = f"EXPLAIN (GENERIC_PLAN, COSTS off) {getattr(routing, name)}"
             plan = [row[0] for row in connection.execute(explain.encode()).fetchall()]

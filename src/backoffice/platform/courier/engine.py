@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import islice
 from time import monotonic, perf_counter
+from typing import Any
 from uuid import UUID, uuid4
 
 from backoffice.kernel import clock
@@ -83,7 +84,7 @@ class Engine:
         self._worker = f"courier-{uuid4().hex[:12]}"
         self._hands = Hands(options.first_probe)
         self._slots = _Slots()
-        self._starts = Starts(lambda lane, item, suspect: self._spawn(self._deliver(lane, item, suspect=suspect)))
+        self._starts = Starts(lambda item, suspect: self._spawn(self._deliver(item, suspect=suspect)))
         self._fairness = Fairness(options.window, options.round)
         self._fan_out = FanOut(dispatch, self._tenants, post, listener, self._on_new)
         self._notes = Notes(self._tenants, post, listener.wake)
@@ -99,7 +100,7 @@ class Engine:
         )
         self._readers = asyncio.Semaphore(options.readers)
         self._replay_readers = asyncio.Semaphore(max(1, options.readers // 2))
-        self._tasks: set[asyncio.Future[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._sender: Sender | None = None
         self._draining = False
 
@@ -179,13 +180,13 @@ class Engine:
         hands, lease = self._hands, self._options.lease
         results, hands.results = hands.results, []
         now, began = monotonic(), perf_counter()
-        recorded: dict[UUID, int] = {}
+        recorded: Mapping[int, int] = {}
         claimed: Sequence[Claimed] = ()
         try:
             opened = self._dispatch.untenanted if results and wants else self._dispatch.autocommit
             async with hands.writing, opened() as connection:
                 if results:
-                    recorded = dict(await self._post.record(connection, results))
+                    recorded = await self._post.record(connection, results)
                 if wants:
                     claimed = await self._post.claim(connection, wants, self._worker, lease)
         except BaseException:
@@ -196,32 +197,34 @@ class Engine:
         measures.FLUSH_SECONDS.observe(perf_counter() - began)
         measures.IN_FLIGHT.set(self._slots.in_use)
         self._settle(results, recorded)
+        fresh: defaultdict[UUID, list[Item]] = defaultdict(list)
+        replayed: defaultdict[UUID, list[Item]] = defaultdict(list)
         for each in claimed:
             each.lease_ends = now + lease
-            hands.take(each, now)
+            item = hands.take(each, now)
+            if item is not None:
+                (replayed if each.replay else fresh)[each.lane.tenant].append(item)
         self._due_again(_filled(wants, claimed), monotonic())
         if hands.results:
             self._wake.set()
-        in_lanes = [each for each in claimed if each.id in hands.lane(each.lane, now).items]
-        in_lanes.sort(key=_read_with)
-        for (replay, tenant), group in groupby(in_lanes, key=_read_with):
-            for chunk in in_chunks(list(group), READ_AT_ONCE):
-                self._spawn(self._read(tenant, chunk, self._replay_readers if replay else self._readers))
+        for by_tenant, readers in ((fresh, self._readers), (replayed, self._replay_readers)):
+            for tenant, items in by_tenant.items():
+                for chunk in in_chunks(items, READ_AT_ONCE):
+                    self._spawn(self._read(tenant, chunk, readers))
 
-    def _settle(self, results: Sequence[Result], recorded: dict[UUID, int]) -> None:
+    def _settle(self, results: Sequence[Result], recorded: Mapping[int, int]) -> None:
         now = monotonic()
-        for result in results:
+        for place, result in enumerate(results):
             claimed = result.claimed
             self._hands.forget(claimed)
-            lane = self._hands.lane(claimed.lane, now)
             if result.ends_chain:
-                lane.written(claimed)
+                self._hands.lane(claimed.lane, now).written(claimed)
             if result.state in ("ready", "retry_wait"):
                 self._hands.is_due(claimed.lane, now + result.delay, now, replay=claimed.replay)
-            if claimed.id not in recorded:
+            if place not in recorded:
                 measures.STALE.inc()
             elif result.exchange is not None:
-                result.exchange.attempt = recorded[claimed.id]
+                result.exchange.attempt = recorded[place]
                 self._notes.add(claimed.lane.tenant, result.exchange)
 
     def _due_again(self, wants: Sequence[Want], now: float) -> None:
@@ -231,32 +234,29 @@ class Engine:
             if want.replays:
                 self._hands.is_due(want.lane, now, now, replay=True)
 
-    async def _read(self, tenant: UUID, claimed: Sequence[Claimed], readers: asyncio.Semaphore) -> None:
+    async def _read(self, tenant: UUID, items: Sequence[Item], readers: asyncio.Semaphore) -> None:
         """Payloads and addresses of one tenant's fresh claims, in one transaction; then send."""
         hands = self._hands
         try:
             async with readers, self._tenants.tx(tenant) as tx:
-                envelopes = await self._post.envelopes(tx, claimed)
+                envelopes = await self._post.envelopes(tx, [item.claimed for item in items])
         except Exception as error:
-            log.warning("payloads_unread", count=len(claimed), **logs.error_fields(error))
-            for each in claimed:
-                hands.give_back(hands.lane(each.lane, monotonic()).drop(each), OURS_AGAIN_SECONDS)
+            log.warning("payloads_unread", count=len(items), **logs.error_fields(error))
+            for item in items:
+                hands.give_back(item.lane.drop(item.claimed), OURS_AGAIN_SECONDS)
             self._wake.set()
             return
         now = monotonic()
-        lanes: dict[LaneKey, Lane] = {}
-        for each in claimed:
-            lane = lanes[each.lane] = hands.lane(each.lane, now)
-            envelope = envelopes.get(each.id)
+        for item, envelope in zip(items, envelopes, strict=True):
             if envelope is not None:
-                lane.address(each, envelope, now)
+                item.lane.address(item, envelope, now)
                 continue
-            for item in lane.drop(each):  # the domain has put it where it belongs; those behind it go back
-                if item.claimed is each:
-                    hands.forget(each)
+            for each in item.lane.drop(item.claimed):  # the domain has put it where it belongs; those behind it go back
+                if each is item:
+                    hands.forget(item.claimed)
                 else:
-                    hands.give_back([item])
-        for lane in lanes.values():
+                    hands.give_back([each])
+        for lane in {id(item.lane): item.lane for item in items}.values():
             self._pump(lane)
         if hands.results:
             self._wake.set()
@@ -276,7 +276,7 @@ class Engine:
                 break
             slots.in_use += 1
             slots.suspects += suspect
-            self._starts.add(lane, item, suspect)
+            self._starts.add(item, suspect)
         for lost in lane.take_expired():
             self._hands.forget(lost.claimed)
 
@@ -293,10 +293,10 @@ class Engine:
             if other is not None:
                 self._pump(other)  # which queues it again, at the end, when there is still none
 
-    async def _deliver(self, lane: Lane, item: Item, *, suspect: bool) -> None:
+    async def _deliver(self, item: Item, *, suspect: bool) -> None:
         assert self._sender is not None
         assert item.envelope is not None
-        claimed, began = item.claimed, monotonic()
+        lane, claimed, began = item.lane, item.claimed, monotonic()
         answer: Answer | None = None
         try:
             facts = await self._tenants.facts(lane.key.tenant)
@@ -314,16 +314,17 @@ class Engine:
             self._hands.give_back(back, OURS_AGAIN_SECONDS)
             self._hands.results.append(Result(claimed, "ready", delay=OURS_AGAIN_SECONDS, ends_chain=True))
         else:
-            verdict = judge(answer, claimed.attempt, now=clock.wall(), random=random.random, waits=self._options.waits)
+            verdict = judge(answer, claimed.attempt, now=clock.wall, random=random.random, waits=self._options.waits)
             metrics.count_delivery(verdict.error_code or "delivered", answer.milliseconds / 1000)
             if verdict.state == "delivered":
-                self._delivered(lane, item, answer)
+                self._delivered(item, answer)
             else:
-                await self._refused(lane, item, answer, verdict)
+                await self._refused(item, answer, verdict)
         self._wake.set()
         self._pump_after(lane)
 
-    def _delivered(self, lane: Lane, item: Item, answer: Answer) -> None:
+    def _delivered(self, item: Item, answer: Answer) -> None:
+        lane = item.lane
         lane.delivered(item, monotonic())
         self._hands.results.append(
             Result(item.claimed, "delivered", tried=True, status=answer.status, milliseconds=answer.milliseconds)
@@ -332,7 +333,8 @@ class Engine:
             lane.failing = False
             self._spawn(self._notes.recovered(lane))
 
-    async def _refused(self, lane: Lane, item: Item, answer: Answer, verdict: Verdict) -> None:
+    async def _refused(self, item: Item, answer: Answer, verdict: Verdict) -> None:
+        lane = item.lane
         back, opened = lane.refused(item, monotonic(), delay=verdict.delay, hold=verdict.hold, slower=verdict.slower)
         self._hands.troubled[lane.key] = lane
         self._hands.give_back(back, verdict.delay)
@@ -362,20 +364,15 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------------- tasks
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Future[None]) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", **logs.error_fields(error))
-
-
-def _read_with(claimed: Claimed) -> tuple[bool, UUID]:
-    """Fresh ones of a tenant are read together, and before its replays."""
-    return claimed.replay, claimed.lane.tenant
 
 
 def _filled(wants: Sequence[Want], claimed: Sequence[Claimed]) -> list[Want]:

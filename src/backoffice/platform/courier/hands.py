@@ -57,16 +57,18 @@ class Hands:
         for key in [key for key, lane in self.troubled.items() if not lane.breaker.row or key not in self.lanes]:
             del self.troubled[key]
 
-    def take(self, claimed: Claimed, now: float) -> None:
-        """A fresh claim goes into its lane, or straight back where an earlier one of its object, or the endpoint as a
-        whole, has failed while the claim was under way."""
+    def take(self, claimed: Claimed, now: float) -> Item | None:
+        """A fresh claim goes into its lane; or straight back (None) where an earlier one of its object, or the endpoint
+        as a whole, has failed while the claim was under way."""
         self.held[claimed.id] = claimed
         self.by_tenant[claimed.lane.tenant] += 1
         self.replays += claimed.replay
         lane = self.lane(claimed.lane, now)
-        wait = 0.0 if lane.is_left_in_peace(now) else lane.accept(claimed)
-        if wait is not None:
-            self.results.append(Result(claimed, "ready", delay=wait))
+        taken = 0.0 if lane.is_left_in_peace(now) else lane.accept(claimed)
+        if isinstance(taken, Item):
+            return taken
+        self.results.append(Result(claimed, "ready", delay=taken))
+        return None
 
     def give_back(self, items: Sequence[Item], delay: float = 0.0) -> None:
         """Unsent; no try is used up."""

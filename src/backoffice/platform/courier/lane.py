@@ -66,6 +66,7 @@ class Breaker:
 class Item:
     """A claimed delivery in memory."""
 
+    lane: Lane
     claimed: Claimed
     envelope: Envelope | None = None
     started: bool = False
@@ -77,7 +78,7 @@ class Chain:
     """The deliveries of one object in memory, in order. `stopped` is set from the moment its first one failed until
     that is written down: whatever joins meanwhile goes back with the same wait, or it would overtake."""
 
-    items: deque[Item] = field(default_factory=deque)
+    items: list[Item] = field(default_factory=list)
     stopped: float | None = None
 
 
@@ -158,7 +159,7 @@ class Lane:
 
     # -- items
 
-    def accept(self, claimed: Claimed) -> float | None:
+    def accept(self, claimed: Claimed) -> Item | float:
         """Take a claimed delivery in; or the seconds after which it is to be given back, where an earlier one of its
         object has just failed."""
         chain = self.chains.get(claimed.chain)
@@ -166,16 +167,15 @@ class Lane:
             chain = self.chains[claimed.chain] = Chain()
         if chain.stopped is not None:
             return chain.stopped
-        item = Item(claimed)
+        item = Item(self, claimed)
         chain.items.append(item)
         self.items[claimed.id] = item
         self.replays_held += claimed.replay
-        return None
+        return item
 
-    def address(self, claimed: Claimed, envelope: Envelope, now: float) -> None:
+    def address(self, item: Item, envelope: Envelope, now: float) -> None:
         """The payload has been read: the item may go when it is the first of its object."""
-        item = self._item(claimed)
-        if item is None:
+        if item.ended:
             return
         if self.version != envelope.version:
             self.changed(envelope.version)
@@ -183,7 +183,7 @@ class Lane:
         self.most, self.failing = envelope.most, envelope.failing
         self.limit = min(self.limit, self.most)
         self.touched_at = now
-        if self.chains[claimed.chain].items[0] is item:
+        if self.chains[item.claimed.chain].items[0] is item:
             self._queue(item)
 
     def changed(self, version: int) -> None:
@@ -226,7 +226,7 @@ class Lane:
         self.breaker.succeeded()
         self.limit = min(self.limit * 2, self.most)
         chain = self.chains[item.claimed.chain]
-        chain.items.popleft()
+        del chain.items[0]
         if not chain.items:
             del self.chains[item.claimed.chain]
         elif chain.items[0].envelope is not None:
@@ -244,8 +244,7 @@ class Lane:
         self.hold_until = max(self.hold_until, now + hold)
         chain = self.chains[item.claimed.chain]
         chain.stopped = delay
-        back = list(chain.items)[1:]
-        chain.items.clear()
+        back, chain.items = chain.items[1:], []
         for each in back:
             self._forget(each)
         return back, opened

@@ -147,14 +147,14 @@ class Post:
     """Every endpoint with deliveries that a pause holds."""
     claim: Callable[[Dispatch, Sequence[Want], str, float], Awaitable[Sequence[Claimed]]]
     """(wants, worker, lease seconds): lease what may be sent now, an object's deliveries only in their order."""
-    record: Callable[[Dispatch, Sequence[Result]], Awaitable[Mapping[UUID, int]]]
-    """Write results and attempts; delivery → number of the try, for those whose fence still held."""
+    record: Callable[[Dispatch, Sequence[Result]], Awaitable[Mapping[int, int]]]
+    """Write results and attempts; place among them → number of the try, for those whose fence still held."""
     extend: Callable[[Dispatch, Sequence[Claimed], float], Awaitable[set[UUID]]]
     """(claimed, lease seconds): the deliveries whose lease is still ours."""
     sweep: Callable[[Dispatch], Awaitable[int]]
     """Give back what is under a lease that ran out."""
-    envelopes: Callable[[Tx, Sequence[Claimed]], Awaitable[Mapping[UUID, Envelope]]]
-    """Delivery → envelope. What is missing may not be sent; the function has dealt with it."""
+    envelopes: Callable[[Tx, Sequence[Claimed]], Awaitable[Sequence[Envelope | None]]]
+    """One for each. None: it may not be sent, and the function has dealt with it."""
     release_stopped: Callable[[Tx, Sequence[UUID]], Awaitable[Sequence[UUID]]]
     """(endpoints): put back in line what waits for endpoints that were enabled again; those that got something."""
     versions: Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, int]]]

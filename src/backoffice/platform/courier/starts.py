@@ -8,24 +8,24 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from backoffice.platform.courier.lane import Item, Lane
+from backoffice.platform.courier.lane import Item
 
 AT_ONCE: Final = 16
-Start = tuple[Lane, Item, bool]
+Start = tuple[Item, bool]
 
 
 class Starts:
-    """Calls `begin(lane, item, suspect)` for each that is added: what is fresh before what is replayed, each in the
+    """Calls `begin(item, suspect)` for each that is added: what is fresh before what is replayed, each in the
     order it came."""
 
-    def __init__(self, begin: Callable[[Lane, Item, bool], None]) -> None:
+    def __init__(self, begin: Callable[[Item, bool], None]) -> None:
         self._begin = begin
         self._fresh: deque[Start] = deque()
         self._replays: deque[Start] = deque()
         self._turning = False
 
-    def add(self, lane: Lane, item: Item, suspect: bool) -> None:
-        (self._replays if item.claimed.replay else self._fresh).append((lane, item, suspect))
+    def add(self, item: Item, suspect: bool) -> None:
+        (self._replays if item.claimed.replay else self._fresh).append((item, suspect))
         if not self._turning:
             self._turning = True
             asyncio.get_running_loop().call_soon(self._turn)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 _MINUTE, _HOUR = 60.0, 3600.0
 WAITS: Final = (
@@ -19,8 +18,7 @@ LONGEST_RETRY_AFTER: Final = 24 * _HOUR
 THROTTLES: Final = frozenset({429, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One try as the sender saw it. `status` is None where no answer came, and then `error_code` says why."""
 
     status: int | None
@@ -34,8 +32,7 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`delay` is the wait before the next try; `hold` the wait before anything else is sent to the endpoint;
     `slower` asks to halve what is sent to it at once. `give_up` and `gone` stop the endpoint."""
 
@@ -52,7 +49,7 @@ def judge(
     answer: Answer,
     tries_before: int,
     *,
-    now: datetime,
+    now: Callable[[], datetime],
     random: Callable[[], float],
     waits: Sequence[float] = WAITS,
 ) -> Verdict:
@@ -63,7 +60,7 @@ def judge(
     code = answer.error_code or _code(answer.status or 0)
     if answer.status == 410:
         return Verdict("failed", code, gone=True)
-    asked = retry_after_seconds(answer.retry_after, now)
+    asked = retry_after_seconds(answer.retry_after, now())
     throttled = answer.status in THROTTLES
     slower = throttled or code == "timeout"
     hold = asked if throttled else 0.0

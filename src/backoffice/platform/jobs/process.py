@@ -22,13 +22,12 @@ from dramatiq.middleware.middleware import MiddlewareError
 from backoffice.platform import logs, pulse
 from backoffice.platform.collector import collect_seldom
 from backoffice.platform.doorbell import ROOM, ROOM_SOON, open_doorbell
-from backoffice.platform.jobs import routing
 from backoffice.platform.jobs.brokers import declare_run, open_broker
 from backoffice.platform.jobs.heartbeat import Heartbeat, worker_name
 from backoffice.platform.jobs.messages import QUEUE, Held
 from backoffice.platform.jobs.runner import Runner
 from backoffice.platform.runtime import open_runtime
-from backoffice.platform.settings import Settings
+from backoffice.platform.settings import INDEX_WALKS, Settings
 
 IDLE_MILLISECONDS = 100
 RECONNECT_SECONDS = 0.5
@@ -71,7 +70,7 @@ class Life(Middleware):
         settings = self._settings
         bell = await self._stack.enter_async_context(open_doorbell(settings.dsn("bo_app")))
         runtime = await self._stack.enter_async_context(open_runtime(settings, ring=bell.ring))
-        self.heartbeat = Heartbeat(settings.dsn("bo_dispatch", **routing.PLANS), settings.lease_seconds)
+        self.heartbeat = Heartbeat(settings.dsn("bo_dispatch", **INDEX_WALKS), settings.lease_seconds)
         self.heartbeat.start()
         self.runner = Runner(
             runtime, self.heartbeat, worker=self._name, on_room=lambda soon: bell.ring(ROOM_SOON if soon else ROOM)

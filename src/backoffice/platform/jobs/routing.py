@@ -5,17 +5,7 @@ transaction; a release commits before its message is published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
-
-PLANS: Final[Mapping[str, str]] = {
-    "plan_cache_mode": "force_generic_plan",
-    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"), "off"),
-}
-"""Settings of the connections that say what stands below: each statement walks an index in its order to the first few
-rows, or goes from key to key, by the same plan for an empty table and for one that 100,000 jobs came into a moment ago.
-A planner that goes by the statistics of before reads and sorts a tenant's whole backlog for each release, until the
-table is analysed."""
 
 LIMITS: Final = "SELECT tenant_id, plan, weight, max_in_flight FROM ctl.dispatch_limits()"
 

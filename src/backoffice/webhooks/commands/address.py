@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, case, func, null, select, text
@@ -74,39 +74,40 @@ _PARK_CLAIMED = (
 )
 
 
-async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Mapping[UUID, Envelope]:
-    """Delivery → envelope. Those of an endpoint that is not enabled are left out: they are held until it is (or
-    canceled, where it was deleted), with what else waits for it."""
-    endpoints = {
-        row["id"]: row for row in await tx.fetch(_ENDPOINTS, endpoints=list({each.lane.endpoint for each in claimed}))
-    }
-    going = [each for each in claimed if _is_enabled(endpoints.get(each.lane.endpoint))]
-    for id_, endpoint in endpoints.items():
-        if not _is_enabled(endpoint):
-            mine = [each.id for each in claimed if each.lane.endpoint == id_]
-            await park(tx, id_, mine, to="held" if endpoint["deleted_at"] is None else "canceled")
-    if not going:
-        return {}
-    events = {row["id"]: row for row in await tx.fetch(_EVENTS, events=list({each.message for each in going}))}
+async def envelopes(tx: Tx, claimed: Sequence[Claimed]) -> Sequence[Envelope | None]:
+    """One for each. None for those of an endpoint that is not enabled: they are held until it is (or canceled, where it
+    was deleted), with what else waits for it; and for those whose event is gone."""
+    found = await tx.fetch(_ENDPOINTS, endpoints=list({each.lane.endpoint for each in claimed}))
+    endpoints = {row["id"]: row for row in found if _is_enabled(row)}
+    for row in found:
+        if row["id"] not in endpoints:
+            mine = [each.id for each in claimed if each.lane.endpoint == row["id"]]
+            await park(tx, row["id"], mine, to="held" if row["deleted_at"] is None else "canceled")
+    messages = {each.message for each in claimed if each.lane.endpoint in endpoints}
+    if not messages:
+        return [None] * len(claimed)
+    events = {row["id"]: row for row in await tx.fetch(_EVENTS, events=list(messages))}
     cipher = await tx.cipher()
-    secrets = {id_: _secrets(cipher, endpoints[id_]) for id_ in {each.lane.endpoint for each in going}}
-    found = {}
-    for each in going:
-        event = events.get(each.message)
-        if event is None:  # gone since the claim
+    secrets = {id_: _secrets(cipher, endpoint) for id_, endpoint in endpoints.items()}
+    made: list[Envelope | None] = []
+    for each in claimed:
+        id_ = each.lane.endpoint
+        endpoint, event = endpoints.get(id_), events.get(each.message)
+        if endpoint is None or event is None:
+            made.append(None)
             continue
-        endpoint = endpoints[each.lane.endpoint]
-        found[each.id] = Envelope(
+        envelope = Envelope(
             url=endpoint["url"],
             message_id=ids.encode("event", each.message),
             body=numbered(as_asked(endpoint, event["body"]), each.sequence),
-            secrets=secrets[each.lane.endpoint],
+            secrets=secrets[id_],
             most=endpoint["max_concurrency"],
             failing=endpoint["health"] == "failing",
             version=endpoint["version"],
             traceparent=event["traceparent"],
         )
-    return found
+        made.append(envelope)
+    return made
 
 
 async def park(tx: Tx, endpoint: UUID, claimed: Sequence[UUID], *, to: str) -> None:
@@ -115,8 +116,8 @@ async def park(tx: Tx, endpoint: UUID, claimed: Sequence[UUID], *, to: str) -> N
     await tx.execute(_PARK_WAITING, endpoint=endpoint, most=MOST_PARKED, to=to)
 
 
-def _is_enabled(endpoint: Row | None) -> bool:
-    return endpoint is not None and endpoint["status"] == "enabled" and endpoint["deleted_at"] is None
+def _is_enabled(endpoint: Row) -> bool:
+    return endpoint["status"] == "enabled" and endpoint["deleted_at"] is None
 
 
 def _secrets(cipher: TenantCipher, endpoint: Row) -> tuple[str, ...]:

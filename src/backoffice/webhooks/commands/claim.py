@@ -9,7 +9,8 @@ the earlier one is tried again, so that it is not looked at again and again."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from backoffice.platform.courier.ports import Claimed, Dispatch, LaneKey, Want
 
@@ -54,13 +55,13 @@ UPDATE app.webhook_delivery d
        lease_until = clock_timestamp() + make_interval(secs => $6)
   FROM decided c
  WHERE d.tenant_id = c.tenant_id AND d.id = c.id AND c.blocked_by IS NULL
-RETURNING d.tenant_id, d.id, d.endpoint_id, d.event_id, d.object_key, d.sequence, d.attempt, d.fence, d.turn
+RETURNING d.tenant_id, d.endpoint_id, d.id, d.event_id, d.object_key, d.sequence, d.attempt, d.fence, d.turn
 """
 
 
 async def claim(connection: Dispatch, wants: Sequence[Want], worker: str, lease_seconds: float) -> Sequence[Claimed]:
     """The claimed deliveries, by sequence."""
-    rows = await connection.fetch(
+    rows: Sequence[Any] = await connection.fetch(
         _CLAIM,
         [want.lane.tenant for want in wants],
         [want.lane.endpoint for want in wants],
@@ -69,17 +70,5 @@ async def claim(connection: Dispatch, wants: Sequence[Want], worker: str, lease_
         worker,
         lease_seconds,
     )
-    claimed = [
-        Claimed(
-            lane=LaneKey(row["tenant_id"], row["endpoint_id"]),
-            id=row["id"],
-            message=row["event_id"],
-            object_key=row["object_key"],
-            sequence=row["sequence"],
-            attempt=row["attempt"],
-            fence=row["fence"],
-            turn=row["turn"],
-        )
-        for row in rows
-    ]
-    return sorted(claimed, key=lambda each: each.sequence)
+    claimed = [Claimed(LaneKey(tenant, endpoint), *told) for tenant, endpoint, *told in rows]
+    return sorted(claimed, key=attrgetter("sequence"))

@@ -6,7 +6,7 @@ before, or writes the same outcome twice, changes nothing."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from backoffice.platform.courier.ports import Claimed, Dispatch, Result
@@ -14,8 +14,8 @@ from backoffice.platform.courier.ports import Claimed, Dispatch, Result
 _RECORD: Final = """
 WITH result AS (
   SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bool[], $6::float8[], $7::smallint[],
-                       $8::int[], $9::text[])
-    AS r (tenant_id, id, fence, state, tried, delay, status, milliseconds, error_code)
+                       $8::int[], $9::text[]) WITH ORDINALITY
+    AS r (tenant_id, id, fence, state, tried, delay, status, milliseconds, error_code, place)
 ), done AS (
   UPDATE app.webhook_delivery d
      SET state = r.state, fence = d.fence + 1, lease_until = NULL, worker = NULL, attempt = d.attempt + r.tried::int,
@@ -23,12 +23,12 @@ WITH result AS (
          finished_at = CASE WHEN r.state IN ('delivered', 'failed') THEN clock_timestamp() END
     FROM result r
    WHERE d.tenant_id = r.tenant_id AND d.id = r.id AND d.fence = r.fence
-  RETURNING d.tenant_id, d.id, d.attempt, r.tried, r.status, r.milliseconds, r.error_code
+  RETURNING r.place, d.tenant_id, d.id, d.attempt, r.tried, r.status, r.milliseconds, r.error_code
 ), logged AS (
   INSERT INTO app.webhook_attempt (tenant_id, delivery_id, attempt, status, milliseconds, error_code)
   SELECT tenant_id, id, attempt, status, milliseconds, error_code FROM done WHERE tried
 )
-SELECT id, attempt FROM done
+SELECT place::int - 1, attempt FROM done
 """
 
 _EXTEND: Final = """
@@ -46,9 +46,9 @@ UPDATE app.webhook_delivery
 """
 
 
-async def record(connection: Dispatch, results: Sequence[Result]) -> Mapping[UUID, int]:
-    """Delivery → tries recorded, for those that were still held by the one who reports."""
-    rows = await connection.fetch(
+async def record(connection: Dispatch, results: Sequence[Result]) -> Mapping[int, int]:
+    """Place among the results → tries recorded, for those that were still held by the one who reports."""
+    rows: Any = await connection.fetch(
         _RECORD,
         [result.claimed.lane.tenant for result in results],
         [result.claimed.id for result in results],
@@ -60,7 +60,7 @@ async def record(connection: Dispatch, results: Sequence[Result]) -> Mapping[UUI
         [result.milliseconds for result in results],
         [result.error_code for result in results],
     )
-    return {row["id"]: row["attempt"] for row in rows}
+    return dict(rows)
 
 
 async def extend(connection: Dispatch, claimed: Sequence[Claimed], lease_seconds: float) -> set[UUID]:

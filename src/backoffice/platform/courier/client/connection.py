@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import httptools
 
-from backoffice.platform.courier.client.deadline import Deadline
 from backoffice.platform.courier.client.faults import NoAnswer
 
 READ_LIMIT: Final = 64 * 1024  # of an answer, with its head and whatever 1xx come before it
@@ -39,26 +38,28 @@ class Connection(asyncio.Protocol):
         self.usable = False
         """Open, and at the end of an answer after which another may follow."""
 
-    async def ask(self, request: bytes, *, until: float, keep: int) -> Reply:
-        """Send a request that is complete, and wait for the end of its answer until the loop's time `until`. With a
-        status the answer is known, however its body ends; NoAnswer without one. Unless `usable` after it, the
-        connection is closed."""
+    async def ask(self, request: bytes, *, keep: int) -> Reply:
+        """Send a request that is complete, and wait for the end of its answer until it is `too_late`. With a status the
+        answer is known, however its body ends; NoAnswer without one. Unless `usable` after it, the connection is
+        closed."""
         if self._transport is None or self._transport.is_closing():
             raise NoAnswer("connection_lost")
         self._begin(keep)
         waiter: asyncio.Future[Reply] = self._loop.create_future()
         self._waiter = waiter
-        deadline = Deadline(self._loop, until, self._too_late)
         try:
             self._transport.write(request)
             return await waiter
         finally:
-            deadline.cancel()
             self._waiter = None
             if self._drain is not None:
                 self._drain.cancel()
             if not self.usable:
                 self.close()
+
+    def too_late(self) -> None:
+        """Wait no longer."""
+        self._broken_off("timeout")
 
     def close(self) -> None:
         """At once, with what is under way."""
@@ -120,9 +121,6 @@ class Connection(asyncio.Protocol):
         else:
             self._waiter.set_exception(NoAnswer(code))
 
-    def _too_late(self) -> None:
-        self._broken_off("timeout")
-
     # -- what the transport says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,7 +141,7 @@ class Connection(asyncio.Protocol):
         if self._came > READ_LIMIT:
             self._broken_off("answer_malformed")
         elif self._accepted and self._drain is None:
-            self._drain = self._loop.call_later(DRAIN_SECONDS, self._too_late)
+            self._drain = self._loop.call_later(DRAIN_SECONDS, self.too_late)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.usable = False

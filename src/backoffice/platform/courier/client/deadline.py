@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 LAST_LOOK: Final = 0.1  # seconds; a loop runs the timers that are due before it reads, however long it stood still
 
 
-class Deadline:
-    """Calls `passed` at the loop's time `at`, after a last look at what has come, unless cancelled before."""
-
-    __slots__ = ("_handle", "_loop", "_passed")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, at: float, passed: Callable[[], None]) -> None:
-        self._loop = loop
-        self._passed = passed
-        self._handle = loop.call_at(at, self._reached)
-
-    def _reached(self) -> None:
-        self._handle = self._loop.call_later(LAST_LOOK, self._passed)
-
-    def cancel(self) -> None:
-        self._handle.cancel()
-
-
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
     """TimeoutError for a body that takes longer."""
     loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
     async with asyncio.timeout(None) as scope:
-        deadline = Deadline(loop, loop.time() + seconds, lambda: scope.reschedule(loop.time()))
+
+        def give_up() -> None:
+            scope.reschedule(loop.time())
+
+        def last_look() -> None:
+            nonlocal timer
+            timer = loop.call_later(LAST_LOOK, give_up)
+
+        timer = loop.call_later(seconds, last_look)
         try:
             yield
         finally:
-            deadline.cancel()
+            timer.cancel()

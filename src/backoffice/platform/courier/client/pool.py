@@ -1,4 +1,4 @@
-"""Connections that wait for their next request, and the one way to ask."""
+"""Connections that are asked or wait for their next request, and the one way to ask."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import asyncio
 from typing import Final
 
 from backoffice.platform.courier.client.connection import Connection, Reply
-from backoffice.platform.courier.client.deadline import within
+from backoffice.platform.courier.client.deadline import LAST_LOOK, within
 from backoffice.platform.courier.client.dialing import Dialer
 from backoffice.platform.courier.client.faults import NoAnswer, ProxyUnreachable, code_of
 from backoffice.platform.courier.client.target import Origin
 
 IDLE_SECONDS: Final = 4.0  # receivers close idle connections from 5 s on; a POST that meets a closed one fails
-_LOOK_SECONDS: Final = 1.0
 
 
 class Pool:
     """How many connections there are is for the caller to limit. `total` and `connect` are seconds: of a request from
-    its first step to the end of its answer, and of opening a connection within it."""
+    its first step to the end of its answer, and of opening a connection within it. One timer looks after all of them:
+    a timer for each request would cost as much as reading its answer."""
 
     def __init__(self, dialer: Dialer, *, total: float, connect: float) -> None:
         self._dialer = dialer
@@ -25,8 +25,10 @@ class Pool:
         self._connect = min(connect, total)
         self._idle: dict[Origin, list[Connection]] = {}
         self._by_age: dict[Connection, Origin] = {}  # those that wait, the longest idle first
-        self._timer: asyncio.TimerHandle | None = None
+        self._asked: dict[Connection, float] = {}  # the loop's time by which the answer must be there
         self._loop = asyncio.get_running_loop()
+        self._looked = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     async def ask(self, origin: Origin, request: bytes, *, keep: int) -> Reply:
         """Send the bytes once and wait for the answer, of whose body at most `keep` bytes are kept. NoAnswer,
@@ -41,7 +43,13 @@ class Pool:
                 if isinstance(error, TimeoutError) and await self._dialer.proxy_is_silent():
                     raise ProxyUnreachable("it does not answer") from error
                 raise NoAnswer(code_of(error)) from error
-        reply = await connection.ask(request, until=until, keep=keep)
+        self._asked[connection] = until
+        if self._timer is None:
+            self._timer = self._loop.call_later(LAST_LOOK, self._look)
+        try:
+            reply = await connection.ask(request, keep=keep)
+        finally:
+            del self._asked[connection]
         if connection.usable:
             self._put(origin, connection)
         return reply
@@ -68,15 +76,17 @@ class Pool:
         connection.idle_since = self._loop.time()
         self._idle.setdefault(origin, []).append(connection)
         self._by_age[connection] = origin
-        if self._timer is None:
-            self._timer = self._loop.call_later(_LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Close what has been idle for too long."""
-        old = self._loop.time() - IDLE_SECONDS
-        while self._by_age and (oldest := next(iter(self._by_age))).idle_since <= old:
+        """Give up what was late at the last look already, since when all that had come was read; close what has been
+        idle for too long."""
+        now = self._loop.time()
+        for connection in [connection for connection, until in self._asked.items() if until <= self._looked]:
+            connection.too_late()
+        while self._by_age and (oldest := next(iter(self._by_age))).idle_since <= now - IDLE_SECONDS:
             self._drop(oldest)
-        self._timer = self._loop.call_later(_LOOK_SECONDS, self._look) if self._by_age else None
+        self._looked = now
+        self._timer = self._loop.call_later(LAST_LOOK, self._look) if self._asked or self._by_age else None
 
     def _lost(self, connection: Connection) -> None:
         if connection in self._by_age:
