@@ -41,6 +41,7 @@ DELIVERY_SECONDS = Histogram(
 POOL_WAITS = Counter("bo_pool_refusals", "Requests shed because no slot was free", ("why",), registry=REGISTRY)
 _shown: set[str] = set()  # tenants whose jobs in flight are shown
 _requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # `labels` takes longer than the counting
+_jobs: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 _deliveries: dict[str, Counter] = {}
 
 
@@ -50,6 +51,15 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
     if found is None:
         found = REQUESTS.labels(method, route, str(status)), REQUEST_SECONDS.labels(route)
         _requests[method, route, status] = found
+    found[0].inc()
+    found[1].observe(seconds)
+
+
+def count_job(kind: str, outcome: str, seconds: float) -> None:
+    """One job that left a worker; `outcome` is what the try came to, in a word."""
+    found = _jobs.get((kind, outcome))
+    if found is None:
+        found = _jobs[kind, outcome] = JOBS.labels(kind, outcome), JOB_SECONDS.labels(kind)
     found[0].inc()
     found[1].observe(seconds)
 

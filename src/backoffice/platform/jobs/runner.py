@@ -159,8 +159,8 @@ class Runner:
 
     async def _try(self, facts: TenantFacts, claimed: _Claimed) -> None:
         row = claimed.row
-        logs.also(job_id=ids.encode("job", row["id"]), fence=row["fence"], kind=row["kind"], attempt=row["attempt"])
-        logs.also(actor=row["actor"], request_id=row["request_id"])
+        about = {"job_id": ids.encode("job", row["id"]), "fence": row["fence"], "kind": row["kind"]}
+        logs.also(**about, attempt=row["attempt"], actor=row["actor"], request_id=row["request_id"])
         principal = Principal(
             tenant=facts,
             actor=row["actor"],
@@ -185,8 +185,7 @@ class Runner:
             outcome = await self._to_an_end(run, row, claimed.handled)
             span.set_attribute("outcome", outcome)
         seconds = time.monotonic() - began
-        metrics.JOBS.labels(row["kind"], outcome).inc()
-        metrics.JOB_SECONDS.labels(row["kind"]).observe(seconds)
+        metrics.count_job(row["kind"], outcome, seconds)
         log.info("job", state=outcome, milliseconds=round(seconds * 1000, 3))
 
     async def _to_an_end(self, run: JobRun, row: Row, handled: Handled | None) -> str:
