@@ -14,7 +14,8 @@ import uvloop
 from backoffice.platform import logs, traces
 from backoffice.platform.collector import collect_seldom
 from backoffice.platform.courier import loopback
-from backoffice.platform.courier.engine import Engine, Options
+from backoffice.platform.courier.engine import Engine
+from backoffice.platform.courier.options import Options
 from backoffice.platform.courier.ports import COURIER_LOCK, Post
 from backoffice.platform.db import Database
 from backoffice.platform.doorbell import open_listener

@@ -19,7 +19,7 @@ from tests.webhooks.bodies import own
 
 from backoffice import courier
 from backoffice.kernel import clock, ids
-from backoffice.platform.courier.engine import Options
+from backoffice.platform.courier.options import Options
 from backoffice.platform.events import EventType
 from backoffice.platform.models import event
 from backoffice.platform.tables import TENANT

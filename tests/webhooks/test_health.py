@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 from tests.webhooks.bench import FAST, Bench, Request, couriers
 
-from backoffice.platform.courier import engine
 from backoffice.platform.courier.client.faults import ProxyUnreachable
 from backoffice.platform.courier.lane import FAILURES_IN_A_ROW
 from backoffice.platform.courier.sender import Sender
@@ -122,11 +121,10 @@ async def test_a_proxy_of_ours_that_is_away_opens_no_breaker_and_uses_up_no_try(
         return await send(self, *args, **kwargs)
 
     monkeypatch.setattr(Sender, "send", tunneled)
-    monkeypatch.setattr(engine, "OURS_AGAIN_SECONDS", 0.02)
     async with bench.receiver() as receiver:
         endpoint = await bench.endpoint(firm.test, receiver.url)
         await bench.tell(firm.test, 1, times=3)
-        async with couriers(settings, replace(FAST, first_probe=60.0)):
+        async with couriers(settings, replace(FAST, first_probe=60.0, ours_again=0.02)):
             await bench.settled(firm.test, "delivered")
     assert [row["attempt"] for row in await bench.deliveries(firm.test)] == [1, 1, 1]
     assert (await bench.row(firm.test, endpoint))["health"] == "healthy"

@@ -72,7 +72,3 @@ class Fairness:
             for _, _, lane, _ in asking
             if lane.key in fresh or lane.key in replayed
         ]
-
-    @staticmethod
-    def charge(lane: Lane, seconds: float) -> None:
-        lane.used += seconds
