@@ -22,12 +22,12 @@ class RabbitNode:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
+        self.port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self._port}"
+        return f"amqp://guest:guest@127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Boot, and wait until it accepts connections. Once more when the first try fails: after a kill, its name may
@@ -43,7 +43,7 @@ class RabbitNode:
         log = self._folder / "boot.log"
         (self._folder / "plugins").write_text("[].")
         (self._folder / "node.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self._port}\nlog.console = true\nlog.file = false\n"
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = true\nlog.file = false\n"
         )
         (self._folder / "env.sh").write_text("")
         with log.open("wb") as out:

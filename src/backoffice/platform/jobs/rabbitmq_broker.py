@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import local
 from typing import Any, Final
 
 import pika
@@ -15,9 +17,10 @@ from dramatiq.middleware import Middleware
 from backoffice.platform import pulse
 from backoffice.platform.jobs.fairness import Key
 from backoffice.platform.jobs.messages import QUEUE, message
+from backoffice.platform.jobs.rabbitmq_line import TIMEOUT_SECONDS, Line
 
 HEARTBEAT_SECONDS: Final = 20
-TIMEOUT_SECONDS: Final = 5
+ARGUMENTS: Final = {"x-queue-type": "quorum"}
 INTERNAL_ERROR: Final = 541  # AMQP 0-9-1: the server gave up on its own queue
 
 
@@ -29,6 +32,8 @@ class QuorumBroker(RabbitmqBroker):
         self.parameters = parameters
         self._threads = threads
         self._to_renew: set[str] = set()
+        self._of_thread = local()
+        self._lines: set[Line] = set()
 
     # -- what dramatiq calls
 
@@ -58,7 +63,7 @@ class QuorumBroker(RabbitmqBroker):
         return super()._declare_queue(queue_name)  # type: ignore[no-untyped-call]
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
-        return {"x-queue-type": "quorum"}
+        return ARGUMENTS
 
     def _declare_dq_queue(self, queue_name: str) -> None:
         """None is used."""
@@ -69,20 +74,41 @@ class QuorumBroker(RabbitmqBroker):
     # -- what the dispatcher and the supervisor call
 
     def publish(self, batches: Sequence[Sequence[Key]], *, soon: bool) -> None:
-        """Each is confirmed by a majority before the next. ConnectionClosed."""
-        for keys in batches:
-            self.enqueue(message(keys, soon=soon))
+        """All leave together, and each is confirmed by a majority. ConnectionClosed: some may be there."""
+        bodies = [message(keys, soon=soon).encode() for keys in batches]
+        with self._line() as line:
+            line.send(bodies)
 
     def slots(self) -> int:
         """Slots of the consumers the broker knows. ConnectionClosed."""
+        with self._line() as line:
+            return line.consumers() * self._threads
+
+    @contextmanager
+    def _line(self) -> Iterator[Line]:
+        """This thread's; a new one after whatever went wrong. ConnectionClosed."""
+        line: Line | None = getattr(self._of_thread, "line", None)
         try:
-            self.declare_queue(QUEUE, ensure=True)
-            answer = self.channel.queue_declare(queue=QUEUE, passive=True)
-        except (pika.exceptions.AMQPError, OSError) as error:
-            self.queues_pending.add(QUEUE)
-            del self.connection
+            if line is None:
+                line = self._of_thread.line = Line(self.parameters, QUEUE, ARGUMENTS)
+                self._lines.add(line)
+                line.open()
+            yield line
+        except Exception as error:  # whatever the broker's client raises
+            self._of_thread.line = None
+            if line is not None:
+                self._hang_up(line)
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-        return int(answer.method.consumer_count) * self._threads
+
+    def _hang_up(self, line: Line) -> None:
+        self._lines.discard(line)
+        with suppress(Exception):  # it may be past closing
+            line.close()
+
+    def close(self) -> None:
+        for line in list(self._lines):
+            self._hang_up(line)
+        super().close()
 
     def free(self, worker: str) -> None:
         """Nothing to do: the broker sees the connection go and offers again what was not acknowledged."""
