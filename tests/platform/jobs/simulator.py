@@ -1,10 +1,11 @@
 """A platform in small whose every accident comes from one seed: a dispatcher, workers, a broker and the clock of the
-leases, in an order that the seed chooses, on the real SQL. A seed that breaks a promise is a bug report."""
+leases, in an order that the seed chooses, on the real SQL. Two tenants share few slots, by the dispatcher's own rule.
+A seed that breaks a promise is a bug report."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -13,29 +14,33 @@ from uuid import UUID, uuid4
 import asyncpg
 from tests.platform.jobs.job_kinds import Once, effect
 from tests.platform.jobs.job_world import Tenant
+from tests.platform.jobs.seeded_dispatcher import CAP, LEASE_SECONDS, WINDOW, Died, SeededDispatcher
 
 from backoffice.kernel.errors import Problem
 from backoffice.platform import models
 from backoffice.platform.jobs import commands, ending, lease, routing
 from backoffice.platform.jobs.errors import LeaseLost
+from backoffice.platform.jobs.fairness import InFlight, Key
 from backoffice.platform.tx import Row
 
-CAP = 3
 FAULTS = 12  # accidents and moves before everything is left to end in peace
 PATIENCE = 60  # rounds in which everything must then have ended
-_LEASE = timedelta(seconds=60)  # leases run out when the simulator says so
-
+_LEASE = timedelta(seconds=LEASE_SECONDS)
+PAUSES = (0.0, 0.0, 0.1, 0.3)  # seconds between two moves: who has work is a newcomer for a quarter of one
 
 _LOOK = f"""
-SELECT j.id, j.state, j.fence, j.cancel_requested, j.lease_until IS NOT NULL AS leased,
-       j.finished_at IS NULL AS open, live.id IS NOT NULL AS live
-  FROM app.job AS j LEFT JOIN ({routing.LIVE}) AS live ON live.tenant_id = j.tenant_id AND live.id = j.id
- WHERE j.tenant_id = $1 AND j.id = ANY ($2::uuid[])"""
+SELECT j.tenant_id, j.id, j.state, j.fence, j.cancel_requested, j.lease_until IS NOT NULL AS leased,
+       j.finished_at IS NULL AS open, live.id IS NOT NULL AS live,
+       j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= statement_timestamp() AS due
+  FROM unnest($1::uuid[], $2::uuid[]) AS given (tenant_id, id)
+  JOIN app.job AS j ON j.tenant_id = given.tenant_id AND j.id = given.id
+  LEFT JOIN ({routing.LIVE}) AS live ON live.tenant_id = j.tenant_id AND live.id = j.id"""
 _ENDS = """
-SELECT j.*, (SELECT count(*) FROM app.audit_event a WHERE a.tenant_id = $1 AND a.action = 'test.effect'
+SELECT j.*, (SELECT count(*) FROM app.audit_event a WHERE a.tenant_id = j.tenant_id AND a.action = 'test.effect'
                 AND a.object_id = given.mark) AS effects,
-       (SELECT count(*) FROM app.event e WHERE e.tenant_id = $1 AND e.object_id = j.id) AS told
-  FROM unnest($2::uuid[], $3::uuid[]) AS given (id, mark) JOIN app.job j ON j.tenant_id = $1 AND j.id = given.id"""
+       (SELECT count(*) FROM app.event e WHERE e.tenant_id = j.tenant_id AND e.object_id = j.id) AS told
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS given (tenant_id, id, mark)
+  JOIN app.job j ON j.tenant_id = given.tenant_id AND j.id = given.id"""
 
 
 @dataclass(eq=False)
@@ -49,25 +54,38 @@ class Work:
     def key(self) -> tuple[UUID, int]:
         return self.row["id"], self.row["fence"]
 
+    @property
+    def tenant(self) -> UUID:
+        return self.row["tenant_id"]
+
 
 @dataclass
 class Simulator:
     """One schedule. `story` is what happened, for the report."""
 
-    tenant: Tenant
-    dispatcher: asyncpg.Connection  # bo_dispatch
+    tenants: Sequence[Tenant]  # two, who share the slots
+    dispatch: asyncpg.Connection  # bo_dispatch
     time: asyncpg.Connection  # the superuser, who alone can make leases run out
     seed: int
     marks: dict[UUID, UUID] = field(default_factory=dict)
+    owners: dict[UUID, Tenant] = field(default_factory=dict)  # of the jobs
     story: list[str] = field(default_factory=list)
-    messages: list[list[tuple[UUID, int]]] = field(default_factory=list)
+    messages: list[Sequence[Key]] = field(default_factory=list)
     hands: list[Work] = field(default_factory=list)
     fences: dict[UUID, int] = field(default_factory=dict)
     lost: set[tuple[UUID, int]] = field(default_factory=set)  # leases that were swept under who held them
     seen: dict[UUID, Row] = field(default_factory=dict)  # the jobs as they were when last looked at
+    took: dict[Key, float] = field(default_factory=dict)  # slot-seconds of what has ended
+    now: float = 0.0  # of the dispatcher
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
+        self.by_id = {tenant.facts.id: tenant for tenant in self.tenants}
+        self.quick = {tenant: self.random.random() < 0.6 for tenant in self.by_id}
+        self._lead()
+
+    def _lead(self) -> None:
+        self.dispatcher = SeededDispatcher(self.quick, lambda: self.now, self._publish)
 
     async def play(self) -> Counter[str]:
         """Faults in the seed's order, then peace; the states in which the jobs ended. AssertionError for a promise
@@ -81,6 +99,7 @@ class Simulator:
             [move] = self.random.choices([each for each, _ in moves], [weight for _, weight in moves])
             await self._do(move)
         for _ in range(PATIENCE):
+            self.now += 1.0
             await self.look()
             if not any(job["open"] for job in self.seen.values()):
                 break
@@ -95,40 +114,65 @@ class Simulator:
 
     async def _do(self, move: Callable[[], Awaitable[bool]]) -> None:
         """A move, and a look at what it did; one that found nothing to do has changed no row."""
+        self.now += self.random.choice(PAUSES)
         if await move():
             await self.look()
 
     # -- what may happen: whether it changed a job
 
     async def submit(self) -> bool:
+        tenant = self.random.choice(self.tenants)
         payloads = [Once(mark=uuid4()) for _ in range(self.random.randint(1, 3))]
-        for job, payload in zip(await self.tenant.start(*payloads), payloads, strict=True):
-            self.marks[job] = payload.mark
-        return self._say(f"submit {len(payloads)}")
+        for job, payload in zip(await tenant.start(*payloads), payloads, strict=True):
+            self.marks[job], self.owners[job] = payload.mark, tenant
+        return self._say(f"submit {len(payloads)} of {self._name(tenant.facts.id)}")
 
     async def release(self) -> bool:
-        free = CAP - sum(job["live"] for job in self.seen.values())
-        if free <= 0:
+        """The dispatcher's turn: all that may start is released, unless it fails on the way."""
+        due = {job["tenant_id"] for job in self.seen.values() if job["due"]}
+        if not due:
             return False
-        rows = await self.dispatcher.fetch(
-            routing.RELEASE, self.tenant.facts.id, "normal", free, _LEASE.total_seconds()
-        )
-        keys = [(row["id"], row["fence"]) for row in rows]
-        for job, fence in keys:
+        dispatcher = self.dispatcher
+        try:
+            await dispatcher.turn(self.dispatch, self._live(), due, self.took)
+        except Died:
+            self._lead()
+        for _, job, fence in dispatcher.released:
             assert fence > self.fences.get(job, 0), "a fence was given twice"
             self.fences[job] = fence
-        if not keys:
+        self._say(f"release {', '.join(self._name(tenant) for tenant, _, _ in dispatcher.released) or 'nothing'}")
+        if self.dispatcher is dispatcher and not dispatcher.failed:
+            if dispatcher.released:
+                await self.look()
+            live = self._live()
+            for tenant in {job["tenant_id"] for job in self.seen.values() if job["due"]}:
+                assert dispatcher.left(tenant, live), f"work of {self._name(tenant)} lies there beside free slots"
             return False
+        return True
+
+    def _publish(self, batches: Sequence[Sequence[Key]], soon: bool) -> None:
         fate = self.random.random()
         if fate < 0.08:
-            return self._say(f"release {len(keys)}, and die before publishing")
+            self._say("die before publishing")
+            raise Died
         if fate < 0.16:
-            tenants = [self.tenant.facts.id] * len(keys)
-            await self.dispatcher.execute(routing.TAKE_BACK, tenants, *map(list, zip(*keys, strict=True)))
-            return self._say(f"release {len(keys)}, and take back")
-        size = self.random.choice((1, 2, len(keys)))
-        self.messages += [keys[start : start + size] for start in range(0, len(keys), size)]
-        return self._say(f"release {len(keys)}")
+            self._say("the broker does not answer")
+            raise ConnectionError
+        self._say(f"publish {len(batches)}{' soon' if soon else ''}")
+        self.messages += batches
+
+    def _live(self) -> list[InFlight]:
+        return [
+            InFlight(
+                (job["tenant_id"], job["id"], job["fence"]), "normal", 0.001 if job["state"] == "running" else None
+            )
+            for job in self.seen.values()
+            if job["live"]
+        ]
+
+    def _name(self, tenant: UUID) -> str:
+        place = list(self.by_id).index(tenant)
+        return ("quick " if self.quick[tenant] else "slow ") + "AB"[place]
 
     async def deliver(self) -> bool:
         """A message arrives: out of order, sometimes once more later."""
@@ -136,8 +180,9 @@ class Simulator:
             return False
         place = self.random.randrange(len(self.messages))
         held = self.messages[place] if self.random.random() < 0.15 else self.messages.pop(place)
-        async with self.tenant.tx() as tx:
-            rows = await lease.claim(tx, held, worker=f"sim:{self.random.randint(1, 3)}", lease=_LEASE)
+        async with self.by_id[held[0][0]].tx() as tx:
+            keys = [(job, fence) for _, job, fence in held]
+            rows = await lease.claim(tx, keys, worker=f"sim:{self.random.randint(1, 3)}", lease=_LEASE)
             steps = await lease.finished_steps(tx, [row["id"] for row in rows]) if rows else {}
         self.hands += [Work(row, set(steps[row["id"]])) for row in rows]
         self._say(f"claim {len(rows)} of {len(held)}")
@@ -178,7 +223,7 @@ class Simulator:
         return False
 
     async def sweep(self) -> bool:
-        if swept := await self.dispatcher.fetch(routing.SWEEP):
+        if swept := await self.dispatch.fetch(routing.SWEEP):
             gone = {row["id"] for row in swept}
             self.lost |= {work.key for work in self.hands if work.row["id"] in gone}
             self._say(f"sweep {len(swept)}")
@@ -189,15 +234,15 @@ class Simulator:
         if any(job["state"] == "retry_wait" for job in self.seen.values()):
             await self.time.execute(
                 "UPDATE app.job SET run_at = clock_timestamp() - interval '1 s' "
-                "WHERE tenant_id = $1 AND state = 'retry_wait'",
-                self.tenant.facts.id,
+                "WHERE tenant_id = ANY ($1) AND state = 'retry_wait'",
+                list(self.by_id),
             )
         return False
 
     async def cancel(self) -> bool:
         job = self.random.choice(list(self.marks))
         try:
-            async with self.tenant.tx() as tx:
+            async with self.owners[job].tx() as tx:
                 await commands.cancel(tx, job)
             return self._say("cancel")
         except Problem:
@@ -214,7 +259,7 @@ class Simulator:
     async def _step(self, work: Work) -> None:
         job, fence = work.key
         now = self.seen[job]
-        async with self.tenant.tx() as tx:
+        async with self.by_id[work.tenant].tx() as tx:
             if now["cancel_requested"] and now["fence"] == fence:  # as its heartbeat would tell it
                 ended = await lease.leave(tx, job, fence, "canceled", lease.passed())
                 await ending.unfinished(tx, ended)
@@ -235,12 +280,13 @@ class Simulator:
                     raise LeaseLost
                 await ending.announce(tx, done)
         self.hands.remove(work)
+        self.took[work.tenant, job, fence] = 0.001 if self.quick[work.tenant] else 0.2
         self._say("an end")
 
     async def _fail(self, work: Work) -> None:
         job, fence = work.key
         final = work.row["attempt"] >= work.row["max_attempts"]
-        async with self.tenant.tx() as tx:
+        async with self.by_id[work.tenant].tx() as tx:
             await effect(tx, self.marks[job])  # undone with the transaction when the lease is lost
             if final:
                 row = await lease.leave(tx, job, fence, "dead", lease.passed(problem={"code": "failed"}))
@@ -255,14 +301,18 @@ class Simulator:
 
     async def look(self) -> None:
         """After every change: no more in flight than the cap allows, as the dispatcher itself counts them."""
-        rows = await self.time.fetch(_LOOK, self.tenant.facts.id, list(self.marks))
+        owners = [self.owners[job].facts.id for job in self.marks]
+        rows = await self.time.fetch(_LOOK, owners, list(self.marks))
         self.seen = {row["id"]: row for row in rows}
-        assert sum(row["live"] for row in rows) <= CAP, "more in flight than the cap allows"
+        live = Counter(row["tenant_id"] for row in rows if row["live"])
+        assert max(live.values(), default=0) <= CAP, "more in flight than the cap allows"
+        assert live.total() <= WINDOW, "more in flight than the window allows"
 
     async def judge(self) -> Counter[str]:
         """When peace has come: everything ended, every success had its effect and nothing else had, each end was told
         once. Neither rows of the audit nor events are ever taken back, so what was doubled on the way shows here."""
-        rows = await self.time.fetch(_ENDS, self.tenant.facts.id, list(self.marks), list(self.marks.values()))
+        owners = [self.owners[job].facts.id for job in self.marks]
+        rows = await self.time.fetch(_ENDS, owners, list(self.marks), list(self.marks.values()))
         assert len(rows) == len(self.marks)
         for row in rows:
             assert row["state"] in ("succeeded", "canceled", "dead"), f"not ended: {row['state']}"

@@ -7,16 +7,18 @@ import os
 from collections import Counter
 from dataclasses import replace
 from types import ModuleType
+from unittest.mock import patch
 
 import asyncpg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from tests.platform.jobs.job_world import Place
-from tests.platform.jobs.simulator import CAP, Simulator
+from tests.platform.jobs.seeded_dispatcher import CAP, TOGETHER
+from tests.platform.jobs.simulator import Simulator
 from tests.scale import at_scale
 
 from backoffice.platform.db import Database
-from backoffice.platform.jobs import lease, routing
+from backoffice.platform.jobs import fairness, lease, routing
 
 SHARDS = 16
 SCHEDULES = int(os.environ.get("BACKOFFICE_SCHEDULES") or at_scale(480, 1_000_000))
@@ -33,10 +35,13 @@ async def _play(place: Place, seeds: list[int]) -> Counter[str]:
     try:
         for number, seed in enumerate(seeds):
             if number % 50 == 0:  # what schedules have left behind does not slow the next
-                tenant = replace(place.tenant(cap=CAP), runtime=replace(place.runtime, db=database))
-            simulator = Simulator(tenant, dispatcher, time, seed)
+                runtime = replace(place.runtime, db=database)
+                made = [replace(place.tenant(cap=CAP), runtime=runtime) for _ in range(2)]
+                tenants = sorted(made, key=lambda tenant: tenant.facts.id)  # ties between them go by their ids
+            simulator = Simulator(tenants, dispatcher, time, seed)
             try:
-                ends += await simulator.play()
+                with patch.object(fairness, "TOGETHER", TOGETHER):
+                    ends += await simulator.play()
             except BaseException as error:
                 error.add_note(f"BACKOFFICE_SEED={seed}: " + "; ".join(simulator.story))
                 raise
@@ -72,5 +77,16 @@ async def test_a_planted_mistake_is_found(
     assert guard in right
     monkeypatch.setattr(module, name, right.replace(guard, without))
     with pytest.raises((AssertionError, asyncpg.PostgresError)) as caught:
+        await _play(place, list(range(400)))
+    assert "BACKOFFICE_SEED=" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("NEW_SECONDS", 0.0), ("NEW_SECONDS", 9.0), ("LATELY_SECONDS", 9.0)])
+async def test_a_mistake_about_newcomers_is_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch, name: str, seconds: float
+) -> None:
+    """Nobody is one, one stays one, room is kept for who came long ago."""
+    monkeypatch.setattr(fairness, name, seconds)
+    with pytest.raises(AssertionError, match=r"newcomer|free slots") as caught:
         await _play(place, list(range(400)))
     assert "BACKOFFICE_SEED=" in caught.value.__notes__[0]

@@ -61,13 +61,17 @@ def window(slots: int) -> int:
 
 
 class Dispatcher:
-    """One candidate for leader. `run` until `stop`; `leading` says whether it is the one."""
+    """One candidate for leader. `run` until `stop`; `leading` says whether it is the one. `clock` tells seconds."""
 
-    def __init__(self, db: Database, listener: Listener, transport: Transport, *, lease_seconds: float) -> None:
+    def __init__(
+        self, db: Database, listener: Listener, transport: Transport, *, lease_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._db = db
         self._listener = listener
         self._transport = transport
         self._lease = lease_seconds
+        self._clock = clock
         self._sweep_seconds = max(0.05, min(1.0, lease_seconds / 5))
         self._broker_thread = _one_thread()
         self._stopping = False
@@ -147,7 +151,7 @@ class Dispatcher:
             await self._count_slots()
         self._news = self._listener.news() or self._news
         look_at = self._scan_from if self._news else self._due.get("scan", 0.0)
-        scanned = time.monotonic() >= look_at
+        scanned = self._clock() >= look_at
         if scanned:
             self._news = False
             await self._scan(connection)
@@ -163,11 +167,11 @@ class Dispatcher:
             await self._listener.pause(PACE_SECONDS - PACE_LEAST_SECONDS)
         else:
             # Nothing could start: wait for a ring, or for what is due next. When the scan was put off, until it is.
-            pause = POLL_SECONDS if scanned else max(0.0, look_at - time.monotonic())
+            pause = POLL_SECONDS if scanned else max(0.0, look_at - self._clock())
             await self._listener.wait(min(pause, self._sweep_seconds))
 
     def _is_due(self, what: str, every: float) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         if now < self._due.get(what, 0.0):
             return False
         self._due[what] = now + every
@@ -181,7 +185,7 @@ class Dispatcher:
         limited = [] if self._remembers else self._kinds.by_minute()
         if limited:
             tenants, kinds = (list(part) for part in zip(*limited, strict=True))
-            started, now = await connection.fetch(routing.STARTED_LATELY, tenants, kinds), time.monotonic()
+            started, now = await connection.fetch(routing.STARTED_LATELY, tenants, kinds), self._clock()
             self._kinds.remember((row["tenant_id"], row["kind"], now - row["ago"]) for row in started)
         self._remembers = True
 
@@ -201,13 +205,13 @@ class Dispatcher:
             self._slots = 0
 
     async def _scan(self, connection: asyncpg.Connection) -> None:
-        began = time.monotonic()
+        began = self._clock()
         rows = await connection.fetch(routing.READY, list(self._fairness.limits))
         self._ready = {band: set() for band in BANDS}
         for row in rows:
             if not self._kinds.held(row["tenant_id"], row["band"], began):
                 self._ready[row["band"]].add(row["tenant_id"])
-        now = time.monotonic()
+        now = self._clock()
         self._scan_from = now + max(SCAN_LEAST_SECONDS, SCAN_SHARE * (now - began))
         self._due["scan"] = max(self._scan_from, now + SCAN_SECONDS)
 
@@ -218,7 +222,7 @@ class Dispatcher:
         return live
 
     async def _release(self, connection: asyncpg.Connection, live: list[InFlight]) -> bool:
-        new = self._fairness.meet({each.tenant for each in live}.union(*self._ready.values()), time.monotonic())
+        new = self._fairness.meet({each.tenant for each in live}.union(*self._ready.values()), self._clock())
         grants = self._fairness.plan(slots=self._slots, window=window(self._slots), live=live, ready=self._ready)
         first = await self._release_all(connection, [grant for grant in grants if grant.tenant in new], soon=True)
         then = await self._release_all(connection, [grant for grant in grants if grant.tenant not in new], soon=False)
@@ -245,7 +249,7 @@ class Dispatcher:
         return keys
 
     async def _released(self, connection: asyncpg.Connection, grant: Grant) -> list[asyncpg.Record]:
-        now = time.monotonic()
+        now = self._clock()
         asked = (grant.tenant, grant.band, grant.count, self._lease)
         room = self._kinds.room(grant.tenant, now, grant.count)
         rows: list[asyncpg.Record] = await connection.fetch(routing.RELEASE, *asked) if not room else []
