@@ -4,7 +4,7 @@
 2. Write the event down, then answer 2xx; what takes long comes later. After 15 s the sender gives up and repeats.
 3. Drop repeats by `webhook-id`. A webhook may come twice: when our answer was lost, or when it is replayed.
 4. Watch `sequence`, which rises by exactly 1. Only one object's events are in order, so a hole is a gap when it is
-   there after a moment too; then, and at every start, ask `GET …/events?after_sequence=N` for what is missing.
+   there after a moment too; then, and at every start, ask `GET …/events?after_sequence=N` for the 90 days it has.
 5. Prove it: hash what came, and compare with the daily digest. An event with `"test": true` is no fact, but counts.
 6. `tenant.reset`: a test tenant was emptied. What has a smaller number is void and does not come; ids may come again.
 
@@ -34,36 +34,39 @@ class Inbox:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
-        self._seen = dict[str, int]()  # id → number
-        self.ahead: dict[int, dict[str, Any]] = {}  # events beyond the first hole, by number
-        self.complete_to = 0  # every number up to this one is here
-        self.hashes = {0: NOTHING}  # after each number up to that one
-        self.proven_to, self.disproved = 0, list[str]()  # the last number a digest proved; days whose digest differs
+        self.ahead = dict[int, dict[str, Any]]()  # events beyond the first hole, by number
+        self.complete_to, self._ids = 0, dict[int, str]()  # every number up to this one is here; ids by number
+        self.proven_to, self._base = 0, (0, NOTHING)  # the last number a digest proved; last digest's number and hash
+        self.disproved, self.lost = list[str](), list[str]()  # days whose digest differs; numbers that nobody has
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             self._note(json.loads(line))
 
-    def accept(self, event: dict[str, Any]) -> bool:
-        """Whether the event is new."""
+    def accept(self, event: dict[str, Any], oldest: bool = False) -> bool:
+        """Whether the event is new. `oldest`: those before it are kept nowhere."""
         with self._lock:
-            if new := event["sequence"] > self.complete_to and self._seen.get(event["id"]) != event["sequence"]:
+            if new := event["sequence"] > self.complete_to and self._ids.get(event["sequence"]) != event["id"]:
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(event) + "\n")
                 self._note(event)
+            if oldest and event["sequence"] > self.complete_to + 1:
+                self.lost.append(f"{self.complete_to + 1}-{min(self.ahead) - 1}")  # tell a person
+                self._note(self.ahead[min(self.ahead)], begins=True)
             return new
 
-    def _note(self, event: dict[str, Any]) -> None:
-        self.ahead[event["sequence"]], self._seen[event["id"]] = event, event["sequence"]
-        if event.get("type") == "tenant.reset" and not event.get("test"):
-            self.ahead = {number: each for number, each in self.ahead.items() if number >= event["sequence"]}
-            self._seen = {each["id"]: number for number, each in self.ahead.items()}
-            self.complete_to, self.hashes = event["sequence"] - 1, {event["sequence"] - 1: NOTHING}
+    def _note(self, event: dict[str, Any], begins: bool = False) -> None:
+        number = event["sequence"]
+        self.ahead[number], self._ids[number] = event, event["id"]
+        if begins or (event.get("type") == "tenant.reset" and not event.get("test")):
+            self.ahead = {each: event for each, event in self.ahead.items() if each >= number}
+            self.complete_to, self._base = number - 1, (number - 1, NOTHING)
         while following := self.ahead.pop(self.complete_to + 1, None):
-            link = f"{self.hashes[self.complete_to]}:{self.complete_to + 1}:{following['id']}"
             self.complete_to += 1
-            self.hashes[self.complete_to] = hashlib.sha256(link.encode()).hexdigest()
             if following.get("type") == "webhook_endpoint.digest" and not following.get("test"):
-                digest = following["data"]["object"]["digest"]
-                if self.hashes.get(digest["last_sequence"]) == digest["hash"]:
+                digest, (before, hash_) = following["data"]["object"]["digest"], self._base
+                self._base = digest["last_sequence"], digest["hash"]  # the next day is judged by itself
+                for each in range(before + 1, digest["last_sequence"] + 1):
+                    hash_ = hashlib.sha256(f"{hash_}:{each}:{self._ids.pop(each, None)}".encode()).hexdigest()
+                if hash_ == digest["hash"]:
                     self.proven_to = digest["last_sequence"]
                 else:
                     self.disproved.append(digest["day"])  # events were exchanged or left out: tell a person
@@ -77,8 +80,7 @@ class Receiver:
         self._api, self._key, self._stopped, receive = api, key, threading.Event(), self.receive
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = 30
+            protocol_version, timeout = "HTTP/1.1", 30
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
@@ -116,13 +118,12 @@ class Receiver:
 
     def backfill(self) -> None:
         """Fetch what did not come. After a long outage this is all there is to do."""
-        after, more = -1, True
-        while more and after < self.inbox.complete_to:
+        page: dict[str, Any] = {"has_more": True}
+        while page["has_more"]:
             after = self.inbox.complete_to
             page = self.call("GET", f"/v1/webhook_endpoints/{self.endpoint_id}/events?after_sequence={after}&limit=100")
-            for event in page["data"]:
-                self.inbox.accept(event)
-            more = page["has_more"]
+            for place, event in enumerate(page["data"]):
+                self.inbox.accept(event, oldest=place == 0)
 
     def _watch(self) -> None:
         while not self._stopped.wait(PATIENCE):
@@ -141,9 +142,8 @@ class Receiver:
 if __name__ == "__main__":
     receiver = Receiver(Path(sys.argv[2]), sys.argv[1], os.environ["BACKOFFICE_API_KEY"])
     receiver.start()
-    if known := os.environ.get("BACKOFFICE_WEBHOOK"):
-        receiver.endpoint_id, *receiver.secrets = known.split(",")
-    else:
+    receiver.endpoint_id, *receiver.secrets = os.environ.get("BACKOFFICE_WEBHOOK", "").split(",")
+    if not receiver.endpoint_id:
         receiver.register()
     receiver.backfill()
     threading.Event().wait()

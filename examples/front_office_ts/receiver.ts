@@ -31,54 +31,56 @@ interface Page { data: Event[]; has_more: boolean }
 class Inbox {
   readonly ahead = new Map<number, Event>(); // events beyond the first hole, by number
   completeTo = 0; // every number up to this one is here
-  readonly disproved: string[] = []; // days whose digest differs
   provenTo = 0; // the last number a digest proved
-  private hashes = new Map([[0, NOTHING]]); // after each number up to the first hole
-  private seen = new Map<string, number>(); // id → number
+  private base = { number: 0, hash: NOTHING }; // of the last digest
+  private ids = new Map<number, string>(); // by number, since then
 
   constructor(private readonly path: string) {
     const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
     for (const line of lines) if (line) this.note(JSON.parse(line) as Event);
   }
 
-  accept(event: Event): void {
-    if (event.sequence <= this.completeTo || this.seen.get(event.id) === event.sequence) return;
-    appendFileSync(this.path, JSON.stringify(event) + "\n");
-    this.note(event);
+  /** `oldest`: those before it are kept nowhere. */
+  accept(event: Event, oldest = false): void {
+    if (event.sequence > this.completeTo && this.ids.get(event.sequence) !== event.id) {
+      appendFileSync(this.path, JSON.stringify(event) + "\n");
+      this.note(event);
+    }
+    if (!oldest || event.sequence <= this.completeTo + 1) return;
+    let first = event;
+    for (const each of this.ahead.values()) if (each.sequence < first.sequence) first = each;
+    console.error(`the events ${this.completeTo + 1}-${first.sequence - 1} are lost`); // tell a person
+    this.beginAt(first.sequence);
+    this.note(first);
   }
 
   private note(event: Event): void {
-    this.seen.set(event.id, event.sequence);
+    this.ids.set(event.sequence, event.id);
     this.ahead.set(event.sequence, event);
     if (event.type === "tenant.reset" && !event.test) this.beginAt(event.sequence);
-    for (let next = this.take(); next !== undefined; next = this.take()) {
-      const link = `${this.hashes.get(this.completeTo)}:${next.sequence}:${next.id}`;
-      this.hashes.set(++this.completeTo, createHash("sha256").update(link).digest("hex"));
+    for (let next: Event | undefined; (next = this.ahead.get(this.completeTo + 1)) !== undefined; ) {
+      this.ahead.delete(++this.completeTo);
       const digest = next.data.object.digest;
       if (next.type === "webhook_endpoint.digest" && !next.test && digest) this.check(digest);
     }
   }
 
-  /** A test tenant was emptied: smaller numbers are void and do not come, and ids may come again. */
+  /** Smaller numbers are void and do not come (a test tenant was emptied; ids may come again), or are lost. */
   private beginAt(number: number): void {
     for (const each of this.ahead.keys()) if (each < number) this.ahead.delete(each);
-    this.seen = new Map([...this.ahead.values()].map((event) => [event.id, event.sequence]));
     this.completeTo = number - 1;
-    this.hashes = new Map([[number - 1, NOTHING]]);
-  }
-
-  private take(): Event | undefined {
-    const next = this.ahead.get(this.completeTo + 1);
-    this.ahead.delete(this.completeTo + 1);
-    return next;
+    this.base = { number: number - 1, hash: NOTHING };
   }
 
   private check(digest: Digest): void {
-    if (this.hashes.get(digest.last_sequence) === digest.hash) this.provenTo = digest.last_sequence;
-    else {
-      this.disproved.push(digest.day); // events were exchanged or left out: tell a person
-      console.error(`the digest of ${digest.day} differs`);
+    let { number, hash } = this.base;
+    while (++number <= digest.last_sequence) {
+      hash = createHash("sha256").update(`${hash}:${number}:${this.ids.get(number)}`).digest("hex");
+      this.ids.delete(number);
     }
+    this.base = { number: digest.last_sequence, hash: digest.hash }; // the next day is judged by itself
+    if (hash === digest.hash) this.provenTo = digest.last_sequence;
+    else console.error(`the digest of ${digest.day} differs`); // events were exchanged or left out: tell a person
   }
 }
 
@@ -122,13 +124,12 @@ function receive(body: Buffer, headers: Record<string, string>): number {
 
 /** Fetch what did not come. After a long outage this is all there is to do. */
 async function backfill(): Promise<void> {
-  for (let after = -1, more = true; more && after < inbox.completeTo; ) {
-    after = inbox.completeTo;
-    const path = `/v1/webhook_endpoints/${endpoint}/events?after_sequence=${after}&limit=100`;
-    const page = await call<Page>("GET", path);
-    page.data.forEach((event) => inbox.accept(event));
-    more = page.has_more;
-  }
+  let page: Page;
+  do {
+    const path = `/v1/webhook_endpoints/${endpoint}/events?after_sequence=${inbox.completeTo}&limit=100`;
+    page = await call<Page>("GET", path);
+    page.data.forEach((event, place) => inbox.accept(event, place === 0));
+  } while (page.has_more);
 }
 
 const server = createServer(async (request, response) => {

@@ -106,11 +106,14 @@ def test_it_proves_what_it_has_by_the_digests(example: ModuleType, tmp_path: Pat
     inbox.accept(sent[1])
     assert (inbox.proven_to, inbox.disproved) == (4, [])
     again = example.Inbox(tmp_path / "events.jsonl")
-    assert (again.proven_to, again.hashes) == (4, inbox.hashes)
+    assert (again.proven_to, again.complete_to) == (4, 5)
     exchanged = example.Inbox(tmp_path / "other.jsonl")
     for event in ({**sent[0], "id": "evt_x"}, *sent[1:4], digest(5, 4, day)):
         exchanged.accept(event)
     assert (exchanged.proven_to, exchanged.disproved) == (0, ["2026-11-16"])
+    exchanged.accept({"id": "evt_6", "sequence": 6})  # the next day is judged by itself
+    exchanged.accept(digest(7, 6, calc.chained(day, [(5, "evt_d"), (6, "evt_6")])))
+    assert (exchanged.proven_to, exchanged.disproved) == (6, ["2026-11-16"])
     tried = example.Inbox(tmp_path / "example.jsonl")
     for event in (*sent[:4], digest(5, 4, "no hash at all", test=True)):
         tried.accept(event)
@@ -140,7 +143,49 @@ def test_it_begins_anew_where_a_test_tenant_was_emptied(example: ModuleType, tmp
     inbox.accept({"id": "evt_d", "type": "webhook_endpoint.digest", "sequence": 9, "data": {"object": told}})
     assert (inbox.proven_to, inbox.disproved) == (8, [])
     remembered = example.Inbox(tmp_path / "events.jsonl")
-    assert (remembered.complete_to, remembered.hashes) == (9, inbox.hashes)
+    assert (remembered.complete_to, remembered.proven_to, remembered.disproved) == (9, 8, [])
+
+
+def test_it_goes_on_behind_what_is_kept_nowhere_any_more(example: ModuleType, tmp_path: Path) -> None:
+    """Its memory was lost, and its endpoint is older than what the API has; days it cannot prove."""
+
+    def chain(before: str, first: int, last: int) -> str:
+        return calc.chained(before, [(number, f"evt_{number}") for number in range(first, last + 1)])
+
+    def event(number: int, day: str = "", last: int = 0, hash_: str = "") -> dict[str, Any]:
+        digest = {"day": day, "last_sequence": last, "hash": hash_}
+        plain = {"id": f"evt_{number}", "type": "webhook_endpoint.digest" if day else "job.told", "sequence": number}
+        return {**plain, "data": {"object": {"digest": digest} if day else {}}}
+
+    first_day = chain(calc.FIRST, 1, 520)
+    days = {600: ("2026-11-15", 520, first_day), 740: ("2026-11-16", 730, chain(first_day, 521, 730))}
+    kept = [event(number, *days.get(number, ())) for number in range(501, 761) if number != 530]
+    asked: list[int] = []
+
+    def call(method: str, path: str) -> dict[str, Any]:
+        asked.append(int(path.split("after_sequence=")[1].split("&", maxsplit=1)[0]))
+        rest = [each for each in kept if each["sequence"] > asked[-1]]
+        return {"data": rest[:100], "has_more": len(rest) > 100}
+
+    def started() -> Any:
+        receiver = example.Receiver(tmp_path / "events.jsonl", "http://127.0.0.1:9", "key")
+        receiver.call = call
+        receiver.inbox.accept(event(759))  # a webhook that comes before
+        receiver.backfill()
+        return receiver.inbox
+
+    inbox = started()
+    assert asked == [0, 529, 630, 730]
+    assert (inbox.complete_to, inbox.ahead, inbox.lost) == (760, {}, ["1-500", "530-530"])
+    assert (inbox.proven_to, inbox.disproved) == (0, ["2026-11-15", "2026-11-16"])
+    kept.append(event(761, "2026-11-17", 760, chain(days[740][2], 731, 760)))
+    inbox.accept(kept[-1])
+    assert inbox.proven_to == 760
+    del kept[:100]
+    again = started()  # its memory has the holes; the API has less by now
+    assert (again.complete_to, again.proven_to, again.lost) == (761, 760, ["1-500", "530-530"])
+    told = [json.loads(line)["sequence"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert sorted(told) == [number for number in range(501, 762) if number != 530]
 
 
 async def test_it_registers_receives_and_fills_a_gap_from_the_api(
@@ -158,11 +203,11 @@ async def test_it_registers_receives_and_fills_a_gap_from_the_api(
             accept = receiver.inbox.accept
             lost: list[str] = []
 
-            def forgetful(event: dict[str, Any]) -> bool:
+            def forgetful(event: dict[str, Any], oldest: bool = False) -> bool:
                 if event["sequence"] == 3 and not lost:
                     lost.append(event["id"])
                     return True
-                return bool(accept(event))
+                return bool(accept(event, oldest))
 
             receiver.inbox.accept = forgetful
             for number in range(1, 8):

@@ -113,8 +113,19 @@ async def test_it_takes_each_event_once_fills_gaps_and_checks_digests(
         events.write_text("".join(json.dumps(event) + "\n" for event in emptied(came[1]["id"])))
         async with running(api, **known):
             await until(lambda: "2020-01-02 differs" in says.read_text(), 20)
+        async with world.tx(firm.test) as tx:
+            await tx.connection.execute(OLD, firm.test.facts.id, id_)
+        events.unlink()
+        async with running(api, **known):  # a lost memory, and an endpoint older than what the API has
+            await until(lambda: told()[-1:] == came[-1:], 20)
     assert printed[2] == "the digest of 2026-11-16 differs\n"
     assert "2020-01-01" not in printed[3]
+    assert printed[4] == "the events 1-10 are lost\nthe digest of 2026-11-16 differs\n"
+    assert [event["sequence"] for event in told()] == list(range(11, len(came) + 1))
+
+
+OLD = """UPDATE app.event SET recorded_at = recorded_at - interval '91 days' WHERE tenant_id = $1 AND id IN (
+    SELECT event_id FROM app.webhook_delivery WHERE tenant_id = $1 AND endpoint_id = $2 AND sequence <= 10)"""
 
 
 def emptied(id_: str) -> list[dict[str, Any]]:
