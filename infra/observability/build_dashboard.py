@@ -9,7 +9,7 @@ from typing import Any
 WIDTH, HEIGHT = 8, 7
 PANELS: list[tuple[str, str, str, list[tuple[str, str]]]] = [
     # title, unit, what it says, [(expression, legend)]
-    ("Jobs by state", "short", "Queued, released to a worker, running.", [("bo_queue_depth", "{{state}}")]),
+    ("Jobs by state", "short", "Queued: could start now. Released: to a worker.", [("bo_queue_depth", "{{state}}")]),
     ("Oldest job that could start", "s", "By band.", [("bo_queue_age_seconds", "{{band}}")]),
     ("From due to released, p50 and p99", "s", "What a job waits for its turn.", [
         ("histogram_quantile(0.5, sum by (le) (rate(bo_release_seconds_bucket[1m])))", "p50"),

@@ -27,6 +27,8 @@ def test_nothing_is_said_when_nothing_is_wrong() -> None:
         ({"bands": OLD}, "jobs_wait", True),
         ({"bands": OLD, "running": 8}, "jobs_wait", False),
         ({"bands": OLD, "at_cap": 1}, "jobs_wait", False),
+        ({"bands": OLD, "at_limit": 1}, "jobs_wait", False),
+        ({"schedules_late": 2}, "schedules_late", True),
         ({"unknown_kinds": {"payroll.predict": 4}}, "unknown_kind", True),
         ({"dead": {"payroll.calculate": 2}}, "dead_jobs", False),
         ({"courier": False}, "no_courier", True),

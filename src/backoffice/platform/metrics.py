@@ -24,7 +24,7 @@ JOBS = Counter("bo_jobs", "Jobs that left a worker", ("kind", "outcome"), regist
 JOB_SECONDS = Histogram(
     "bo_job_seconds", "Seconds a job ran", ("kind",), buckets=(*_SECONDS, 30, 60), registry=REGISTRY
 )
-QUEUE_DEPTH = Gauge("bo_queue_depth", "Jobs by state", ("state",), registry=REGISTRY)
+QUEUE_DEPTH = Gauge("bo_queue_depth", "Jobs by state; queued: could start now", ("state",), registry=REGISTRY)
 QUEUE_AGE = Gauge("bo_queue_age_seconds", "Seconds the oldest job could have started", ("band",), registry=REGISTRY)
 LEADING = Gauge("bo_dispatcher_leading", "1 in the dispatcher that leads", registry=REGISTRY)
 TENANT_IN_FLIGHT = Gauge("bo_tenant_jobs_in_flight", "Released or running jobs", ("tenant",), registry=REGISTRY)

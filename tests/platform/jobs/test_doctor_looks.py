@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.platform.jobs.job_kinds import Once
+import pytest
+from tests.platform.jobs.job_kinds import Once, Steps
 from tests.platform.jobs.job_world import Bench, Place, Processes, marks, until
+from tests.platform.jobs.test_job_schedules import late, make
 
 from backoffice.platform.doctor.examine import examine, healthy
 from backoffice.platform.doctor.look import look
+from backoffice.platform.jobs import plans
+from backoffice.platform.jobs.plans import KindLimit, Plan
 
 
 async def test_an_idle_installation_without_processes(place: Place, bench: Bench) -> None:
@@ -51,3 +55,34 @@ async def test_a_kind_nobody_knows_is_named(place: Place) -> None:
     facts = await look(place.settings)
     assert facts.unknown_kinds["future.kind"] == 1
     place.admin(f"DELETE FROM app.job WHERE id = '{job}'")
+
+
+async def test_what_a_plan_holds_back_is_not_taken_for_a_fault(
+    place: Place, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"test.once": KindLimit(at_once=1), "test.steps": KindLimit(per_minute=1)}
+    monkeypatch.setitem(plans.plans(), "tight", Plan(1, 100, frozenset(), limits))
+    tenant, other = place.tenant(plan="tight"), place.tenant()
+    for each in (tenant, other):
+        await each.start(*(Once(mark=mark) for mark in marks(2)))
+        assert len(await bench.release(each, most=1)) == 1
+    assert (await look(place.settings)).at_limit == 1
+    place.admin(f"DELETE FROM app.job WHERE tenant_id IN ('{tenant.facts.id}', '{other.facts.id}')")
+    assert (await look(place.settings)).at_limit == 0
+    await tenant.start(Steps(mark=uuid4(), count=1))
+    await bench.drain(tenant)
+    assert (await look(place.settings)).at_limit == 0
+    [held] = await tenant.start(Steps(mark=uuid4(), count=1))
+    assert (await look(place.settings)).at_limit == 1
+    place.admin(f"DELETE FROM app.job WHERE id = '{held}'")
+
+
+async def test_a_schedule_that_does_not_fire_is_counted(place: Place) -> None:
+    tenant = place.tenant(mode="live")
+    before = (await look(place.settings)).schedules_late
+    await make(tenant)
+    late(place, tenant, seconds=50)
+    assert (await look(place.settings)).schedules_late == before
+    late(place, tenant, seconds=61)
+    assert (await look(place.settings)).schedules_late == before + 1
+    place.admin(f"DELETE FROM app.schedule WHERE tenant_id = '{tenant.facts.id}'")

@@ -196,7 +196,11 @@ async def test_after_draining_every_gauge_is_zero(place: Place, processes: Proce
         await tenant.start(*(Once(mark=mark, seconds=0.01) for mark in marks(60)))
         await until(lambda: _gauge_seen("running"))
         await tenant.all_ended()
-        await until(_gauges_zero)
+        [later] = await tenant.start(Once(mark=uuid4()))
+        place.admin(f"UPDATE app.job SET run_at = run_at + interval '1 day' WHERE id = '{later}'")
+        await until(_gauges_zero)  # what is for later is not queued
+        await until(lambda: _gauge_seen("later"))
+        place.admin(f"DELETE FROM app.job WHERE id = '{later}'")
     assert place.leased() == 0
     assert metrics.JOBS_RUNNING._value.get() == 0
     broker.close()

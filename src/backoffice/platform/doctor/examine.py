@@ -27,7 +27,9 @@ class Facts:
 
     - `slots`: jobs the living workers can run at once; None when the broker does not answer, then `broker_error`
       says why.
-    - `at_cap`: tenants that have work and as many jobs in flight as they may.
+    - `at_cap`: tenants that have work and as many jobs in flight as they may. `at_limit`: pairs of a tenant and a kind
+      of which something is due, and as many run, or started within a minute, as the tenant's plan lets.
+    - `schedules_late`: schedules that were due a minute ago and have not fired.
     - `dead`: jobs that gave up within a day, by kind. `unknown_kinds`: open jobs nobody here can handle.
     - `transaction_seconds`: age of the oldest open transaction; None where statistics may not be seen.
     """
@@ -41,6 +43,8 @@ class Facts:
     running: int = 0
     leases_late: int = 0
     at_cap: int = 0
+    at_limit: int = 0
+    schedules_late: int = 0
     dead: Mapping[str, int] = field(default_factory=dict)
     unknown_kinds: Mapping[str, int] = field(default_factory=dict)
     events_waiting: int = 0
@@ -109,6 +113,8 @@ def _jobs(facts: Facts) -> Iterator[Finding]:
                 if full
                 else f"{facts.at_cap} tenants have as many jobs in flight as they may."
                 if facts.at_cap
+                else f"Of {facts.at_limit} kinds as many run, or start in a minute, as their tenants' plans let."
+                if facts.at_limit
                 else f"{facts.running} of {facts.slots} slots are busy, and no tenant is at its cap."
             )
             remedy = (
@@ -116,10 +122,21 @@ def _jobs(facts: Facts) -> Iterator[Finding]:
                 if full
                 else "Raise the tenant's max_in_flight in its tenant.toml, if that is meant."
                 if facts.at_cap
+                else "They start as the plan lets them (`backoffice jobs why`); a larger plan lets more."
+                if facts.at_limit
                 else "Read the dispatcher's log: it should release these."
             )
             what = f"{band.ready} {name} jobs wait, the oldest for {_span(band.oldest_seconds)}."
-            yield Finding("jobs_wait", "notice" if full or facts.at_cap else "problem", what, why, remedy)
+            yield Finding(
+                "jobs_wait", "notice" if full or facts.at_cap or facts.at_limit else "problem", what, why, remedy
+            )
+    if facts.leader and facts.schedules_late:
+        yield _problem(
+            "schedules_late",
+            f"{facts.schedules_late} schedules were due more than {LATE_SECONDS:.0f} s ago and have not fired.",
+            "Firing them fails; each is tried again every minute and holds up no other.",
+            "Read `schedule_not_fired` in the dispatcher's log: it says which, of which tenant, and why.",
+        )
     for kind, count in sorted(facts.unknown_kinds.items()):
         yield _problem(
             "unknown_kind",

@@ -10,10 +10,11 @@ import asyncpg
 
 from backoffice.platform.courier.ports import COURIER_LOCK
 from backoffice.platform.db import Database, Unavailable
-from backoffice.platform.doctor.examine import LEASE_LATE_SECONDS, Band, Facts
-from backoffice.platform.jobs import registry
+from backoffice.platform.doctor.examine import LATE_SECONDS, LEASE_LATE_SECONDS, Band, Facts
+from backoffice.platform.jobs import plans, registry
 from backoffice.platform.jobs.brokers import open_broker
 from backoffice.platform.jobs.dispatch import LEADER_LOCK
+from backoffice.platform.jobs.plans import KindLimit
 from backoffice.platform.settings import Settings, SettingsRefused
 
 BROKER_SECONDS: Final = 5.0
@@ -35,6 +36,15 @@ SELECT count(*) FROM ctl.dispatch_limits() AS l
        >= l.max_in_flight
    AND EXISTS (SELECT FROM app.job j WHERE j.tenant_id = l.tenant_id
                   AND j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= clock_timestamp())"""
+_LIMITED: Final = """
+SELECT l.plan, j.kind, count(*) FILTER (WHERE j.state IN ('released', 'running')) AS live,
+       count(*) FILTER (WHERE j.started_at > clock_timestamp() - interval '1 minute') AS started
+  FROM ctl.dispatch_limits() AS l JOIN app.job j ON j.tenant_id = l.tenant_id AND j.kind = any($1)
+ WHERE j.finished_at IS NULL OR j.started_at > clock_timestamp() - interval '1 minute'
+ GROUP BY l.tenant_id, l.plan, j.kind
+HAVING bool_or(j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= clock_timestamp())"""
+_SCHEDULES: Final = """
+SELECT count(*) FROM app.schedule WHERE next_at < clock_timestamp() - make_interval(secs => $1)"""
 _DEAD: Final = """
 SELECT kind, count(*) AS count FROM app.job
  WHERE state = 'dead' AND finished_at > clock_timestamp() - interval '1 day' GROUP BY kind"""
@@ -80,6 +90,8 @@ async def _routing(connection: asyncpg.Connection) -> dict[str, Any]:
         "running": live["running"],
         "leases_late": live["late"],
         "at_cap": await connection.fetchval(_AT_CAP),
+        "at_limit": await _at_limit(connection),
+        "schedules_late": await connection.fetchval(_SCHEDULES, LATE_SECONDS),
         "dead": {row["kind"]: row["count"] for row in await connection.fetch(_DEAD)},
         "unknown_kinds": {
             row["kind"]: row["count"] for row in await connection.fetch(_OPEN_KINDS) if row["kind"] not in known
@@ -91,6 +103,17 @@ async def _routing(connection: asyncpg.Connection) -> dict[str, Any]:
         "delivery_leases_late": deliveries["late"],
         "deliveries_stopped": deliveries["stopped"],
     }
+
+
+async def _at_limit(connection: asyncpg.Connection) -> int:
+    limited = sorted({kind for plan in plans.plans().values() for kind in plan.kinds})
+    count = 0
+    for row in await connection.fetch(_LIMITED, limited):
+        plan = plans.find(row["plan"])
+        limit = plan.kinds.get(row["kind"], KindLimit()) if plan else KindLimit()
+        full = limit.at_once is not None and row["live"] >= limit.at_once
+        count += full or (limit.per_minute is not None and row["started"] >= limit.per_minute)
+    return count
 
 
 async def _server(settings: Settings) -> dict[str, Any]:

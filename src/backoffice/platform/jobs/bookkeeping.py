@@ -75,6 +75,7 @@ class Bookkeeping:
         async with self._db.autocommit() as connection:
             rows = await connection.fetch(routing.QUEUED)
         metrics.QUEUE_DEPTH.labels("queued").set(sum(row["jobs"] for row in rows))
+        metrics.QUEUE_DEPTH.labels("later").set(sum(row["later"] for row in rows))
         for row in rows:
             metrics.QUEUE_AGE.labels(row["band"]).set(row["oldest"])
         ended = time.monotonic()

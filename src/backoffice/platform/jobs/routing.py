@@ -110,13 +110,14 @@ SELECT tenant_id, id, state FROM freed"""
 handler and crashes are counted apart."""
 
 QUEUED: Final = """
-SELECT b.band, count(j.id) AS jobs,
+SELECT b.band, count(j.id) FILTER (WHERE j.run_at <= clock_timestamp()) AS jobs,
+       count(j.id) FILTER (WHERE j.run_at > clock_timestamp()) AS later,
        coalesce(extract(epoch FROM clock_timestamp() - min(j.run_at)
          FILTER (WHERE j.run_at <= clock_timestamp())), 0)::float8 AS oldest
   FROM (VALUES ('interactive'), ('normal'), ('bulk')) AS b (band)
   LEFT JOIN app.job j ON j.band = b.band AND j.state IN ('scheduled', 'ready', 'retry_wait')
  GROUP BY b.band"""
-"""→ by band: jobs that wait, and for how long the oldest could have started."""
+"""→ by band: jobs that could start, those for later, and for how long the oldest could have started."""
 
 # The two below are said by psycopg, from a thread of the worker and from the supervisor.
 

@@ -65,7 +65,12 @@ class Scheduler:
                 raise
             except Exception as error:
                 self._put_off[row["id"]] = time.monotonic() + PUT_OFF_SECONDS
-                log.error("schedule_not_fired", tenant=str(row["tenant_id"]), **logs.error_fields(error))
+                log.error(
+                    "schedule_not_fired",
+                    tenant=str(row["tenant_id"]),
+                    schedule=str(row["id"]),
+                    **logs.error_fields(error),
+                )
         return 0.0 if len(due) >= AT_ONCE else pause
 
     async def _fire(self, tenant_id: UUID, schedule_id: UUID) -> None:
