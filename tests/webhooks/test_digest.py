@@ -133,7 +133,7 @@ async def test_the_day_s_job_writes_one_for_each_endpoint_and_sends_it_signed_to
     days = Days(world, bench)
     async with bench.receiver() as receiver, bench.receiver() as other:
         await days.start(receiver.url)
-        await bench.endpoint(days.tenant, other.url, ["webhook_endpoint.digest"])
+        await bench.endpoint(days.tenant, other.url, ["webhook_endpoint.digest"], payload="ids")  # whole there too
         await days.tell(2)
         await days.to(MONDAY + timedelta(days=1))
         for _ in range(2):  # started twice, it does it once

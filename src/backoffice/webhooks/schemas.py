@@ -26,9 +26,10 @@ ApiVersion = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026
 
 class CreateWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`event_types`: names, or `resource.*` for all of one resource; absent or null means all events.
-    `payload`: `full` sends the whole object, `ids` its id and address alone. `ordered`: the events of one object one
-    after the other, each when the one before it was taken; false sends whatever is there, at once. `api_version`: of
-    what it is sent; absent or null means the current one, which the endpoint keeps until somebody changes it."""
+    `payload`: `full` sends the whole object, `ids` its id and address alone (a digest is whole). `ordered`: the events
+    of one object one after the other, each when the one before it was taken; false sends whatever is there, at once.
+    `api_version`: of what it is sent; absent or null means the current one, which the endpoint keeps until somebody
+    changes it."""
 
     url: Url
     description: Description | None = None
