@@ -37,6 +37,7 @@ def test_nothing_is_said_when_nothing_is_wrong() -> None:
         ({"delivery_leases_late": 1}, "deliveries_not_swept", True),
         ({"events_waiting": 9}, "events_waiting", False),
         ({"deliveries_stopped": 40}, "deliveries_stopped", False),
+        ({"disk_full": True}, "disk_full", True),
         ({"transaction_seconds": 700.0}, "long_transaction", True),
         ({"connections": 199}, "connections_short", True),
     ],

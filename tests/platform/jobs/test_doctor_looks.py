@@ -9,6 +9,7 @@ from tests.platform.jobs.job_kinds import Once, Steps
 from tests.platform.jobs.job_world import Bench, Place, Processes, marks, until
 from tests.platform.jobs.test_job_schedules import late, make
 
+from backoffice.platform.doctor import look as doctor
 from backoffice.platform.doctor.examine import examine, healthy
 from backoffice.platform.doctor.look import look
 from backoffice.platform.jobs import plans
@@ -86,3 +87,17 @@ async def test_a_schedule_that_does_not_fire_is_counted(place: Place) -> None:
     late(place, tenant, seconds=61)
     assert (await look(place.settings)).schedules_late == before + 1
     place.admin(f"DELETE FROM app.schedule WHERE tenant_id = '{tenant.facts.id}'")
+
+
+async def test_a_full_disk_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question needs the disk: the server counts it among its temporary files, and its refusal is the answer."""
+    files = "SELECT temp_files FROM pg_stat_database WHERE datname = 'backoffice'"
+    [[before]] = place.admin(files)
+    assert not (await look(place.settings)).disk_full
+
+    async def told() -> bool:
+        return bool(place.admin(files)[0][0] > before)
+
+    await until(told)
+    monkeypatch.setattr(doctor, "_SPILL", "DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")
+    assert (await look(place.settings)).disk_full

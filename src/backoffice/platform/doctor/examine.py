@@ -31,6 +31,7 @@ class Facts:
       of which something is due, and as many run, or started within a minute, as the tenant's plan lets.
     - `schedules_late`: schedules that were due a minute ago and have not fired.
     - `dead`: jobs that gave up within a day, by kind. `unknown_kinds`: open jobs nobody here can handle.
+    - `disk_full`: the server has no room for a few megabytes.
     - `transaction_seconds`: age of the oldest open transaction; None where statistics may not be seen.
     """
 
@@ -53,6 +54,7 @@ class Facts:
     deliveries_leased: int = 0
     delivery_leases_late: int = 0
     deliveries_stopped: int = 0
+    disk_full: bool = False
     transaction_seconds: float | None = None
     connections: int = 0
     max_connections: int = 0
@@ -197,6 +199,13 @@ def _deliveries(facts: Facts) -> Iterator[Finding]:
 
 
 def _database(facts: Facts) -> Iterator[Finding]:
+    if facts.disk_full:
+        yield _problem(
+            "disk_full",
+            "The database has no room left on its disk.",
+            "It could not put a few megabytes aside; whoever writes is refused with 503, and nothing is lost.",
+            "Make room on the disk of its data directory; no restart is needed.",
+        )
     if facts.transaction_seconds is not None and facts.transaction_seconds > TRANSACTION_SECONDS:
         yield _problem(
             "long_transaction",

@@ -58,6 +58,7 @@ SELECT count(*) FILTER (WHERE due) AS due,
   FROM (SELECT state, run_at, lease_until, state IN ('ready', 'retry_wait') AND run_at <= clock_timestamp() AS due
           FROM app.webhook_delivery WHERE state IN ('ready', 'retry_wait', 'leased', 'held', 'failed')) AS open"""
 _EVENTS: Final = "SELECT count(*) FROM app.event WHERE NOT fanned_out"
+_SPILL: Final = "SELECT count(*) FROM generate_series(1, 500000)"  # 7 MB into a temporary file, for want of work_mem
 _SERVER: Final = """
 SELECT (SELECT max(extract(epoch FROM clock_timestamp() - xact_start))::float8 FROM pg_stat_activity
          WHERE backend_type = 'client backend') AS transaction,
@@ -72,7 +73,7 @@ async def look(settings: Settings) -> Facts:
     await dispatch.open()
     try:
         async with dispatch.autocommit() as connection:
-            read = await _routing(connection)
+            read = {**await _routing(connection), "disk_full": await _disk_full(connection)}
     finally:
         await dispatch.close()
     return Facts(slots=slots, broker_error=broker_error, **read, **await _server(settings))
@@ -103,6 +104,17 @@ async def _routing(connection: asyncpg.Connection) -> dict[str, Any]:
         "delivery_leases_late": deliveries["late"],
         "deliveries_stopped": deliveries["stopped"],
     }
+
+
+async def _disk_full(connection: asyncpg.Connection) -> bool:
+    """Asked by reading: `bo_dispatch` may make nothing."""
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL work_mem = '64kB'")
+            await connection.fetchval(_SPILL)
+    except asyncpg.DiskFullError:
+        return True
+    return False
 
 
 async def _at_limit(connection: asyncpg.Connection) -> int:
