@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backoffice.platform import logs, traces
+from backoffice.platform import logs, metrics, traces
 from backoffice.platform.jobs import registry
 from backoffice.platform.jobs.leaving import leave
 from backoffice.platform.jobs.process import serve
@@ -20,7 +20,8 @@ def main() -> int:
         return 2
     logs.configure("worker", settings.log_level)
     traces.configure("worker", settings.trace_share)
-    registry.load()
+    for kind in registry.load():
+        metrics.JOBS.labels(kind, "failed")  # from the start: of what begins with its first failure nothing rises
     code = serve(settings)
     traces.flush()
     return leave(code)

@@ -297,8 +297,12 @@ def test_metrics_name_kinds_and_never_an_object(seen: Seen) -> None:
     told = {(sample.name, *sorted(sample.labels.items())) for sample in samples["api"]}
     path = "/v1/payroll_runs/{run_id}/calculate"
     assert ("bo_http_requests_total", ("method", "POST"), ("route", path), ("status", "202")) in told
-    done = {sample.labels["kind"]: sample.value for sample in samples["worker"] if sample.name == "bo_jobs_total"}
-    assert done["payroll.calculate"] == 2
+    left = [(each.labels, each.value) for each in samples["worker"] if each.name == "bo_jobs_total"]
+    done = {(labels["kind"], labels["outcome"]): value for labels, value in left}
+    assert done["payroll.calculate", "succeeded"] == 2
+    assert done["payroll.calculate", "failed"] == 0  # there before the first, or its alert would not see that rise
+    swept = [each.value for each in samples["dispatcher"] if each.name == "bo_leases_swept_total"]
+    assert len(swept) == 2
     assert any(sample.name == "bo_release_seconds_count" and sample.value >= 3 for sample in samples["dispatcher"])
     assert any(sample.name == "bo_courier_events_fanned_out_total" for sample in samples["courier"])
     shares = [sample.value for sample in samples["dispatcher"] if sample.name == "bo_tenant_slot_seconds_total"]

@@ -24,6 +24,7 @@ from backoffice.platform.jobs import plans, routing
 from backoffice.platform.jobs.bookkeeping import Bookkeeping
 from backoffice.platform.jobs.fairness import BANDS, Fairness, Grant, InFlight, Key, Limit
 from backoffice.platform.jobs.kind_limits import KindLimits
+from backoffice.platform.jobs.states import LEASED
 
 T = TypeVar("T")
 
@@ -78,6 +79,8 @@ class Dispatcher:
         self.leading = False
         self._fairness = Fairness()
         self._kinds = KindLimits()
+        for state in LEASED:
+            metrics.SWEPT.labels(state)  # from the start, so that its first rise is one
         self._books = Bookkeeping(db)
         self._remembers = False  # what started before it led
         self._ready: dict[str, set[UUID]] = {band: set() for band in BANDS}
