@@ -69,7 +69,7 @@ SELECT (SELECT max(extract(epoch FROM clock_timestamp() - xact_start))::float8 F
 async def look(settings: Settings) -> Facts:
     """The facts at this moment. Unavailable when the database cannot be reached."""
     slots, broker_error = await _slots(settings)
-    dispatch = Database(settings.dsn("bo_dispatch"), size=1)
+    dispatch = Database(settings.dsn("bo_dispatch", work_mem="64kB"), size=1)  # see _SPILL
     await dispatch.open()
     try:
         async with dispatch.autocommit() as connection:
@@ -109,9 +109,7 @@ async def _routing(connection: asyncpg.Connection) -> dict[str, Any]:
 async def _disk_full(connection: asyncpg.Connection) -> bool:
     """Asked by reading: `bo_dispatch` may make nothing."""
     try:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL work_mem = '64kB'")
-            await connection.fetchval(_SPILL)
+        await connection.fetchval(_SPILL)
     except asyncpg.DiskFullError:
         return True
     return False
