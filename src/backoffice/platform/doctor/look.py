@@ -36,19 +36,31 @@ SELECT count(*) FROM ctl.dispatch_limits() AS l
        >= l.max_in_flight
    AND EXISTS (SELECT FROM app.job j WHERE j.tenant_id = l.tenant_id
                   AND j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= clock_timestamp())"""
+# Here and below each state by its own index, and what has ended by when: millions of ended jobs are not read through.
 _LIMITED: Final = """
+WITH job AS (
+  SELECT tenant_id, kind, state, run_at, started_at FROM app.job WHERE state IN ('scheduled', 'ready', 'retry_wait')
+  UNION ALL
+  SELECT tenant_id, kind, state, run_at, started_at FROM app.job WHERE state IN ('released', 'running')
+  UNION ALL
+  SELECT tenant_id, kind, state, run_at, started_at FROM app.job
+   WHERE finished_at > statement_timestamp() - interval '1 minute')
 SELECT l.plan, j.kind, count(*) FILTER (WHERE j.state IN ('released', 'running')) AS live,
-       count(*) FILTER (WHERE j.started_at > clock_timestamp() - interval '1 minute') AS started
-  FROM ctl.dispatch_limits() AS l JOIN app.job j ON j.tenant_id = l.tenant_id AND j.kind = any($1)
- WHERE j.finished_at IS NULL OR j.started_at > clock_timestamp() - interval '1 minute'
+       count(*) FILTER (WHERE j.started_at > statement_timestamp() - interval '1 minute') AS started
+  FROM ctl.dispatch_limits() AS l JOIN job AS j ON j.tenant_id = l.tenant_id AND j.kind = any($1)
  GROUP BY l.tenant_id, l.plan, j.kind
-HAVING bool_or(j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= clock_timestamp())"""
+HAVING bool_or(j.state IN ('scheduled', 'ready', 'retry_wait') AND j.run_at <= statement_timestamp())"""
 _SCHEDULES: Final = """
 SELECT count(*) FROM app.schedule WHERE next_at < clock_timestamp() - make_interval(secs => $1)"""
 _DEAD: Final = """
 SELECT kind, count(*) AS count FROM app.job
- WHERE state = 'dead' AND finished_at > clock_timestamp() - interval '1 day' GROUP BY kind"""
-_OPEN_KINDS: Final = "SELECT kind, count(*) AS count FROM app.job WHERE finished_at IS NULL GROUP BY kind"
+ WHERE state = 'dead' AND finished_at > statement_timestamp() - interval '1 day' GROUP BY kind"""
+_OPEN_KINDS: Final = """
+SELECT kind, count(*) AS count
+  FROM (SELECT kind FROM app.job WHERE state IN ('scheduled', 'ready', 'retry_wait')
+        UNION ALL SELECT kind FROM app.job WHERE state IN ('released', 'running')
+        UNION ALL SELECT kind FROM app.job WHERE state = 'waiting') AS open
+ GROUP BY kind"""
 _DELIVERIES: Final = """
 SELECT count(*) FILTER (WHERE due) AS due,
        coalesce(max(extract(epoch FROM clock_timestamp() - run_at)) FILTER (WHERE due), 0)::float8 AS oldest,
