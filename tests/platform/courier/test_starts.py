@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from backoffice.platform.courier.lane import Item, Lane
+from backoffice.platform.courier.lane import Chain, Item, Lane
 from backoffice.platform.courier.ports import Claimed, LaneKey, Turn
 from backoffice.platform.courier.starts import AT_ONCE, Starts
 
@@ -13,7 +13,11 @@ LANE = Lane(LaneKey(UUID(int=1), UUID(int=2)))
 
 
 def item(number: int, turn: Turn) -> Item:
-    return Item(LANE, Claimed(LANE.key, UUID(int=number), UUID(int=9), UUID(int=9), number, 0, 1, turn))
+    return Item(
+        LANE,
+        Chain((UUID(int=9), False)),
+        Claimed(LANE.key, UUID(int=number), UUID(int=9), UUID(int=9), number, 0, 1, turn),
+    )
 
 
 async def test_fresh_ones_go_first_and_no_turn_starts_more_than_its_share() -> None:

@@ -67,17 +67,19 @@ class Item:
     """A claimed delivery in memory."""
 
     lane: Lane
+    chain: Chain
     claimed: Claimed
     envelope: Envelope | None = None
     started: bool = False
     ended: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Chain:
     """The deliveries of one object in memory, in order. `stopped` is set from the moment its first one failed until
     that is written down: whatever joins meanwhile goes back with the same wait, or it would overtake."""
 
+    key: tuple[UUID, bool]
     items: list[Item] = field(default_factory=list)
     stopped: float | None = None
 
@@ -162,12 +164,13 @@ class Lane:
     def accept(self, claimed: Claimed) -> Item | float:
         """Take a claimed delivery in; or the seconds after which it is to be given back, where an earlier one of its
         object has just failed."""
-        chain = self.chains.get(claimed.chain)
+        key = claimed.chain
+        chain = self.chains.get(key)
         if chain is None:
-            chain = self.chains[claimed.chain] = Chain()
+            chain = self.chains[key] = Chain(key)
         if chain.stopped is not None:
             return chain.stopped
-        item = Item(self, claimed)
+        item = Item(self, chain, claimed)
         chain.items.append(item)
         self.items[claimed.id] = item
         self.replays_held += claimed.replay
@@ -183,7 +186,7 @@ class Lane:
         self.most, self.failing = envelope.most, envelope.failing
         self.limit = min(self.limit, self.most)
         self.touched_at = now
-        if self.chains[item.claimed.chain].items[0] is item:
+        if item.chain.items[0] is item:
             self._queue(item)
 
     def changed(self, version: int) -> None:
@@ -225,10 +228,10 @@ class Lane:
         self._landed(item, now)
         self.breaker.succeeded()
         self.limit = min(self.limit * 2, self.most)
-        chain = self.chains[item.claimed.chain]
+        chain = item.chain
         del chain.items[0]
         if not chain.items:
-            del self.chains[item.claimed.chain]
+            del self.chains[chain.key]
         elif chain.items[0].envelope is not None:
             self._queue(chain.items[0])
 
@@ -242,7 +245,7 @@ class Lane:
         if slower:
             self.limit = max(1, self.limit // 2)
         self.hold_until = max(self.hold_until, now + hold)
-        chain = self.chains[item.claimed.chain]
+        chain = item.chain
         chain.stopped = delay
         back, chain.items = chain.items[1:], []
         for each in back:
@@ -254,11 +257,7 @@ class Lane:
         back = [item for item in self.items.values() if not item.started]
         for item in back:
             self._forget(item)
-            chain = self.chains.get(item.claimed.chain)
-            if chain is not None and item in chain.items:
-                chain.items.remove(item)
-                if not chain.items and chain.stopped is None:
-                    del self.chains[item.claimed.chain]
+            self._unchain(item)
         self.sendable.clear()
         self.replayable.clear()
         return back
@@ -269,14 +268,10 @@ class Lane:
         item = self._item(claimed)
         if item is None or item.started:
             return []
-        chain = self.chains[claimed.chain]
-        behind = list(chain.items)
-        behind = behind[behind.index(item) :]
+        behind = item.chain.items[item.chain.items.index(item) :]
         for each in behind:
-            chain.items.remove(each)
             self._forget(each)
-        if not chain.items and chain.stopped is None:
-            del self.chains[claimed.chain]
+            self._unchain(each)
         return behind
 
     def take_expired(self) -> list[Item]:
@@ -300,6 +295,12 @@ class Lane:
         item.ended = True
         if self.items.pop(item.claimed.id, None) is not None:
             self.replays_held -= item.claimed.replay
+
+    def _unchain(self, item: Item) -> None:
+        chain = item.chain
+        chain.items.remove(item)
+        if not chain.items and chain.stopped is None:
+            del self.chains[chain.key]
 
     def _item(self, claimed: Claimed) -> Item | None:
         item = self.items.get(claimed.id)
