@@ -123,6 +123,8 @@ async def test_an_idle_connection_is_closed_before_receivers_do_it(monkeypatch: 
         await sending.send(envelope(raw.url), loopback=True)
         assert raw.connections == 2  # too old to be asked, though nobody has looked yet
         await until(lambda: raw.open == 0)
+        await until(lambda: sending._loopback._timer is None)  # nobody is waited for or kept: nobody looks
+        assert not sending._loopback._asked
 
 
 async def test_who_waits_no_longer_leaves_no_connection_behind() -> None:
@@ -246,6 +248,34 @@ async def test_what_came_while_the_loop_stood_still_is_read_before_it_is_late() 
                 asyncio.get_running_loop().call_later(seconds, time.sleep, 0.3)
                 assert (await sending.send(envelope(url), loopback=True)).status == 200
             await answering
+
+
+async def test_what_came_while_the_loop_stood_still_in_its_reading_is_read_before_it_is_late() -> None:
+    """Then all that was due meanwhile comes before the next reading."""
+    loop, (bell, rope) = asyncio.get_running_loop(), socket.socketpair()
+
+    def serve(listening: socket.socket) -> None:
+        accepted, _ = listening.accept()
+        with accepted:
+            accepted.recv(1 << 16)
+            rope.send(b"x")
+            time.sleep(0.05)
+            accepted.sendall(OK)
+
+    def stand_still() -> None:
+        bell.recv(1)
+        time.sleep(0.3)
+
+    with bell, rope, socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(5)
+        loop.add_reader(bell, stand_still)
+        answering = asyncio.ensure_future(asyncio.to_thread(serve, listening))
+        async with sender(total=0.2) as sending:
+            answer = await sending.send(envelope(f"http://127.0.0.1:{listening.getsockname()[1]}/"), loopback=True)
+        loop.remove_reader(bell)
+        await answering
+    assert answer.status == 200
+    assert answer.milliseconds >= 300
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "nonsense", "http://[::1", "http://h:99999/"])

@@ -55,9 +55,7 @@ class Pool:
         return reply
 
     def close(self) -> None:
-        """Those that wait. One under way ends with its request."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Those that wait. One under way ends with its request, or when that is late."""
         for connection in list(self._by_age):
             self._drop(connection)
 
