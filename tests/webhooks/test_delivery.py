@@ -16,6 +16,8 @@ from tests.webhooks.bench import FAST, TOLD, Bench, Request, couriers, until, ve
 from tests.webhooks.bodies import faults
 
 from backoffice.kernel import clock, ids
+from backoffice.platform.courier import measures
+from backoffice.platform.db import Database
 from backoffice.webhooks import commands
 from backoffice.webhooks.schemas import RotateSecret
 
@@ -277,6 +279,37 @@ async def test_a_paused_endpoint_gets_nothing_until_it_is_enabled(world: Any, be
             await commands.enable_endpoint(tx, endpoint.id)
         await receiver.until(5)
         assert sorted(request.sequence for request in receiver.requests) == [1, 2, 3, 4, 5]
+
+
+async def test_an_outcome_whose_lease_another_has_taken_changes_nothing(
+    world: Any, bench: Bench, settings: Any, dispatch: Database
+) -> None:
+    firm, first = await world.firm(keys=False), asyncio.Event()
+
+    async def answer(_: Request) -> web.Response:
+        late = not first.is_set()
+        first.set()
+        if late:
+            await taken.wait()
+        return web.Response(status=500 if late else 200)
+
+    taken, stale = asyncio.Event(), measures.STALE._value.get()
+    async with bench.receiver(answer) as receiver, couriers(settings):
+        await bench.endpoint(firm.test, receiver.url)
+        await bench.tell(firm.test, 1)
+        await first.wait()
+        async with dispatch.untenanted() as connection:
+            await connection.execute(
+                "UPDATE app.webhook_delivery SET state = 'ready', fence = fence + 1, lease_until = NULL, worker = NULL"
+                " WHERE tenant_id = $1",
+                firm.test.facts.id,
+            )
+        taken.set()
+        [delivered] = await bench.settled(firm.test, "delivered")
+        assert delivered["attempt"] == 1  # that which failed is nobody's
+        await until(lambda: measures.STALE._value.get() > stale)
+        await bench.tell(firm.test, 2)
+        await receiver.until(3)
 
 
 async def test_a_deleted_endpoint_gets_nothing_more(world: Any, bench: Bench, settings: Any) -> None:
