@@ -71,6 +71,8 @@ def test_the_messages_of_a_release_are_under_way_together(
     sender.publish(sent, soon=False)
     assert relay.published == RELEASE
     assert _taken(rabbit, sent) == (_jobs(sent), [])
+    sender.publish([], soon=False)
+    assert relay.published == RELEASE
 
 
 @pytest.mark.parametrize("fault", ["refused", "lost", "silent", "unroutable"])

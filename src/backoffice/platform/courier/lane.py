@@ -62,7 +62,7 @@ class Breaker:
             self.open_until, self.wait = None, 0.0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)  # its lane holds it: a text of it would be of all that waits
 class Item:
     """A claimed delivery in memory."""
 

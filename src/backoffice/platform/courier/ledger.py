@@ -29,7 +29,7 @@ log = logs.get("courier")
 
 
 class Ledger:
-    """`wake` is set when there is something to write, or a lane may claim."""
+    """`wake` is set, by others too, when there is something to write or a lane may claim."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Ledger:
         self._notes = notes
         self._sending = sending
         self._tasks = tasks
-        self.wake = wake
+        self._wake = wake
         self._worker = f"courier-{uuid4().hex[:12]}"
         self._fairness = Fairness(options.window, options.round)
         self._readers = asyncio.Semaphore(options.readers)
@@ -63,10 +63,10 @@ class Ledger:
         for endpoint in endpoints:
             self._hands.is_due(LaneKey(tenant, endpoint), now, now)
         if endpoints:
-            self.wake.set()
+            self._wake.set()
 
     async def round(self) -> None:
-        await bell_or(self.wake, self._until_next(monotonic()))
+        await bell_or(self._wake, self._until_next(monotonic()))
         started = monotonic()
         wants = [] if self._sending.draining else self._choose(started)
         if wants or self._hands.results:
@@ -108,7 +108,7 @@ class Ledger:
         except BaseException:
             hands.results = results + hands.results
             self._due_again(wants, now)
-            self.wake.set()
+            self._wake.set()
             raise
         measures.FLUSH_SECONDS.observe(perf_counter() - began)
         measures.IN_FLIGHT.set(self._sending.under_way)
@@ -122,7 +122,7 @@ class Ledger:
                 (replayed if each.replay else fresh)[each.lane.tenant].append(item)
         self._due_again(_filled(wants, claimed), monotonic())
         if hands.results:
-            self.wake.set()
+            self._wake.set()
         for by_tenant, readers in ((fresh, self._readers), (replayed, self._replay_readers)):
             for tenant, items in by_tenant.items():
                 for chunk in in_chunks(items, READ_AT_ONCE):
@@ -160,7 +160,7 @@ class Ledger:
             log.warning("payloads_unread", count=len(items), **logs.error_fields(error))
             for item in items:
                 hands.give_back(item.lane.drop(item.claimed), self._options.ours_again)
-            self.wake.set()
+            self._wake.set()
             return
         now = monotonic()
         for item, envelope in zip(items, envelopes, strict=True):
@@ -175,7 +175,7 @@ class Ledger:
         for lane in {id(item.lane): item.lane for item in items}.values():
             self._sending.pump(lane)
         if hands.results:
-            self.wake.set()
+            self._wake.set()
 
 
 def _filled(wants: Sequence[Want], claimed: Sequence[Claimed]) -> list[Want]:

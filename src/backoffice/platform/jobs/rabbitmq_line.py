@@ -48,6 +48,8 @@ class Line:
 
     def send(self, bodies: Sequence[bytes]) -> None:
         """All of them, in this order; returns when the broker has confirmed each. When it raises, some may be there."""
+        if not bodies:
+            return  # nothing would be confirmed
         self._unconfirmed = {self._sent + number for number, _ in enumerate(bodies, start=1)}
         self._sent += len(bodies)
         self._ask(lambda _: self._publish(bodies))

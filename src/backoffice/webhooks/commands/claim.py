@@ -70,5 +70,6 @@ async def claim(connection: Dispatch, wants: Sequence[Want], worker: str, lease_
         worker,
         lease_seconds,
     )
+    # What is returned stands in the order of the fields of Claimed, the lane in two.
     claimed = [Claimed(LaneKey(tenant, endpoint), *told) for tenant, endpoint, *told in rows]
     return sorted(claimed, key=attrgetter("sequence"))
